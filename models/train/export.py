@@ -1,0 +1,186 @@
+"""Exports a checkpoint as an integer network in ONNX, under the numerical contract of src/network/contract.rs.
+
+    python export.py colour.pt ../ [--name colour]
+
+writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. The
+averaged weights are exported: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
+
+    y = Floor((x W + (bias + delta)) * 2^-shift), then Clip
+
+with 2^-shift multiplied into W and the bias, which is exact in float32. Asserted for every row:
+input_max * sum|w| + |bias| + DELTA_MAX < 2^24.
+"""
+
+import argparse
+import hashlib
+import math
+import pathlib
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+import model
+import quantize
+
+OPSET, IR_VERSION = 17, 8
+OUTPUT_MIN, OUTPUT_MAX = -(2**15), 2**15 - 1
+OPERATORS = {"Cast", "Add", "Mul", "Gemm", "Floor", "Clip"}
+KNOWN_ANSWER_ROWS, KNOWN_ANSWER_SEED = 1024, 0x616E73656C
+
+
+def output_gains(config):
+    """log2 of the gain of each output."""
+    k, c = config.components, config.channels
+    groups = [
+        (k, model.LOGIT_GAIN),
+        (k * c, model.MEAN_GAIN),
+        (k * c, model.LOG_SCALE_GAIN),
+        (config.output_size - k - 2 * k * c, model.COEFFICIENT_GAIN),
+    ]
+    return np.concatenate([np.full(count, math.log2(gain)) for count, gain in groups])
+
+
+def integer_layers(network):
+    """The network as a list of (weight (in, out), bias (out), shift (out)) int64 arrays."""
+    layers = []
+    maxima = model.input_maxima(len(network.layers))
+    for index, (layer, maximum) in enumerate(zip(network.layers, maxima)):
+        exponent = quantize.row_exponents(layer.weight.detach(), maximum).double()
+        weight = torch.round(layer.weight.detach().double() * torch.exp2(exponent)[:, None])
+        input_fraction = quantize.ACTIVATION_FRACTION if index else quantize.CONTEXT_FRACTION
+        bias = layer.bias.detach().double() * torch.exp2(exponent + input_fraction)
+        last = index == len(network.layers) - 1
+        fraction = model.OUTPUT_FRACTION + output_gains(network.config) if last else quantize.ACTIVATION_FRACTION
+        shift = (exponent + input_fraction).numpy() - fraction
+        half = np.exp2(shift - 1)  # so that Floor rounds to nearest
+        bias = np.floor(bias.numpy() + half + 0.5)
+        weight, bias, shift = (np.asarray(a).astype(np.int64) for a in (weight.T, bias, shift))
+        assert np.abs(weight).max() <= quantize.WEIGHT_MAX
+        assert (0 <= shift).all() and (shift < 24).all(), shift
+        bound = maximum * np.abs(weight).sum(0) + np.abs(bias) + quantize.DELTA_MAX
+        assert (bound < quantize.EXACT).all(), "row bound"
+        layers.append((weight, bias, shift))
+    return layers
+
+
+def evaluate_integers(layers, context, deltas=None):
+    """The exported function in int64: context (pixels, inputs) -> outputs (pixels, outputs)."""
+    x = context.astype(np.int64)
+    for index, (weight, bias, shift) in enumerate(layers):
+        # Exact: all terms are integers below 2^24 in magnitude, and float64 holds 2^53.
+        total = (x.astype(np.float64) @ weight.astype(np.float64)).astype(np.int64) + bias
+        if deltas is not None:
+            total = total + deltas[index]
+        last = index == len(layers) - 1
+        limits = (OUTPUT_MIN, OUTPUT_MAX) if last else (0, quantize.ACTIVATION_MAX)
+        x = np.clip(total >> shift, *limits)
+    return x
+
+
+def split_mix(seed, count):
+    """The first `count` outputs of SplitMix64 (Steele et al. 2014) as uint64."""
+    with np.errstate(over="ignore"):
+        z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def known_answer(layers):
+    """SHA-256 (hex) of the outputs on seeded contexts, without and then with seeded deltas, as int16 LE."""
+    inputs, sizes = layers[0][0].shape[0], [len(bias) for _, bias, _ in layers]
+    count = KNOWN_ANSWER_ROWS * inputs
+    random = split_mix(KNOWN_ANSWER_SEED, count + sum(sizes))
+    context = (random[:count] % np.uint64(511)).astype(np.int64).reshape(-1, inputs) - 255
+    context >>= np.arange(KNOWN_ANSWER_ROWS)[:, None] % 8
+    delta = (random[count:] % np.uint64(2049)).astype(np.int64) - 1024
+    deltas = np.split(delta, np.cumsum(sizes)[:-1])
+    outputs = np.concatenate([evaluate_integers(layers, context), evaluate_integers(layers, context, deltas)])
+    return hashlib.sha256(outputs.astype("<i2").tobytes()).hexdigest()
+
+
+def layer_nodes(index, last, source):
+    """The nodes of one layer and the name of its output."""
+    n = lambda name: f"{name}_{index}"
+    clip = ["output_min", "output_max"] if last else ["activation_min", "activation_max"]
+    output = "parameters" if last else n("activation")
+    return [
+        helper.make_node("Cast", [n("weight")], [n("weight_real")], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [n("weight_real"), n("scale")], [n("weight_scaled")]),
+        helper.make_node("Cast", [n("bias")], [n("bias_real")], to=TensorProto.FLOAT),
+        helper.make_node("Add", [n("bias_real"), n("delta")], [n("bias_moved")]),
+        helper.make_node("Mul", [n("bias_moved"), n("scale")], [n("bias_scaled")]),
+        helper.make_node("Gemm", [source, n("weight_scaled"), n("bias_scaled")], [n("sum")]),
+        helper.make_node("Floor", [n("sum")], [n("floor")]),
+        helper.make_node("Clip", [n("floor"), *clip], [output]),
+    ], output
+
+
+def build(layers, metadata):
+    """The ONNX model of integer layers."""
+    scalar = lambda value, name: numpy_helper.from_array(np.float32(value), name)
+    initializers = [
+        scalar(0, "activation_min"),
+        scalar(quantize.ACTIVATION_MAX, "activation_max"),
+        scalar(OUTPUT_MIN, "output_min"),
+        scalar(OUTPUT_MAX, "output_max"),
+    ]
+    inputs = [helper.make_tensor_value_info("context", TensorProto.FLOAT, ["pixels", layers[0][0].shape[0]])]
+    nodes, source = [], "context"
+    for index, (weight, bias, shift) in enumerate(layers):
+        initializers += [
+            numpy_helper.from_array(weight.astype(np.int8), f"weight_{index}"),
+            numpy_helper.from_array(bias.astype(np.int32)[None], f"bias_{index}"),
+            numpy_helper.from_array(np.exp2(-shift).astype(np.float32)[None], f"scale_{index}"),
+        ]
+        shape = [f"delta_rows_{index}", len(bias)]
+        inputs.append(helper.make_tensor_value_info(f"delta_{index}", TensorProto.FLOAT, shape))
+        more, source = layer_nodes(index, index == len(layers) - 1, source)
+        nodes += more
+    output = helper.make_tensor_value_info("parameters", TensorProto.FLOAT, ["pixels", layers[-1][0].shape[1]])
+    graph = helper.make_graph(nodes, metadata["ansel.name"], inputs, [output], initializers)
+    result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    result.producer_name = "ansel"
+    helper.set_model_props(result, metadata)
+    onnx.checker.check_model(result, full_check=True)
+    assert {node.op_type for node in nodes} <= OPERATORS
+    return result
+
+
+def load_network(checkpoint):
+    """The averaged network of a checkpoint, and the steps it was trained."""
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    network = model.Network(model.Config(**state["config"]))
+    network.load_state_dict(state["average"])
+    return network, state["step"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("folder")
+    options = parser.parse_args()
+    network, steps = load_network(options.checkpoint)
+    config = network.config
+    layers = integer_layers(network)
+    metadata = {
+        "ansel.family": "autoregressive",
+        "ansel.version": "0",
+        "ansel.name": config.name,
+        "ansel.channels": str(config.channels),
+        "ansel.components": str(config.components),
+        "ansel.known_answer": known_answer(layers),
+        "ansel.training": f"seed {config.seed}, {steps} steps of {config.batch * config.crop**2} pixels",
+    }
+    data = build(layers, metadata).SerializeToString(deterministic=True)
+    digest = hashlib.sha256(data).hexdigest()
+    path = pathlib.Path(options.folder) / f"{config.name}-{digest[:8]}.onnx"
+    path.write_bytes(data)
+    multiplications = sum(weight.size for weight, _, _ in layers)
+    print(f"{path.name}  sha256 {digest}  {len(data)} bytes  {multiplications / 1000:.1f} kMAC per pixel")
+
+
+if __name__ == "__main__":
+    main()

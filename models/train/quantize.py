@@ -1,0 +1,44 @@
+"""Quantisation: the integer arithmetic of the exported network, simulated in training.
+
+Weights are int8 with a power-of-two scale per output row; activations are unsigned fixed-point numbers of
+ACTIVATION_BITS bits. Everything is differentiable by the straight-through estimator (Bengio et al. 2013).
+"""
+
+import torch
+
+WEIGHT_MAX = 127
+ACTIVATION_BITS = 11
+ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
+ACTIVATION_FRACTION = 7  # fractional bits of hidden activations: real range [0, 16)
+CONTEXT_MAX = 255
+CONTEXT_FRACTION = 5  # contexts are integers in [-255, 255], seen by the network as x / 32
+EXACT = 2**24  # integers below this magnitude are exact in float32, in sums of any order
+DELTA_MAX = 2**20  # room, in every row bound, for deltas added to the biases
+
+
+def round_through(x):
+    """Rounds to the nearest integer; the gradient passes unchanged."""
+    return x + (torch.round(x) - x).detach()
+
+
+def row_exponents(weight, input_max):
+    """Per output row, the largest e such that rows of round(weight * 2^e) keep the row bound.
+
+    weight: (out, in) real. Returns (out,) float tensor of integers. The bound is
+    input_max * sum|w| + |b| + DELTA_MAX < EXACT; an eighth of it is left to the bias and to rounding.
+    """
+    by_weight = WEIGHT_MAX / weight.abs().amax(1).clamp_min(1e-6)
+    by_row = (EXACT - DELTA_MAX) * 0.875 / input_max / weight.abs().sum(1).clamp_min(1e-6)
+    return torch.floor(torch.log2(torch.minimum(by_weight, by_row)))
+
+
+def fake_quantize_weight(weight, input_max):
+    """The weight matrix as int8 arithmetic will see it, in real units."""
+    scale = torch.exp2(row_exponents(weight.detach(), input_max))[:, None]
+    return round_through(weight * scale) / scale
+
+
+def fake_quantize_activation(x):
+    """Clipped ReLU on the fixed-point grid."""
+    scale = 2.0**ACTIVATION_FRACTION
+    return round_through(x.clamp(0, ACTIVATION_MAX / scale) * scale) / scale

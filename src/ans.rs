@@ -1,0 +1,141 @@
+//! Intervals <-> words. Input: the interval of every sample, in coding order. Output: 32-bit words. The coder
+//! is constriction's ANS coder (Duda 2013) with 24-bit intervals; format: section "Streams".
+//!
+//! ANS is a stack: the encoder pushes the intervals in reverse, so that the decoder pops them in coding
+//! order. The walk over a tile is the same for both; it calls a [`SampleCoder`] at each sample.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+
+use constriction::backends::Cursor;
+use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
+use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
+use constriction::stream::{Code, Decode, Encode};
+
+use crate::cdf::{CDF_BITS, Cdf, Interval, PerComponent};
+
+impl Interval {
+    fn parts(self) -> (u32, NonZeroU32) {
+        let probability = NonZeroU32::new(self.probability).expect("the CDF is strictly increasing");
+        (self.left, probability)
+    }
+}
+
+/// An interval is the model of the one sample that it belongs to.
+impl EntropyModel<CDF_BITS> for Interval {
+    type Symbol = ();
+    type Probability = u32;
+}
+
+impl EncoderModel<CDF_BITS> for Interval {
+    fn left_cumulative_and_probability(&self, _: impl std::borrow::Borrow<()>) -> Option<(u32, NonZeroU32)> {
+        Some(self.parts())
+    }
+}
+
+impl DecoderModel<CDF_BITS> for Interval {
+    fn quantile_function(&self, _: u32) -> ((), u32, NonZeroU32) {
+        let (left, probability) = self.parts();
+        ((), left, probability)
+    }
+}
+
+/// Codes one sample after the other; what a tile's walk calls.
+pub(crate) trait SampleCoder {
+    /// Whether all samples are known before the walk, so that it may look ahead in large batches.
+    const KNOWS_SAMPLES: bool;
+
+    /// Codes a sample. `sample` is the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
+    /// coded sample and its probability under each component.
+    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent);
+}
+
+/// Collects intervals; [`finish`](Self::finish) turns them into words.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    intervals: Vec<Interval>,
+    samples: Vec<u16>,
+}
+
+impl Encoder {
+    pub fn with_capacity(samples: usize) -> Self {
+        Self { intervals: Vec::with_capacity(samples), samples: Vec::with_capacity(samples) }
+    }
+
+    /// The compressed words, in the order of the file, and the samples, in coding order.
+    pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
+        let mut coder = DefaultAnsCoder::new();
+        for interval in self.intervals.iter().rev() {
+            coder.encode_symbol((), *interval).expect("every interval has a probability");
+        }
+        match coder.into_compressed() {
+            Ok(words) => (words, self.samples),
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl SampleCoder for Encoder {
+    const KNOWS_SAMPLES: bool = true;
+
+    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent) {
+        let (interval, densities) = cdf.interval(sample);
+        self.intervals.push(interval);
+        self.samples.push(sample as u16);
+        (sample, densities)
+    }
+}
+
+/// Reads samples from words.
+pub(crate) struct Decoder {
+    coder: AnsCoder<u32, u64, Cursor<u32, Vec<u32>>>,
+    expected: std::vec::IntoIter<u16>,
+    /// Probabilities are multiplied up, and their logarithm is taken now and then.
+    product: f64,
+    bits: f64,
+}
+
+impl Decoder {
+    /// `None` if the last word is zero, which no encoder writes.
+    pub fn new(words: Vec<u32>) -> Option<Self> {
+        let coder = AnsCoder::from_compressed(Cursor::new_at_write_end(words)).ok()?;
+        Some(Self { coder, expected: Vec::new().into_iter(), product: 1.0, bits: 0.0 })
+    }
+
+    /// A decoder that tries first whether a sample is the expected one. It decodes what any other would, sooner.
+    pub fn expecting(words: Vec<u32>, samples: Vec<u16>) -> Option<Self> {
+        Some(Self { expected: samples.into_iter(), ..Self::new(words)? })
+    }
+
+    /// Whether all words were read and the coder is back in its initial state.
+    pub fn is_empty(&self) -> bool {
+        self.coder.is_empty()
+    }
+
+    /// The ideal code length of what was decoded, in bits.
+    pub fn ideal_bits(&self) -> f64 {
+        self.bits - self.product.log2()
+    }
+}
+
+impl SampleCoder for Decoder {
+    const KNOWS_SAMPLES: bool = false;
+
+    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent) {
+        let quantile = self.coder.state() as u32 & ((1 << CDF_BITS) - 1);
+        let mut sample = self.expected.next().map_or(sample, u32::from);
+        let (mut interval, mut densities) = cdf.interval(sample);
+        if !interval.contains(quantile) {
+            sample = cdf.quantile(quantile, sample);
+            (interval, densities) = cdf.interval(sample);
+        }
+        let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
+        decoded.expect("reading from memory cannot fail");
+        self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
+        if self.product < 1e-200 {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
+        (sample, densities)
+    }
+}

@@ -1,0 +1,108 @@
+//! The autoregressive family: one walk over tiles in coding order, for encoder and decoder alike.
+//!
+//! Input: tiles and their sample coders. At each step of the coding order the contexts of all pixels of the
+//! step, over all tiles of the group, go through the network together; then each sample is coded under its
+//! mixture. Encoder and decoder differ in the [`SampleCoder`] alone. Format: section "Coding order".
+//!
+//! The network is PixelCNN (van den Oord et al. 2016) with a local context and 1x1 layers after the first, as
+//! in NeLLoC (Zhang et al. 2021).
+
+use crate::ans::SampleCoder;
+use crate::error::Result;
+use crate::mixture::{MAX_CHANNELS, PixelMixture};
+use crate::network::Network;
+use crate::tile::{TAPS, TileSamples};
+
+/// Pixels that the encoder, which knows all samples, gathers into one network call.
+const ENCODER_BATCH: usize = 2048;
+
+/// A tile on its way through the walk.
+#[derive(Debug)]
+pub(crate) struct ActiveTile<C> {
+    pub samples: TileSamples,
+    pub coder: C,
+}
+
+/// A pixel of a batch: its tile and place.
+type Place = (usize, usize, usize);
+
+/// Codes all samples of a group of tiles, in lockstep. All tiles have as many channels as the network.
+///
+/// How tiles are grouped changes the speed, not the result. `depth` is in bits per sample.
+pub(crate) fn code_tiles<C: SampleCoder>(network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+    let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
+    let mut batch = Batch::default();
+    for step in 0..steps {
+        for (index, tile) in tiles.iter().enumerate().filter(|(_, tile)| step < tile.samples.steps()) {
+            for y in tile.samples.rows(step) {
+                batch.gather(&tile.samples, (index, TileSamples::column(step, y), y), depth);
+            }
+        }
+        if !C::KNOWS_SAMPLES || batch.places.len() >= ENCODER_BATCH || step + 1 == steps {
+            batch.code(network, tiles, depth)?;
+        }
+    }
+    Ok(())
+}
+
+/// The pixels of one network call.
+#[derive(Debug, Default)]
+struct Batch {
+    places: Vec<Place>,
+    predictions: Vec<[i32; MAX_CHANNELS]>,
+    contexts: Vec<f32>,
+    outputs: Vec<f32>,
+}
+
+impl Batch {
+    /// Adds a pixel and its context: the taps in raster order, channels interleaved, each less the prediction
+    /// of its channel; then each prediction less half the range; all in units of 8-bit samples.
+    fn gather(&mut self, tile: &TileSamples, place: Place, depth: u32) {
+        let (_, x, y) = place;
+        let channels = tile.channels();
+        let mut predictions = [0; MAX_CHANNELS];
+        for (channel, prediction) in predictions[..channels].iter_mut().enumerate() {
+            *prediction = tile.predict(x, y, channel);
+        }
+        let shift = depth - 8;
+        self.contexts.reserve((TAPS + 1) * channels);
+        for row in tile.tap_rows(x, y) {
+            for tap in row.chunks_exact(channels) {
+                let relative = tap.iter().zip(predictions).map(|(&t, p)| ((i32::from(t) - p) >> shift) as f32);
+                self.contexts.extend(relative);
+            }
+        }
+        let half = 1 << (depth - 1);
+        self.contexts.extend(predictions[..channels].iter().map(|p| ((p - half) >> shift) as f32));
+        self.places.push(place);
+        self.predictions.push(predictions);
+    }
+
+    /// Evaluates the network on the gathered pixels and codes their samples; leaves the batch empty.
+    fn code<C: SampleCoder>(&mut self, network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+        if self.places.is_empty() {
+            return Ok(());
+        }
+        network.run(&self.contexts, &mut self.outputs)?;
+        let shape = network.model().shape;
+        let rows = self.outputs.chunks_exact(shape.outputs());
+        for ((&(tile, x, y), predictions), outputs) in self.places.iter().zip(&self.predictions).zip(rows) {
+            let ActiveTile { samples, coder } = &mut tiles[tile];
+            let mut mixture = PixelMixture::new(shape, outputs);
+            for (channel, &prediction) in predictions[..shape.channels].iter().enumerate() {
+                mixture.next_channel(prediction, depth);
+                let guess =
+                    if C::KNOWS_SAMPLES { u32::from(samples.pixel(x, y)[channel]) } else { mixture.guess(depth) };
+                let (sample, densities) = coder.code(mixture.cdf(depth), guess);
+                mixture.observe(sample as i32 - prediction, &densities);
+                if !C::KNOWS_SAMPLES {
+                    samples.set(x, y, channel, sample as u16);
+                }
+            }
+        }
+        self.places.clear();
+        self.predictions.clear();
+        self.contexts.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Examples:
+  ansel compress photo.png                 writes photo.ansel
+  ansel compress *.png -o archive/         writes archive/NAME.ansel for each
+  ansel decompress photo.ansel             writes photo.png
+  ansel decompress photo.ansel -o a.ppm    the format follows the extension
+  ansel compress - < photo.png > photo.ansel
+  ansel info photo.ansel --bits
+
+Exit codes:
+  0  success
+  1  a file could not be read or written
+  2  wrong usage
+  3  an input is damaged, or not an image, or not an ansel file
+  4  an input is valid, but not supported
+  5  an input is beyond the limits
+  6  the model or ONNX Runtime cannot be used
+  7  a result did not decode to its source; it was not written
+
+With several inputs, all are tried, and the exit code is that of the first failure.
+Set ORT_DYLIB_PATH to use another ONNX Runtime library than the one beside the program.";
+
+/// Lossless image compression with neural density models.
+#[derive(Debug, Parser)]
+#[command(name = "ansel", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compress images: PNG, PNM, BMP, QOI; 8-bit grey or RGB
+    Compress(Compress),
+    /// Decompress .ansel files to images
+    Decompress(Decompress),
+    /// Show what an .ansel file holds, without decoding it
+    Info(Info),
+    /// Decode .ansel files and compare checksums; writes nothing
+    Verify(Verify),
+    /// List the models that this program carries
+    Models(Models),
+}
+
+#[derive(Debug, Args)]
+pub struct Compress {
+    /// Images or folders of images; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub report: Report,
+    /// Drop ICC profile, Exif and XMP
+    #[arg(long)]
+    pub strip: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Decompress {
+    /// .ansel files or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub report: Report,
+    /// Drop ICC profile, Exif and XMP
+    #[arg(long)]
+    pub strip: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Info {
+    /// An .ansel file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Also decode, and show the model's ideal code length beside the bytes
+    #[arg(long)]
+    pub bits: bool,
+    #[command(flatten)]
+    pub engine: Engine,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// .ansel files or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub report: Report,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Output file, or folder (needed for several inputs, if not beside them); `-` is standard output
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Overwrite files that exist
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// How the work is done.
+#[derive(Debug, Args)]
+pub struct Engine {
+    /// Model to compress with: a name of `ansel models`, or an ONNX file; a file that was made with an ONNX
+    /// file needs the same one to be decompressed
+    #[arg(short, long, default_value = "default", value_name = "NAME|FILE")]
+    pub model: String,
+    /// Threads; the result is the same for any number [default: one per core]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
+    pub device: DeviceName,
+}
+
+/// What is printed.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print one JSON object per file
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DeviceName {
+    /// CUDA if it is there, else the CPU
+    Auto,
+    /// The CPU
+    Cpu,
+    /// CUDA
+    Cuda,
+}

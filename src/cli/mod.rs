@@ -1,0 +1,181 @@
+//! Runs the command line's command through the library and prints what came of it.
+
+mod args;
+mod paths;
+mod report;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ansel::{Codec, Device, Error, Limits, Metadata, ModelChoice, Options, Progress, Result};
+use clap::Parser;
+use image::ImageFormat;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::args::{Arguments, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, Verify};
+use self::paths::Place;
+
+const IMAGE_EXTENSIONS: [&str; 7] = ["png", "ppm", "pgm", "pnm", "bmp", "qoi", "apng"];
+const ANSEL_EXTENSION: &str = "ansel";
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Compress(arguments) => compress(&arguments),
+        Command::Decompress(arguments) => decompress(&arguments),
+        Command::Info(arguments) => for_each(&[Place::new(&arguments.file)], |file| info(&arguments, file)),
+        Command::Verify(arguments) => verify(&arguments),
+        Command::Models(arguments) => models(&arguments).map_err(|error| fail(None, &error)),
+    };
+    result.err().unwrap_or(ExitCode::SUCCESS)
+}
+
+/// Prints an error on one line; returns the exit code for it.
+fn fail(input: Option<&Place>, error: &Error) -> ExitCode {
+    if let Error::Io { action: "write", source, .. } = error
+        && source.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        return ExitCode::SUCCESS; // whoever read our output has seen enough
+    }
+    let text = error.to_string().replace('\n', " ");
+    match (input, error) {
+        (Some(input), Error::Format(_) | Error::Image(_) | Error::Unsupported(_) | Error::LimitsExceeded { .. }) => {
+            eprintln!("ansel: {input}: {text}");
+        }
+        _ => eprintln!("ansel: {text}"),
+    }
+    ExitCode::from(match error {
+        Error::Io { .. } => 1,
+        Error::Format(_) | Error::Image(_) => 3,
+        Error::Unsupported(_) => 4,
+        Error::LimitsExceeded { .. } => 5,
+        Error::Model(_) | Error::Runtime(_) => 6,
+        Error::Verification(_) => 7,
+        _ => 1,
+    })
+}
+
+/// Runs `work` on every input, whatever becomes of the others; returns the exit code of the first failure.
+fn for_each(inputs: &[Place], mut work: impl FnMut(&Place) -> Result<()>) -> std::result::Result<(), ExitCode> {
+    let mut first = Ok(());
+    for input in inputs {
+        if let Err(error) = work(input) {
+            let code = fail(Some(input), &error);
+            first = first.and(Err(code));
+        }
+    }
+    first
+}
+
+fn codec(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Codec> {
+    let named = ansel::models().iter().any(|model| model.name == engine.model);
+    let model = if named || !std::path::Path::new(&engine.model).exists() {
+        ModelChoice::Named(engine.model.clone())
+    } else {
+        ModelChoice::File(paths::read(&Place::File(engine.model.clone().into()))?.into())
+    };
+    let device = match engine.device {
+        DeviceName::Auto => Device::Auto,
+        DeviceName::Cpu => Device::Cpu,
+        DeviceName::Cuda => Device::Cuda,
+    };
+    let progress = progress.cloned().map(|bar| {
+        Progress(Arc::new(move |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        }))
+    });
+    Ok(Codec::new(Options { model, threads: engine.threads, device, limits: Limits::default(), progress }))
+}
+
+/// A progress bar on the terminal, none elsewhere.
+fn progress_bar(report: &Report) -> ProgressBar {
+    if report.quiet || report.json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_msg} [{bar:30}] {percent:>3} %  {eta:>4}");
+    ProgressBar::no_length().with_style(style.expect("a valid template"))
+}
+
+fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
+    let Compress { inputs, output, engine, report, strip } = arguments;
+    let inputs = paths::list(inputs, &IMAGE_EXTENSIONS).map_err(|e| fail(None, &e))?;
+    let bar = progress_bar(report);
+    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let result = for_each(&inputs, |input| {
+        let target = paths::destination(input, inputs.len() > 1, output, ANSEL_EXTENSION);
+        paths::check_overwrite(&target, output.force)?;
+        bar.set_message(input.to_string());
+        let image = ansel::read_image(paths::open(input)?, &Limits::default())?;
+        if !image.not_kept.is_empty() && !strip && !report.quiet {
+            bar.suspend(|| eprintln!("ansel: {input}: not kept: {}", image.not_kept.join(", ")));
+        }
+        let metadata = if *strip { Metadata::default() } else { image.metadata };
+        let bytes = codec.compress(&image.planes, &metadata)?;
+        paths::write(&target, output.force, |file| {
+            file.write_all(&bytes).map_err(paths::io_error("write", std::path::Path::new(&target.to_string())))
+        })?;
+        bar.suspend(|| report::coded(report, input, &target, &image.planes, bytes.len()));
+        Ok(())
+    });
+    bar.finish_and_clear();
+    result
+}
+
+/// The image format that a file name asks for; PNG for standard output.
+fn output_format(target: &Place) -> Result<ImageFormat> {
+    match target {
+        Place::Standard => Ok(ImageFormat::Png),
+        Place::File(path) => ImageFormat::from_path(path)
+            .map_err(|_| Error::Unsupported(format!("the output format of {target} (use .png, .ppm, .bmp or .qoi)"))),
+    }
+}
+
+fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {
+    let Decompress { inputs, output, engine, report, strip } = arguments;
+    let inputs = paths::list(inputs, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
+    let bar = progress_bar(report);
+    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let result = for_each(&inputs, |input| {
+        let target = paths::destination(input, inputs.len() > 1, output, "png");
+        paths::check_overwrite(&target, output.force)?;
+        let format = output_format(&target)?;
+        bar.set_message(input.to_string());
+        let bytes = paths::read(input)?;
+        let decoded = codec.decompress(&bytes)?;
+        let metadata = if *strip { Metadata::default() } else { decoded.metadata };
+        paths::write(&target, output.force, |file| ansel::write_image(&decoded.planes, &metadata, format, file))?;
+        bar.suspend(|| report::coded(report, input, &target, &decoded.planes, bytes.len()));
+        Ok(())
+    });
+    bar.finish_and_clear();
+    result
+}
+
+fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
+    let Verify { files, engine, report } = arguments;
+    let files = paths::list(files, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
+    let bar = progress_bar(report);
+    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let result = for_each(&files, |file| {
+        bar.set_message(file.to_string());
+        let verified = codec.verify(&paths::read(file)?)?;
+        bar.suspend(|| report::verified(report, file, &verified));
+        Ok(())
+    });
+    bar.finish_and_clear();
+    result
+}
+
+fn info(arguments: &Info, file: &Place) -> Result<()> {
+    let codec = codec(&arguments.engine, None)?;
+    let bytes = paths::read(file)?;
+    let (header, metadata) = codec.read_header(&bytes)?;
+    let ideal_bits = if arguments.bits { Some(codec.verify(&bytes)?.ideal_bits) } else { None };
+    report::info(arguments.json, file, &header, &metadata, ideal_bits);
+    Ok(())
+}
+
+fn models(arguments: &Models) -> Result<()> {
+    report::models(arguments.json)
+}

@@ -1,0 +1,150 @@
+//! Metadata blocks: bytes that travel with the image unread. Format: section "Metadata".
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+
+use super::checksum;
+use crate::error::{FormatErrorKind, Result, malformed};
+use crate::limits::{Limits, check};
+
+/// What a metadata block holds. The numbers are the format's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum MetadataKind {
+    /// An ICC colour profile.
+    Icc = 1,
+    /// Exif, from the TIFF header on.
+    Exif = 2,
+    /// An XMP packet.
+    Xmp = 3,
+}
+
+impl MetadataKind {
+    /// All kinds, in the order of the format.
+    pub const ALL: [Self; 3] = [Self::Icc, Self::Exif, Self::Xmp];
+
+    /// The name, as users know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Icc => "ICC profile",
+            Self::Exif => "Exif",
+            Self::Xmp => "XMP",
+        }
+    }
+}
+
+/// One block of metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetadataBlock {
+    /// What it holds.
+    pub kind: MetadataKind,
+    /// The bytes, uncompressed.
+    pub bytes: Vec<u8>,
+}
+
+/// The metadata of an image: at most one block of each kind, in ascending order of kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    blocks: Vec<MetadataBlock>,
+}
+
+impl Metadata {
+    /// Sets the block of a kind; replaces the one that was there.
+    pub fn set(&mut self, kind: MetadataKind, bytes: Vec<u8>) {
+        self.blocks.retain(|block| block.kind != kind);
+        self.blocks.push(MetadataBlock { kind, bytes });
+        self.blocks.sort_by_key(|block| block.kind);
+    }
+
+    /// The bytes of a kind.
+    #[must_use]
+    pub fn get(&self, kind: MetadataKind) -> Option<&[u8]> {
+        self.blocks.iter().find(|block| block.kind == kind).map(|block| &block.bytes[..])
+    }
+
+    /// All blocks.
+    #[must_use]
+    pub fn blocks(&self) -> &[MetadataBlock] {
+        &self.blocks
+    }
+
+    /// The table and the stored bytes of all blocks.
+    pub(crate) fn store(&self, limits: &Limits) -> Result<(Vec<MetadataEntry>, Vec<u8>)> {
+        let total = self.blocks.iter().map(|block| block.bytes.len() as u64).sum();
+        check("the size of the metadata in bytes", total, limits.metadata_bytes.min(u32::MAX.into()))?;
+        let (mut entries, mut stored) = (Vec::new(), Vec::new());
+        for block in &self.blocks {
+            let compressed = deflate(&block.bytes);
+            let smaller = if compressed.len() < block.bytes.len() { &compressed } else { &block.bytes };
+            entries.push(MetadataEntry {
+                kind: block.kind as u8,
+                stored_bytes: smaller.len() as u32,
+                bytes: block.bytes.len() as u32,
+                checksum: checksum(&block.bytes),
+            });
+            stored.extend_from_slice(smaller);
+        }
+        Ok((entries, stored))
+    }
+
+    /// Reads all blocks from their stored bytes; `entries` have been checked against the limits.
+    pub(crate) fn load(entries: &[MetadataEntry], mut stored: &[u8]) -> Result<Self> {
+        let mut blocks = Vec::new();
+        for entry in entries {
+            let Some((block, rest)) = stored.split_at_checked(entry.stored_bytes as usize) else {
+                return malformed(FormatErrorKind::Truncated, "the file ends within its metadata");
+            };
+            stored = rest;
+            let kind = entry.check()?;
+            let bytes = if entry.stored_bytes == entry.bytes { block.to_vec() } else { inflate(block, entry.bytes)? };
+            if bytes.len() != entry.bytes as usize || checksum(&bytes) != entry.checksum {
+                return malformed(FormatErrorKind::MetadataChecksum, format!("the {} is damaged", kind.name()));
+            }
+            blocks.push(MetadataBlock { kind, bytes });
+        }
+        Ok(Self { blocks })
+    }
+}
+
+/// A block's line of the metadata table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MetadataEntry {
+    pub kind: u8,
+    /// Bytes in the file; fewer than `bytes` if the block is compressed, else equal.
+    pub stored_bytes: u32,
+    /// Bytes, uncompressed.
+    pub bytes: u32,
+    /// Checksum of the uncompressed bytes.
+    pub checksum: [u8; 8],
+}
+
+impl MetadataEntry {
+    /// The kind of a valid entry.
+    pub fn check(&self) -> Result<MetadataKind> {
+        let kind = MetadataKind::ALL.into_iter().find(|&kind| kind as u8 == self.kind);
+        match kind {
+            Some(kind) if self.stored_bytes <= self.bytes => Ok(kind),
+            Some(_) => malformed(FormatErrorKind::InvalidField, "a metadata block is longer stored than uncompressed"),
+            None => malformed(FormatErrorKind::InvalidField, format!("metadata of kind {}", self.kind)),
+        }
+    }
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory cannot fail")
+}
+
+/// Inflates at most one byte more than `length`, so that a hostile block cannot grow beyond what was checked.
+fn inflate(block: &[u8], length: u32) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = ZlibDecoder::new(block).take(u64::from(length) + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(e) => malformed(FormatErrorKind::MetadataChecksum, format!("compressed metadata: {e}")),
+    }
+}

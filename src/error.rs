@@ -1,0 +1,119 @@
+//! Errors, divided by what the caller can do about them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. The display text is one line that says what, where and, where there is one, the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading or writing failed: look at the disk, the path, the permissions.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// The verb: "read", "write", ...
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The bytes are not a valid ansel file: get another copy.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The input is not a readable image file.
+    #[error("not a readable image: {0}")]
+    Image(String),
+    /// Valid input that this version does not code: convert it, or use another codec.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// A declared size is beyond the [`Limits`](crate::Limits): raise the limit if the input is trusted.
+    #[error("limit exceeded: {what} is {value}, the limit is {limit}")]
+    LimitsExceeded {
+        /// What was measured, with its unit.
+        what: &'static str,
+        /// The declared value.
+        value: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+    /// A model file that breaks the numerical contract, or does not fit the image.
+    #[error("model refused: {0}")]
+    Model(String),
+    /// ONNX Runtime is missing, unusable, or does not compute exactly.
+    #[error("ONNX Runtime: {0}")]
+    Runtime(String),
+    /// The compressed file did not decode to its source. Nothing was written. This is a bug: please report it.
+    #[error("verification failed: {0}; nothing was written, please report this")]
+    Verification(String),
+}
+
+/// A defect of an ansel file, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatError {
+    kind: FormatErrorKind,
+    detail: String,
+}
+
+/// The kind of a [`FormatError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormatErrorKind {
+    /// The first bytes are not those of an ansel file.
+    NotAnsel,
+    /// The file ends before its declared length.
+    Truncated,
+    /// Bytes follow the declared end.
+    TrailingBytes,
+    /// A format version that this library does not know.
+    UnknownVersion,
+    /// A model that is neither in the registry nor given.
+    UnknownModel,
+    /// A field has a value that the format does not allow, or a reserved field is not zero.
+    InvalidField,
+    /// The header does not match its checksum.
+    HeaderChecksum,
+    /// A metadata block does not match its checksum.
+    MetadataChecksum,
+    /// A tile does not decode to samples of its checksum.
+    TileChecksum,
+}
+
+impl FormatError {
+    pub(crate) fn new(kind: FormatErrorKind, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { kind, detail }
+    }
+
+    /// The kind of defect.
+    #[must_use]
+    pub fn kind(&self) -> FormatErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            FormatErrorKind::NotAnsel => "not an ansel file",
+            FormatErrorKind::Truncated => "truncated file",
+            FormatErrorKind::TrailingBytes => "trailing bytes",
+            FormatErrorKind::UnknownVersion => "unknown format version",
+            FormatErrorKind::UnknownModel => "unknown model",
+            FormatErrorKind::InvalidField => "invalid field",
+            FormatErrorKind::HeaderChecksum => "damaged header",
+            FormatErrorKind::MetadataChecksum => "damaged metadata",
+            FormatErrorKind::TileChecksum => "damaged tile",
+        };
+        write!(f, "{kind}: {}", self.detail)
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// Shorthand for an `Err` with a [`FormatError`].
+pub(crate) fn malformed<T>(kind: FormatErrorKind, detail: impl Into<String>) -> Result<T> {
+    Err(FormatError::new(kind, detail).into())
+}

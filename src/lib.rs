@@ -1,0 +1,53 @@
+//! Lossless image compression with neural density models.
+//!
+//! The modules, in the order of the data:
+//!
+//! ```text
+//! image file    --files-->          Planes (channel, row, column) + Metadata
+//! Planes        --tile-->           tiles, coding order, contexts
+//! contexts      --network-->        mixture parameters (integers)
+//! parameters    --mixture, cdf-->   intervals (integers)
+//! intervals     --ans-->            words
+//! words         --container-->      bytes
+//! ```
+//!
+//! [`Codec`] walks the way in both directions; [`container`] describes the bytes.
+//!
+//! ```
+//! use ansel::{Codec, Metadata, Planes};
+//! use ndarray::Array3;
+//!
+//! let ramp = Planes::new(Array3::from_shape_fn((1, 8, 8), |(_, y, x)| (8 * y + x) as u16), 8)?;
+//! let codec = Codec::default();
+//! let bytes = codec.compress(&ramp, &Metadata::default())?;
+//! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
+//! # Ok::<(), ansel::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod ans;
+mod autoregressive;
+mod cdf;
+mod codec;
+pub mod container;
+mod error;
+mod files;
+mod limits;
+mod mixture;
+mod models;
+mod network;
+mod parallel;
+mod planes;
+mod tables;
+mod tile;
+
+pub use codec::{Codec, Decoded, Options, Progress, Verified};
+pub use container::{Header, Metadata, MetadataBlock, MetadataKind};
+pub use error::{Error, FormatError, FormatErrorKind, Result};
+pub use files::{ImageFile, read_image, write_image};
+pub use limits::Limits;
+pub use models::{ModelChoice, RegisteredModel, models};
+pub use network::Device;
+pub use planes::Planes;
+pub use tile::Rect;

@@ -1,0 +1,137 @@
+//! The registry: the models that this library carries. Ids are append-only: a model that has coded a file of a
+//! released format version stays for ever.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::container::ModelIdentity;
+use crate::error::{Error, FormatErrorKind, Result, malformed};
+use crate::network::contract::CheckedModel;
+
+/// The id, in the header of a file, of a model that is not in the registry.
+const EXTERNAL_ID: u16 = 0xffff;
+
+/// A model of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisteredModel {
+    /// The id that the header of a file carries.
+    pub id: u16,
+    /// The name to choose it by; models for different channels share it.
+    pub name: &'static str,
+    /// Channels that it codes jointly: 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// The model file, ONNX.
+    pub file: &'static [u8],
+}
+
+/// All models, in the order of their ids.
+static REGISTRY: [RegisteredModel; 2] = [
+    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-43510a8d.onnx") },
+    RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-c458755f.onnx") },
+];
+
+/// The models of the registry, in the order of their ids.
+#[must_use]
+pub fn models() -> &'static [RegisteredModel] {
+    &REGISTRY
+}
+
+impl RegisteredModel {
+    /// The SHA-256 of the model file, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.file).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Multiplications per pixel.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the file breaks the contract.
+    pub fn multiplications(&self) -> Result<usize> {
+        Ok(CheckedModel::read(self.file)?.multiplications())
+    }
+}
+
+/// Which model to compress with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelChoice {
+    /// The model of the registry with this name and the image's number of channels.
+    Named(String),
+    /// A model file, ONNX. To decompress what it coded, the same file must be given.
+    File(Arc<[u8]>),
+}
+
+impl Default for ModelChoice {
+    fn default() -> Self {
+        Self::Named("default".to_owned())
+    }
+}
+
+/// A model file and its identity.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelSource<'a> {
+    pub identity: ModelIdentity,
+    pub file: &'a [u8],
+}
+
+impl<'a> ModelSource<'a> {
+    fn new(id: u16, file: &'a [u8]) -> Self {
+        let digest = crate::container::checksum(file);
+        Self { identity: ModelIdentity { id, digest }, file }
+    }
+
+    /// The model to compress an image of `channels` with.
+    pub fn for_encoding(choice: &'a ModelChoice, channels: usize) -> Result<Self> {
+        match choice {
+            ModelChoice::File(file) => Ok(Self::new(EXTERNAL_ID, file)),
+            ModelChoice::Named(name) => {
+                let fits = |model: &&RegisteredModel| model.name == name && model.channels == channels;
+                let found = REGISTRY.iter().find(fits).map(|model| Self::new(model.id, model.file));
+                found.ok_or_else(|| {
+                    Error::Model(format!("no model is named `{name}` (see `ansel models`), and it is no file"))
+                })
+            }
+        }
+    }
+
+    /// The model that coded a file.
+    pub fn for_decoding(choice: &'a ModelChoice, identity: ModelIdentity) -> Result<Self> {
+        if identity.id == EXTERNAL_ID {
+            if let ModelChoice::File(file) = choice {
+                let source = Self::new(EXTERNAL_ID, file);
+                if source.identity == identity {
+                    return Ok(source);
+                }
+            }
+            let detail = format!("the file was made with the model file of SHA-256 {}...", hex(&identity.digest));
+            return malformed(FormatErrorKind::UnknownModel, detail + "; give it with --model");
+        }
+        let sources = REGISTRY.iter().map(|model| Self::new(model.id, model.file));
+        match sources.into_iter().find(|source| source.identity == identity) {
+            Some(source) => Ok(source),
+            None => malformed(
+                FormatErrorKind::UnknownModel,
+                format!("this library has no model {} with SHA-256 {}...", identity.id, hex(&identity.digest)),
+            ),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_keeps_the_contract_and_fits_its_entry() {
+        for (index, model) in models().iter().enumerate() {
+            let checked = CheckedModel::read(model.file).expect("a model that keeps the contract");
+            assert_eq!(checked.shape.channels, model.channels);
+            assert_eq!(usize::from(model.id), index + 1);
+        }
+    }
+}

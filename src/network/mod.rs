@@ -1,0 +1,128 @@
+//! Contexts -> network outputs. The only module that knows ONNX Runtime. Input: rows of integer contexts in
+//! float32. Output: rows of integer mixture parameters in float32, the same on every machine: see
+//! [`contract`].
+
+pub(crate) mod contract;
+mod known_answer;
+mod onnx;
+mod runtime;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorRef};
+
+use self::contract::CheckedModel;
+use crate::error::{Error, Result};
+
+/// Where networks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    /// CUDA if this build and this machine have it, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// CUDA, or an error.
+    Cuda,
+}
+
+/// A session of one model on one device. It belongs to one thread.
+#[derive(Debug)]
+pub(crate) struct Network {
+    model: Arc<CheckedModel>,
+    session: Session,
+    deltas: Vec<Tensor<f32>>,
+}
+
+fn runtime_error(error: impl std::fmt::Display) -> Error {
+    Error::Runtime(error.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
+impl Network {
+    /// Creates a session and has it pass the known-answer test.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if ONNX Runtime is missing, the device is not there, or the test fails.
+    pub fn new(model: Arc<CheckedModel>, device: Device) -> Result<Self> {
+        match device {
+            Device::Cpu => Self::on_cpu(model, GraphOptimizationLevel::All),
+            Device::Cuda => Self::on_cuda(model),
+            Device::Auto => Self::on_cuda(model.clone()).or_else(|_| Self::on_cpu(model, GraphOptimizationLevel::All)),
+        }
+    }
+
+    fn on_cpu(model: Arc<CheckedModel>, optimization: GraphOptimizationLevel) -> Result<Self> {
+        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
+        let builder = builder.with_optimization_level(optimization).map_err(runtime_error)?;
+        Self::commit(model, builder, "CPU")
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn on_cuda(_: Arc<CheckedModel>) -> Result<Self> {
+        Err(Error::Runtime("this build has no CUDA support (build with `--features cuda`)".to_owned()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_cuda(model: Arc<CheckedModel>) -> Result<Self> {
+        let provider = ort::ep::CUDA::default().with_tf32(false).build().error_on_failure();
+        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
+        let builder = builder.with_execution_providers([provider]).map_err(runtime_error)?;
+        Self::commit(model, builder, "CUDA")
+    }
+
+    fn commit(model: Arc<CheckedModel>, builder: SessionBuilder, provider: &str) -> Result<Self> {
+        // Parallelism is over tiles: one thread per session, and none that spins while it waits.
+        let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
+        let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
+        let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
+        let mut network = Self { model, session, deltas: Vec::new() };
+        let sizes: Vec<usize> = network.model.layers.iter().map(|layer| layer.biases.len()).collect();
+        let answer = known_answer::digest(network.model.context_size(), &sizes, |contexts, deltas| {
+            network.set_deltas(deltas)?;
+            let mut outputs = Vec::new();
+            network.run(contexts, &mut outputs).map(|()| outputs)
+        })?;
+        if answer != network.model.known_answer {
+            return Err(Error::Runtime(format!(
+                "the {provider} provider computes model `{}` wrongly (known-answer test), so it is not used; \
+                 try another device or another ONNX Runtime",
+                network.model.name
+            )));
+        }
+        network.set_deltas(&sizes.iter().map(|&size| vec![0.0; size]).collect::<Vec<_>>())?;
+        Ok(network)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &CheckedModel {
+        &self.model
+    }
+
+    /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
+    fn set_deltas(&mut self, deltas: &[Vec<f32>]) -> Result<()> {
+        let tensor = |delta: &Vec<f32>| Tensor::from_array(([1, delta.len()], delta.clone())).map_err(runtime_error);
+        self.deltas = deltas.iter().map(tensor).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// Evaluates rows of contexts: (pixels, contexts) -> (pixels, outputs), which replace what `outputs` held.
+    pub fn run(&mut self, contexts: &[f32], outputs: &mut Vec<f32>) -> Result<()> {
+        let columns = self.model.context_size();
+        let rows = contexts.len() / columns;
+        let contexts = TensorRef::from_array_view(([rows, columns], contexts)).map_err(runtime_error)?;
+        let mut inputs: Vec<SessionInputValue<'_>> = vec![contexts.into()];
+        inputs.extend(self.deltas.iter().map(SessionInputValue::from));
+        let results = self.session.run(&inputs[..]).map_err(runtime_error)?;
+        let (_, parameters) = results[0].try_extract_tensor::<f32>().map_err(runtime_error)?;
+        if parameters.len() != rows * self.model.shape.outputs() {
+            return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
+        }
+        outputs.clear();
+        outputs.extend_from_slice(parameters);
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Sessions and threads: runs work on groups of tiles, each thread with a session of its own.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::models::ModelSource;
+use crate::network::contract::CheckedModel;
+use crate::network::{Device, Network};
+
+/// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
+/// thumbnail less, so they are kept.
+#[derive(Debug, Default)]
+pub(crate) struct SessionPool {
+    models: Mutex<HashMap<[u8; 8], (Arc<CheckedModel>, Vec<Network>)>>,
+}
+
+impl SessionPool {
+    fn take(&self, source: &ModelSource<'_>, device: Device) -> Result<Network> {
+        let model = {
+            let mut models = lock(&self.models);
+            let (model, idle) = match models.get_mut(&source.identity.digest) {
+                Some(entry) => entry,
+                None => {
+                    let model = Arc::new(CheckedModel::read(source.file)?);
+                    models.entry(source.identity.digest).or_insert((model, Vec::new()))
+                }
+            };
+            if let Some(network) = idle.pop() {
+                return Ok(network);
+            }
+            model.clone()
+        };
+        Network::new(model, device)
+    }
+
+    fn give_back(&self, source: &ModelSource<'_>, network: Network) {
+        if let Some((_, idle)) = lock(&self.models).get_mut(&source.identity.digest) {
+            idle.push(network);
+        }
+    }
+}
+
+/// The division of `tiles` into groups that threads take in turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Groups {
+    pub tiles: usize,
+    pub group: usize,
+}
+
+impl Groups {
+    /// Groups of at most `most` tiles, smaller where there would not be one for every thread.
+    pub fn new(tiles: usize, most: usize, threads: NonZeroUsize) -> Self {
+        Self { tiles, group: tiles.div_ceil(threads.get()).clamp(1, most) }
+    }
+
+    fn len(self) -> usize {
+        self.tiles.div_ceil(self.group)
+    }
+
+    fn range(self, index: usize) -> Range<usize> {
+        index * self.group..self.tiles.min((index + 1) * self.group)
+    }
+}
+
+/// Runs `work` on every group, and returns what it made of each tile, in the order of the tiles.
+///
+/// The first error ends the work. Groups are independent: neither their size nor the number of threads changes
+/// a result.
+pub(crate) fn for_groups<T: Send>(
+    pool: &SessionPool,
+    source: &ModelSource<'_>,
+    device: Device,
+    threads: NonZeroUsize,
+    groups: Groups,
+    work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Option<Vec<T>>>> = Mutex::new((0..groups.len()).map(|_| None).collect());
+    let failed: Mutex<Option<Error>> = Mutex::new(None);
+    let worker = || {
+        let run = || -> Result<()> {
+            let mut network = pool.take(source, device)?;
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= groups.len() || lock(&failed).is_some() {
+                    break;
+                }
+                let result = work(&mut network, groups.range(index))?;
+                lock(&done)[index] = Some(result);
+            }
+            pool.give_back(source, network);
+            Ok(())
+        };
+        if let Err(error) = run() {
+            lock(&failed).get_or_insert(error);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.get().min(groups.len()) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => {
+            let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+            Ok(done.into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+/// Locks; a thread that panicked has left nothing half done behind these locks.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

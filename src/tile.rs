@@ -1,0 +1,256 @@
+//! Planes -> tiles, and the order of coding within a tile. Format: sections "Tiles" and "Coding order".
+
+use std::ops::Range;
+
+use crate::planes::Planes;
+
+/// Rows above and columns to each side that a context reaches.
+pub(crate) const REACH: usize = 3;
+/// Taps of a context: three rows of seven pixels above, three pixels to the left.
+pub(crate) const TAPS: usize = REACH * (2 * REACH + 1) + REACH;
+/// Columns that a row lags behind the row above it, so that its contexts are complete.
+const LAG: usize = REACH + 1;
+
+/// A rectangle of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rect {
+    /// Left column.
+    pub x: u32,
+    /// Top row.
+    pub y: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Rect {
+    /// The number of pixels.
+    #[must_use]
+    pub fn pixels(self) -> usize {
+        self.width as usize * self.height as usize
+    }
+}
+
+/// The division of an image into tiles of one size; those at the right and the bottom may be smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TileGrid {
+    pub image: (u32, u32),
+    pub tile: (u32, u32),
+}
+
+impl TileGrid {
+    /// Divides evenly into tiles whose sides are at most `side`.
+    pub fn even(width: u32, height: u32, side: u32) -> Self {
+        let divide = |length: u32| length.div_ceil(length.div_ceil(side));
+        Self { image: (width, height), tile: (divide(width), divide(height)) }
+    }
+
+    fn columns(self) -> u32 {
+        self.image.0.div_ceil(self.tile.0)
+    }
+
+    /// The number of tiles.
+    pub fn len(self) -> u64 {
+        u64::from(self.columns()) * u64::from(self.image.1.div_ceil(self.tile.1))
+    }
+
+    /// The rectangles of all tiles, in raster order.
+    pub fn rects(self) -> Vec<Rect> {
+        (0..self.len() as usize).map(|index| self.rect(index)).collect()
+    }
+
+    /// The rectangle of tile `index`, in raster order.
+    pub fn rect(self, index: usize) -> Rect {
+        let columns = self.columns() as usize;
+        let x = (index % columns) as u32 * self.tile.0;
+        let y = (index / columns) as u32 * self.tile.1;
+        Rect { x, y, width: self.tile.0.min(self.image.0 - x), height: self.tile.1.min(self.image.1 - y) }
+    }
+}
+
+/// The samples of one tile, channels interleaved, with the border that contexts reach into.
+///
+/// Above the tile: half the sample range. Left of a row: the first pixel of the row above. Right of a row: its
+/// last pixel. The border is kept up to date as samples are [`set`](Self::set) in coding order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TileSamples {
+    width: usize,
+    height: usize,
+    channels: usize,
+    stride: usize,
+    samples: Vec<u16>,
+}
+
+impl TileSamples {
+    /// A tile with no sample set yet.
+    pub fn new(width: usize, height: usize, channels: usize, depth: u32) -> Self {
+        let stride = (width + 2 * REACH) * channels;
+        let samples = vec![1 << (depth - 1); stride * (height + REACH)];
+        Self { width, height, channels, stride, samples }
+    }
+
+    /// A tile with the samples of a rectangle of an image.
+    pub fn of(planes: &Planes, rect: Rect) -> Self {
+        let mut tile = Self::new(rect.width as usize, rect.height as usize, planes.channels(), planes.depth());
+        for y in 0..tile.height {
+            for x in 0..tile.width {
+                for channel in 0..tile.channels {
+                    let sample = planes.samples()[[channel, rect.y as usize + y, rect.x as usize + x]];
+                    tile.set(x, y, channel, sample);
+                }
+            }
+        }
+        tile
+    }
+
+    /// A tile of the same shape with no sample set.
+    pub fn cleared(&self) -> Self {
+        let half = self.samples[0]; // above the tile
+        Self { samples: vec![half; self.samples.len()], ..*self }
+    }
+
+    /// Writes the samples into a rectangle of an image.
+    pub fn store(&self, planes: &mut Planes, rect: Rect) {
+        for y in 0..self.height {
+            for x in 0..self.width {
+                for (channel, &sample) in self.pixel(x, y).iter().enumerate() {
+                    planes.samples_mut()[[channel, rect.y as usize + y, rect.x as usize + x]] = sample;
+                }
+            }
+        }
+    }
+
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    fn index(&self, x: usize, y: usize) -> usize {
+        (y + REACH) * self.stride + (x + REACH) * self.channels
+    }
+
+    /// The samples of a pixel.
+    pub fn pixel(&self, x: usize, y: usize) -> &[u16] {
+        let index = self.index(x, y);
+        &self.samples[index..index + self.channels]
+    }
+
+    /// Sets a sample, and the border that repeats it.
+    pub fn set(&mut self, x: usize, y: usize, channel: usize, sample: u16) {
+        let index = self.index(x, y) + channel;
+        self.samples[index] = sample;
+        if x == 0 && y + 1 < self.height {
+            let below = index + self.stride;
+            for tap in 1..=REACH {
+                self.samples[below - tap * self.channels] = sample;
+            }
+        }
+        if x + 1 == self.width {
+            for tap in 1..=REACH {
+                self.samples[index + tap * self.channels] = sample;
+            }
+        }
+    }
+
+    /// The rows of taps of a pixel's context, from the top: `(2 REACH + 1) * channels` samples for each row
+    /// above, then `REACH * channels` to the left.
+    pub fn tap_rows(&self, x: usize, y: usize) -> [&[u16]; REACH + 1] {
+        let start = y * self.stride + x * self.channels;
+        std::array::from_fn(|row| {
+            let taps = if row < REACH { 2 * REACH + 1 } else { REACH };
+            &self.samples[start + row * self.stride..][..taps * self.channels]
+        })
+    }
+
+    /// The median edge detector's prediction of a sample (LOCO-I, Weinberger et al. 2000).
+    pub fn predict(&self, x: usize, y: usize, channel: usize) -> i32 {
+        let index = self.index(x, y) + channel;
+        let above = index - self.stride;
+        let west = i32::from(self.samples[index - self.channels]);
+        let north = i32::from(self.samples[above]);
+        let northwest = i32::from(self.samples[above - self.channels]);
+        (north + west - northwest).clamp(north.min(west), north.max(west))
+    }
+
+    /// The samples as bytes: raster order, channels interleaved, 16-bit little-endian. What checksums are of.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let rows = (0..self.height).map(|y| &self.samples[self.index(0, y)..][..self.width * self.channels]);
+        rows.flatten().flat_map(|sample| sample.to_le_bytes()).collect()
+    }
+
+    /// The number of steps of the coding order.
+    pub fn steps(&self) -> usize {
+        self.width + LAG * (self.height - 1)
+    }
+
+    /// The rows that have a pixel in a step; its column is [`column`](Self::column).
+    pub fn rows(&self, step: usize) -> Range<usize> {
+        let first = (step + 1).saturating_sub(self.width).div_ceil(LAG);
+        first..self.height.min(step / LAG + 1)
+    }
+
+    /// The column of the pixel that row `y` has in a step.
+    pub fn column(step: usize, y: usize) -> usize {
+        step - LAG * y
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pixel_is_coded_once_and_after_its_context() {
+        for (width, height) in [(1, 1), (1, 9), (9, 1), (2, 3), (13, 7), (5, 40)] {
+            let tile = TileSamples::new(width, height, 1, 8);
+            let mut coded_at = vec![None; width * height];
+            for step in 0..tile.steps() {
+                for y in tile.rows(step) {
+                    let x = TileSamples::column(step, y);
+                    assert_eq!(coded_at[y * width + x].replace(step), None);
+                }
+            }
+            for y in 0..height {
+                for x in 0..width {
+                    let step = coded_at[y * width + x].expect("coded");
+                    let reach = REACH as isize;
+                    for (dy, dx) in (0..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dy, dx))) {
+                        if dy == 0 && dx >= 0 || dy > y as isize {
+                            continue;
+                        }
+                        let (ty, tx) = (y - dy as usize, (x as isize + dx).clamp(0, width as isize - 1) as usize);
+                        assert!(coded_at[ty * width + tx].expect("coded") < step || (ty == y && tx == x));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_border_repeats_the_samples_beside_it() {
+        let mut tile = TileSamples::new(2, 2, 1, 8);
+        for (value, (y, x)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+            tile.set(x, y, 0, value as u16 + 1);
+        }
+        assert_eq!(tile.tap_rows(0, 0), [&[128u16; 7][..], &[128; 7], &[128; 7], &[128; 3]]);
+        assert_eq!(tile.tap_rows(1, 1), [&[128u16; 7][..], &[128; 7], &[128, 128, 1, 2, 2, 2, 2], &[1, 1, 3]]);
+        assert_eq!(tile.predict(1, 1, 0), 3);
+    }
+
+    #[test]
+    fn tiles_cover_the_image_without_overlap() {
+        for (width, height, side) in [(1, 1, 512), (513, 512, 512), (1025, 7, 64), (100, 200, 33)] {
+            let grid = TileGrid::even(width, height, side);
+            let mut covered = vec![0u8; (width * height) as usize];
+            for rect in (0..grid.len() as usize).map(|index| grid.rect(index)) {
+                assert!(rect.width <= side && rect.height <= side);
+                for y in rect.y..rect.y + rect.height {
+                    for x in rect.x..rect.x + rect.width {
+                        covered[(y * width + x) as usize] += 1;
+                    }
+                }
+            }
+            assert!(covered.iter().all(|&count| count == 1));
+        }
+    }
+}
