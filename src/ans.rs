@@ -12,7 +12,7 @@ use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
 use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
 use constriction::stream::{Code, Decode, Encode};
 
-use crate::cdf::{CDF_BITS, Cdf, Interval, PerComponent};
+use crate::cdf::{CDF_BITS, Cdf, Interval};
 
 impl Interval {
     fn parts(self) -> (u32, NonZeroU32) {
@@ -47,7 +47,7 @@ pub(crate) trait SampleCoder {
 
     /// Codes a sample. `sample` is the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
     /// coded sample and its probability under each component.
-    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent);
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]);
 }
 
 /// Collects intervals; [`finish`](Self::finish) turns them into words.
@@ -78,7 +78,7 @@ impl Encoder {
 impl SampleCoder for Encoder {
     const KNOWS_SAMPLES: bool = true;
 
-    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]) {
         let (interval, densities) = cdf.interval(sample);
         self.intervals.push(interval);
         self.samples.push(sample as u16);
@@ -121,7 +121,7 @@ impl Decoder {
 impl SampleCoder for Decoder {
     const KNOWS_SAMPLES: bool = false;
 
-    fn code(&mut self, cdf: Cdf<'_>, sample: u32) -> (u32, PerComponent) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]) {
         let quantile = self.coder.state() as u32 & ((1 << CDF_BITS) - 1);
         let mut sample = self.expected.next().map_or(sample, u32::from);
         let (mut interval, mut densities) = cdf.interval(sample);
@@ -139,3 +139,6 @@ impl SampleCoder for Decoder {
         (sample, densities)
     }
 }
+
+#[cfg(test)]
+mod tests;

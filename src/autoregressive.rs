@@ -9,12 +9,15 @@
 
 use crate::ans::SampleCoder;
 use crate::error::Result;
-use crate::mixture::{MAX_CHANNELS, PixelMixture};
+use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, PixelMixture};
 use crate::network::Network;
-use crate::tile::{TAPS, TileSamples};
+use crate::tile::{REACH, TileSamples};
 
 /// Pixels that the encoder, which knows all samples, gathers into one network call.
 const ENCODER_BATCH: usize = 2048;
+
+/// Most samples in a row of taps.
+const ROW: usize = (2 * REACH + 1) * MAX_CHANNELS;
 
 /// A tile on its way through the walk.
 #[derive(Debug)]
@@ -30,6 +33,23 @@ type Place = (usize, usize, usize);
 ///
 /// How tiles are grouped changes the speed, not the result. `depth` is in bits per sample.
 pub(crate) fn code_tiles<C: SampleCoder>(network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+    // The number of components is known to the compiler in all that runs once per sample.
+    match network.model().shape.components {
+        1 => walk::<C, 1>(network, tiles, depth),
+        2 => walk::<C, 2>(network, tiles, depth),
+        3 => walk::<C, 3>(network, tiles, depth),
+        4 => walk::<C, 4>(network, tiles, depth),
+        5 => walk::<C, 5>(network, tiles, depth),
+        6 => walk::<C, 6>(network, tiles, depth),
+        7 => walk::<C, 7>(network, tiles, depth),
+        8 => walk::<C, 8>(network, tiles, depth),
+        9 => walk::<C, 9>(network, tiles, depth),
+        MAX_COMPONENTS => walk::<C, MAX_COMPONENTS>(network, tiles, depth),
+        other => unreachable!("the contract refuses {other} components"),
+    }
+}
+
+fn walk<C: SampleCoder, const K: usize>(network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
     let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
     let mut batch = Batch::default();
     for step in 0..steps {
@@ -39,7 +59,7 @@ pub(crate) fn code_tiles<C: SampleCoder>(network: &mut Network, tiles: &mut [Act
             }
         }
         if !C::KNOWS_SAMPLES || batch.places.len() >= ENCODER_BATCH || step + 1 == steps {
-            batch.code(network, tiles, depth)?;
+            batch.code::<C, K>(network, tiles, depth)?;
         }
     }
     Ok(())
@@ -51,7 +71,7 @@ struct Batch {
     places: Vec<Place>,
     predictions: Vec<[i32; MAX_CHANNELS]>,
     contexts: Vec<f32>,
-    outputs: Vec<f32>,
+    outputs: Vec<i16>,
 }
 
 impl Batch {
@@ -64,13 +84,12 @@ impl Batch {
         for (channel, prediction) in predictions[..channels].iter_mut().enumerate() {
             *prediction = tile.predict(x, y, channel);
         }
+        // One prediction per sample of a row of taps, so that whole rows are subtracted at once.
+        let repeated: [i32; ROW] = std::array::from_fn(|i| predictions[i % channels]);
         let shift = depth - 8;
-        self.contexts.reserve((TAPS + 1) * channels);
         for row in tile.tap_rows(x, y) {
-            for tap in row.chunks_exact(channels) {
-                let relative = tap.iter().zip(predictions).map(|(&t, p)| ((i32::from(t) - p) >> shift) as f32);
-                self.contexts.extend(relative);
-            }
+            let relative = row.iter().zip(&repeated).map(|(&tap, p)| ((i32::from(tap) - p) >> shift) as f32);
+            self.contexts.extend(relative);
         }
         let half = 1 << (depth - 1);
         self.contexts.extend(predictions[..channels].iter().map(|p| ((p - half) >> shift) as f32));
@@ -79,7 +98,12 @@ impl Batch {
     }
 
     /// Evaluates the network on the gathered pixels and codes their samples; leaves the batch empty.
-    fn code<C: SampleCoder>(&mut self, network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+    fn code<C: SampleCoder, const K: usize>(
+        &mut self,
+        network: &mut Network,
+        tiles: &mut [ActiveTile<C>],
+        depth: u32,
+    ) -> Result<()> {
         if self.places.is_empty() {
             return Ok(());
         }
@@ -88,7 +112,7 @@ impl Batch {
         let rows = self.outputs.chunks_exact(shape.outputs());
         for ((&(tile, x, y), predictions), outputs) in self.places.iter().zip(&self.predictions).zip(rows) {
             let ActiveTile { samples, coder } = &mut tiles[tile];
-            let mut mixture = PixelMixture::new(shape, outputs);
+            let mut mixture = PixelMixture::<K>::new(shape.channels, outputs);
             for (channel, &prediction) in predictions[..shape.channels].iter().enumerate() {
                 mixture.next_channel(prediction, depth);
                 let guess =

@@ -9,8 +9,6 @@ use crate::tables::SIGMA;
 
 /// Bits of the CDF.
 pub(crate) const CDF_BITS: usize = 24;
-/// Most components of a mixture.
-pub(crate) const MAX_COMPONENTS: usize = 16;
 /// Fractional bits of a position, in 8-bit samples.
 pub(crate) const POSITION_BITS: u32 = 10;
 /// Fractional bits of an inverse scale.
@@ -23,9 +21,6 @@ const SIGMA_BITS: u32 = 24;
 const ARGUMENT_BITS: u32 = 16;
 const STEP_BITS: u32 = ARGUMENT_BITS - 5;
 const ARGUMENT_LIMIT: i64 = 16 << ARGUMENT_BITS;
-
-/// One value per component.
-pub(crate) type PerComponent = [u32; MAX_COMPONENTS];
 
 /// One logistic component of one channel.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,17 +47,17 @@ impl Interval {
     }
 }
 
-/// A discretized logistic mixture over the samples `0..2^depth`.
+/// A discretized logistic mixture of `K` components over the samples `0..2^depth`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cdf<'a> {
-    components: &'a [Component],
+pub(crate) struct Cdf<'a, const K: usize> {
+    components: &'a [Component; K],
     depth: u32,
 }
 
-impl<'a> Cdf<'a> {
-    /// The CDF of at most [`MAX_COMPONENTS`] components over samples of 8 to 16 bits.
-    pub fn new(components: &'a [Component], depth: u32) -> Self {
-        debug_assert!(components.len() <= MAX_COMPONENTS && (8..=16).contains(&depth));
+impl<'a, const K: usize> Cdf<'a, K> {
+    /// The CDF over samples of 8 to 16 bits.
+    pub fn new(components: &'a [Component; K], depth: u32) -> Self {
+        debug_assert!((8..=16).contains(&depth));
         Self { components, depth }
     }
 
@@ -91,11 +86,11 @@ impl<'a> Cdf<'a> {
     }
 
     /// The interval of a sample, and the probability of the sample under each component (units of 2^-24).
-    pub fn interval(self, sample: u32) -> (Interval, PerComponent) {
+    pub fn interval(self, sample: u32) -> (Interval, [u32; K]) {
         let (first, last) = (sample == 0, sample + 1 == 1 << self.depth);
         let (low_edge, high_edge) = (self.edge(sample), self.edge(sample + 1));
         let (mut low_sum, mut high_sum) = (0u64, 0u64);
-        let mut densities = [0; MAX_COMPONENTS];
+        let mut densities = [0; K];
         for (component, density) in self.components.iter().zip(&mut densities) {
             let low = if first { 0 } else { logistic(low_edge, component) };
             let high = if last { 1 << SIGMA_BITS } else { logistic(high_edge, component) };
@@ -166,3 +161,6 @@ fn logistic(edge: i64, component: &Component) -> u32 {
     let (low, high) = (SIGMA[index], SIGMA[index + 1]);
     low + (((high - low) * fraction) >> STEP_BITS)
 }
+
+#[cfg(test)]
+mod tests;

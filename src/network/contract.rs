@@ -20,7 +20,7 @@ use prost::Message;
 use super::onnx::{self, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};
 use crate::limits::MAX_MODEL_BYTES;
-use crate::mixture::{MAX_CHANNELS, MixtureShape};
+use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
 use crate::tile::TAPS;
 
 /// Largest magnitude of a context.
@@ -113,7 +113,7 @@ fn metadata(model: &ModelProto, key: &str) -> Result<String> {
 }
 
 fn check_shape(shape: MixtureShape, layers: &[Layer]) -> Result<()> {
-    if !(1..=crate::cdf::MAX_COMPONENTS).contains(&shape.components) {
+    if !(1..=MAX_COMPONENTS).contains(&shape.components) {
         return refuse(format!("{} mixture components", shape.components));
     }
     if shape.channels != 1 && shape.channels != MAX_CHANNELS {

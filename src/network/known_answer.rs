@@ -32,7 +32,7 @@ impl SplitMix64 {
 pub(super) fn digest<E>(
     context_size: usize,
     layer_sizes: &[usize],
-    mut run: impl FnMut(&[f32], &[Vec<f32>]) -> Result<Vec<f32>, E>,
+    mut run: impl FnMut(&[f32], &[Vec<f32>]) -> Result<Vec<i16>, E>,
 ) -> Result<String, E> {
     let mut random = SplitMix64(SEED);
     let mut contexts = Vec::with_capacity(ROWS * context_size);
@@ -49,7 +49,7 @@ pub(super) fn digest<E>(
             let (rows, after) = rest.split_at(batch * context_size);
             rest = after;
             for output in run(rows, &deltas)? {
-                sha.update((output as i16).to_le_bytes());
+                sha.update(output.to_le_bytes());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Contexts -> network outputs. The only module that knows ONNX Runtime. Input: rows of integer contexts in
-//! float32. Output: rows of integer mixture parameters in float32, the same on every machine: see
-//! [`contract`].
+//! float32. Output: rows of integer mixture parameters, the same on every machine: see [`contract`].
+//! Floating point ends here.
 
 pub(crate) mod contract;
 mod known_answer;
@@ -110,7 +110,7 @@ impl Network {
     }
 
     /// Evaluates rows of contexts: (pixels, contexts) -> (pixels, outputs), which replace what `outputs` held.
-    pub fn run(&mut self, contexts: &[f32], outputs: &mut Vec<f32>) -> Result<()> {
+    pub fn run(&mut self, contexts: &[f32], outputs: &mut Vec<i16>) -> Result<()> {
         let columns = self.model.context_size();
         let rows = contexts.len() / columns;
         let contexts = TensorRef::from_array_view(([rows, columns], contexts)).map_err(runtime_error)?;
@@ -122,7 +122,8 @@ impl Network {
             return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
         }
         outputs.clear();
-        outputs.extend_from_slice(parameters);
+        // The network's last operation clips to this range.
+        outputs.extend(parameters.iter().map(|&parameter| parameter as i16));
         Ok(())
     }
 }
