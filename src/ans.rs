@@ -7,7 +7,8 @@
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 
-use constriction::backends::Cursor;
+use constriction::Stack;
+use constriction::backends::{BoundedReadWords, Cursor};
 use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
 use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
 use constriction::stream::{Code, Decode, Encode};
@@ -45,9 +46,9 @@ pub(crate) trait SampleCoder {
     /// Whether all samples are known before the walk, so that it may look ahead in large batches.
     const KNOWS_SAMPLES: bool;
 
-    /// Codes a sample. `sample` is the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
+    /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
     /// coded sample and its probability under each component.
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]);
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]);
 }
 
 /// Collects intervals; [`finish`](Self::finish) turns them into words.
@@ -78,7 +79,8 @@ impl Encoder {
 impl SampleCoder for Encoder {
     const KNOWS_SAMPLES: bool = true;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]) {
+        let sample = sample();
         let (interval, densities) = cdf.interval(sample);
         self.intervals.push(interval);
         self.samples.push(sample as u16);
@@ -109,7 +111,7 @@ impl Decoder {
 
     /// Whether all words were read and the coder is back in its initial state.
     pub fn is_empty(&self) -> bool {
-        self.coder.is_empty()
+        self.coder.is_empty() && BoundedReadWords::<u32, Stack>::is_exhausted(self.coder.bulk())
     }
 
     /// The ideal code length of what was decoded, in bits.
@@ -121,9 +123,9 @@ impl Decoder {
 impl SampleCoder for Decoder {
     const KNOWS_SAMPLES: bool = false;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [u32; K]) {
         let quantile = self.coder.state() as u32 & ((1 << CDF_BITS) - 1);
-        let mut sample = self.expected.next().map_or(sample, u32::from);
+        let mut sample = self.expected.next().map_or_else(guess, u32::from);
         let (mut interval, mut densities) = cdf.interval(sample);
         if !interval.contains(quantile) {
             sample = cdf.quantile(quantile, sample);

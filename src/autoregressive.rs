@@ -14,10 +14,7 @@ use crate::network::Network;
 use crate::tile::{REACH, TileSamples};
 
 /// Pixels that the encoder, which knows all samples, gathers into one network call.
-const ENCODER_BATCH: usize = 2048;
-
-/// Most samples in a row of taps.
-const ROW: usize = (2 * REACH + 1) * MAX_CHANNELS;
+const ENCODER_BATCH: usize = 1024;
 
 /// A tile on its way through the walk.
 #[derive(Debug)]
@@ -75,26 +72,43 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds a pixel and its context: the taps in raster order, channels interleaved, each less the prediction
-    /// of its channel; then each prediction less half the range; all in units of 8-bit samples.
+    /// Adds a pixel and its context.
     fn gather(&mut self, tile: &TileSamples, place: Place, depth: u32) {
         let (_, x, y) = place;
-        let channels = tile.channels();
-        let mut predictions = [0; MAX_CHANNELS];
-        for (channel, prediction) in predictions[..channels].iter_mut().enumerate() {
-            *prediction = tile.predict(x, y, channel);
-        }
-        // One prediction per sample of a row of taps, so that whole rows are subtracted at once.
-        let repeated: [i32; ROW] = std::array::from_fn(|i| predictions[i % channels]);
-        let shift = depth - 8;
-        for row in tile.tap_rows(x, y) {
-            let relative = row.iter().zip(&repeated).map(|(&tap, p)| ((i32::from(tap) - p) >> shift) as f32);
-            self.contexts.extend(relative);
-        }
-        let half = 1 << (depth - 1);
-        self.contexts.extend(predictions[..channels].iter().map(|p| ((p - half) >> shift) as f32));
+        let predictions = match tile.channels() {
+            1 => self.push_context::<1, 7, 3>(tile, x, y, depth),
+            _ => self.push_context::<3, 21, 9>(tile, x, y, depth),
+        };
         self.places.push(place);
         self.predictions.push(predictions);
+    }
+
+    /// Appends the context of a pixel of `C` channels, and returns its predictions. The context: the taps in
+    /// raster order, channels interleaved, each less the prediction of its channel; then each prediction less
+    /// half the range; all in units of 8-bit samples. A row has `ABOVE` samples of taps above, `LEFT` to the left.
+    fn push_context<const C: usize, const ABOVE: usize, const LEFT: usize>(
+        &mut self,
+        tile: &TileSamples,
+        x: usize,
+        y: usize,
+        depth: u32,
+    ) -> [i32; MAX_CHANNELS] {
+        let predictions: [i32; C] = std::array::from_fn(|channel| tile.predict(x, y, channel));
+        // One prediction per sample of a row, so that whole rows are subtracted at once.
+        let repeated: [i32; ABOVE] = std::array::from_fn(|i| predictions[i % C]);
+        let shift = depth - 8;
+        let relative = |tap: u16, prediction: i32| ((i32::from(tap) - prediction) >> shift) as f32;
+        for row in 0..REACH {
+            let taps: &[u16; ABOVE] = tile.taps(x, y, row);
+            let row: [f32; ABOVE] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
+            self.contexts.extend_from_slice(&row);
+        }
+        let taps: &[u16; LEFT] = tile.taps(x, y, REACH);
+        let row: [f32; LEFT] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
+        self.contexts.extend_from_slice(&row);
+        let half = 1 << (depth - 1);
+        self.contexts.extend_from_slice(&predictions.map(|p| ((p - half) >> shift) as f32));
+        std::array::from_fn(|channel| if channel < C { predictions[channel] } else { 0 })
     }
 
     /// Evaluates the network on the gathered pixels and codes their samples; leaves the batch empty.
@@ -115,8 +129,8 @@ impl Batch {
             let mut mixture = PixelMixture::<K>::new(shape.channels, outputs);
             for (channel, &prediction) in predictions[..shape.channels].iter().enumerate() {
                 mixture.next_channel(prediction, depth);
-                let guess =
-                    if C::KNOWS_SAMPLES { u32::from(samples.pixel(x, y)[channel]) } else { mixture.guess(depth) };
+                let known = samples.pixel(x, y)[channel];
+                let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(depth) };
                 let (sample, densities) = coder.code(mixture.cdf(depth), guess);
                 mixture.observe(sample as i32 - prediction, &densities);
                 if !C::KNOWS_SAMPLES {

@@ -152,14 +152,11 @@ impl TileSamples {
         }
     }
 
-    /// The rows of taps of a pixel's context, from the top: `(2 REACH + 1) * channels` samples for each row
-    /// above, then `REACH * channels` to the left.
-    pub fn tap_rows(&self, x: usize, y: usize) -> [&[u16]; REACH + 1] {
-        let start = y * self.stride + x * self.channels;
-        std::array::from_fn(|row| {
-            let taps = if row < REACH { 2 * REACH + 1 } else { REACH };
-            &self.samples[start + row * self.stride..][..taps * self.channels]
-        })
+    /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in the `REACH` rows
+    /// above, from the top; then `N = REACH * channels` samples to the left.
+    pub fn taps<const N: usize>(&self, x: usize, y: usize, row: usize) -> &[u16; N] {
+        let start = (y + row) * self.stride + x * self.channels;
+        self.samples[start..].first_chunk().expect("the border is as wide as a context")
     }
 
     /// The median edge detector's prediction of a sample (LOCO-I, Weinberger et al. 2000).
@@ -232,8 +229,9 @@ mod tests {
         for (value, (y, x)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
             tile.set(x, y, 0, value as u16 + 1);
         }
-        assert_eq!(tile.tap_rows(0, 0), [&[128u16; 7][..], &[128; 7], &[128; 7], &[128; 3]]);
-        assert_eq!(tile.tap_rows(1, 1), [&[128u16; 7][..], &[128; 7], &[128, 128, 1, 2, 2, 2, 2], &[1, 1, 3]]);
+        assert_eq!(tile.taps(0, 0, 0), &[128; 7]);
+        assert_eq!(tile.taps(1, 1, 2), &[128, 128, 1, 2, 2, 2, 2]);
+        assert_eq!(tile.taps(1, 1, 3), &[1, 1, 3]);
         assert_eq!(tile.predict(1, 1, 0), 3);
     }
 
@@ -251,6 +249,73 @@ mod tests {
                 }
             }
             assert!(covered.iter().all(|&count| count == 1));
+        }
+    }
+
+    /// A tile of 3 x 2 pixels whose samples name their place: row, column, channel.
+    fn labelled(channels: usize) -> (Planes, TileSamples) {
+        let label = |(channel, y, x)| (100 * y + 10 * x + channel) as u16;
+        let planes = Planes::new(ndarray::Array3::from_shape_fn((channels, 2, 3), label), 8).expect("valid planes");
+        let tile = TileSamples::of(&planes, Rect { x: 0, y: 0, width: 3, height: 2 });
+        (planes, tile)
+    }
+
+    #[test]
+    fn a_cleared_tile_is_a_new_one_whatever_was_set() {
+        for (channels, depth) in [(1, 8), (3, 8), (3, 16)] {
+            let new = TileSamples::new(5, 4, channels, depth);
+            let mut tile = new.clone();
+            for (y, x) in (0..4).flat_map(|y| (0..5).map(move |x| (y, x))) {
+                (0..channels).for_each(|channel| tile.set(x, y, channel, 7));
+            }
+            assert_ne!(tile, new);
+            assert_eq!(tile.cleared(), new);
+        }
+    }
+
+    #[test]
+    fn bytes_are_in_raster_order_with_channels_interleaved_and_the_low_byte_first() {
+        let (_, mut tile) = labelled(3);
+        let words: Vec<u16> = tile.to_bytes().chunks(2).map(|word| u16::from_le_bytes([word[0], word[1]])).collect();
+        let expected = [0, 1, 2, 10, 11, 12, 20, 21, 22, 100, 101, 102, 110, 111, 112, 120, 121, 122];
+        assert_eq!(words, expected);
+        tile.set(0, 0, 0, 0x1234);
+        assert_eq!(tile.to_bytes()[..4], [0x34, 0x12, 1, 0]);
+    }
+
+    #[test]
+    fn a_stored_tile_changes_its_rectangle_alone() {
+        let (planes, tile) = labelled(3);
+        let mut image = Planes::zeros(3, 5, 7, 8);
+        let rect = Rect { x: 2, y: 1, width: 3, height: 2 };
+        tile.store(&mut image, rect);
+        for ((channel, y, x), &sample) in image.samples().indexed_iter() {
+            let inside = (1..3).contains(&y) && (2..5).contains(&x);
+            let expected = if inside { planes.samples()[[channel, y - 1, x - 2]] } else { 0 };
+            assert_eq!(sample, expected);
+        }
+        assert_eq!(TileSamples::of(&image, rect), tile);
+    }
+
+    #[test]
+    fn taps_interleave_the_channels() {
+        let (_, tile) = labelled(3);
+        let [.., above, left] = tile.tap_rows(1, 1);
+        // Columns -2 to 4: the border to the left repeats what is above the row, here half the range.
+        let half = [128; 3];
+        let row = [[0, 1, 2], [10, 11, 12], [20, 21, 22], [20, 21, 22], [20, 21, 22]];
+        assert_eq!(above, [&[half, half][..], &row].concat().concat());
+        assert_eq!(left, [[0, 1, 2], [0, 1, 2], [100, 101, 102]].concat());
+    }
+
+    #[test]
+    fn the_prediction_is_the_median_of_west_north_and_their_plane() {
+        for (west, north, northwest, expected) in [(10, 20, 15, 15), (10, 20, 30, 10), (10, 20, 5, 20), (7, 7, 0, 7)] {
+            let mut tile = TileSamples::new(2, 2, 1, 8);
+            for (x, y, sample) in [(0, 0, northwest), (1, 0, north), (0, 1, west)] {
+                tile.set(x, y, 0, sample);
+            }
+            assert_eq!(tile.predict(1, 1, 0), expected);
         }
     }
 }

@@ -298,3 +298,6 @@ fn reserved(value: u32, what: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,6 @@ fn inflate(block: &[u8], length: u32) -> Result<Vec<u8>> {
         Err(e) => malformed(FormatErrorKind::MetadataChecksum, format!("compressed metadata: {e}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,3 +269,6 @@ fn tensor<'a>(
     }
     Ok((&tensor.raw_data, inputs, rows))
 }
+
+#[cfg(test)]
+mod tests;

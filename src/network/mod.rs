@@ -122,8 +122,16 @@ impl Network {
             return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
         }
         outputs.clear();
-        // The network's last operation clips to this range.
-        outputs.extend(parameters.iter().map(|&parameter| parameter as i16));
+        outputs.extend(parameters.iter().map(|&parameter| to_integer(parameter)));
         Ok(())
     }
+}
+
+/// An integer that float32 carries, as an integer. The network's last operation clips to the range of `i16`.
+///
+/// Adding 1.5 * 2^23 brings the integer to the low bits of the float32. Compilers vectorise that, and not the
+/// saturating conversion.
+fn to_integer(value: f32) -> i16 {
+    const SHIFTER: f32 = 12_582_912.0;
+    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i16
 }

@@ -1,0 +1,114 @@
+"""Predicts the size of images under an exported model, and compares with the codec's files if asked.
+
+    python evaluate.py ../colour-DIGEST.onnx IMAGES_FOLDER [--ansel ../../target/release/ansel]
+
+Reads the integer weights from the ONNX file and evaluates them in integer arithmetic; the mixture is the
+trainer's, in floating point. Images are divided into tiles and padded as in the codec. With --ansel, every
+image is also compressed, and predicted and actual bytes stand side by side.
+"""
+
+import argparse
+import math
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+import data
+import export
+import model
+
+TILE_SIDE = 512
+PIXELS_AT_ONCE = 1 << 16
+
+
+def read_layers(path):
+    """The integer layers of an exported model, and its configuration as far as the mixture needs it."""
+    graph = onnx.load(path)
+    metadata = {entry.key: entry.value for entry in graph.metadata_props}
+    tensors = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.graph.initializer}
+    layers = []
+    while f"weight_{len(layers)}" in tensors:
+        weight, bias, scale = (tensors[f"{name}_{len(layers)}"] for name in ("weight", "bias", "scale"))
+        layers.append(tuple(a.astype(np.int64) for a in (weight, bias[0], -np.log2(scale[0]))))
+    channels, components = int(metadata["ansel.channels"]), int(metadata["ansel.components"])
+    config = model.Config(
+        name=metadata["ansel.name"], channels=channels, components=components, hidden=(),
+        crop=0, batch=0, steps=0, learning_rate=0, weight_decay=0, average=0, seed=0,
+    )  # fmt: skip
+    return layers, config
+
+
+def pad(tile):
+    """A tile (H, W, C) uint8 with the border of the codec: (1, C, H + REACH, W + 2 REACH)."""
+    reach = model.REACH
+    padded = np.full((tile.shape[0] + reach, tile.shape[1] + 2 * reach, tile.shape[2]), 128, np.uint8)
+    padded[reach:, reach:-reach] = tile
+    padded[reach + 1 :, :reach] = tile[:-1, :1]
+    padded[reach:, -reach:] = tile[:, -1:]
+    return torch.from_numpy(padded.transpose(2, 0, 1)[None].copy())
+
+
+def tiles(image):
+    """Divides an image evenly into tiles of at most TILE_SIDE."""
+    spans = []
+    for length in image.shape[:2]:
+        side = math.ceil(length / math.ceil(length / TILE_SIDE))
+        spans.append([slice(start, start + side) for start in range(0, length, side)])
+    return [image[rows, columns] for rows in spans[0] for columns in spans[1]]
+
+
+def predicted_bits(layers, config, image):
+    """The code length of an image (H, W, C), in bits."""
+    total = 0.0
+    for tile in tiles(image):
+        context, prediction, samples = model.contexts(pad(tile))
+        for start in range(0, len(context), PIXELS_AT_ONCE):
+            part = slice(start, start + PIXELS_AT_ONCE)
+            outputs = export.evaluate_integers(layers, context[part].numpy())
+            raw = torch.from_numpy(outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config)))
+            total += model.code_length(raw.double(), prediction[part], samples[part], config).sum().item()
+    return total
+
+
+def compressed_bytes(ansel, model_file, image):
+    """The size of the file that the codec makes of an image."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = pathlib.Path(folder, "image.ppm"), pathlib.Path(folder, "image.ansel")
+        magic = b"P6" if image.shape[2] == 3 else b"P5"
+        source.write_bytes(magic + b"\n%d %d\n255\n" % (image.shape[1], image.shape[0]) + image.tobytes())
+        command = [ansel, "compress", source, "-o", target, "--quiet", "--model", model_file]
+        subprocess.run(command, check=True)
+        return target.stat().st_size
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("images")
+    parser.add_argument("--ansel", help="the program, to compare with its files")
+    options = parser.parse_args()
+    layers, config = read_layers(options.model)
+    samples = predicted = actual = 0
+    for path in data.list_images(options.images):
+        image = data.read_image(path)
+        if config.channels == 1:
+            image = image[:, :, 1:2]  # the green plane stands for a grey image
+        bits = predicted_bits(layers, config, image)
+        line = f"{path.name}  predicted {bits / image.size:.4f} bpsp"
+        samples, predicted = samples + image.size, predicted + bits
+        if options.ansel:
+            size = compressed_bytes(options.ansel, options.model, image)
+            actual += 8 * size
+            line += f"  actual {8 * size / image.size:.4f}  ({100 * (8 * size / bits - 1):+.3f} %)"
+        print(line, flush=True)
+    line = f"all  predicted {predicted / samples:.4f} bpsp"
+    print(line + (f"  actual {actual / samples:.4f}  ({100 * (actual / predicted - 1):+.3f} %)" if actual else ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+use super::*;
+use crate::error::{Error, FormatError};
+
+/// Bytes that deflate cannot shorten (Marsaglia's xorshift64).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// One block that is compressed, one that is not, one that is empty.
+fn example() -> Metadata {
+    let mut metadata = Metadata::default();
+    metadata.set(MetadataKind::Xmp, Vec::new());
+    metadata.set(MetadataKind::Icc, b"profile ".repeat(1000));
+    metadata.set(MetadataKind::Exif, noise(300));
+    metadata
+}
+
+fn stored(metadata: &Metadata) -> (Vec<MetadataEntry>, Vec<u8>) {
+    metadata.store(&Limits::default()).expect("metadata within the limits")
+}
+
+fn defect(entries: &[MetadataEntry], stored: &[u8]) -> FormatError {
+    match Metadata::load(entries, stored) {
+        Err(Error::Format(defect)) => defect,
+        other => panic!("no defect found: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_stored_is_loaded() {
+    for metadata in [Metadata::default(), example()] {
+        let (entries, stored) = stored(&metadata);
+        assert_eq!(Metadata::load(&entries, &stored).expect("valid metadata"), metadata);
+    }
+}
+
+#[test]
+fn blocks_are_compressed_where_that_is_shorter() {
+    let (entries, stored) = stored(&example());
+    let sizes: Vec<_> = entries.iter().map(|entry| (entry.kind, entry.bytes)).collect();
+    assert_eq!(sizes, [(1, 8000), (2, 300), (3, 0)]);
+    assert!(entries[0].stored_bytes < 100, "{} bytes", entries[0].stored_bytes);
+    assert_eq!((entries[1].stored_bytes, entries[2].stored_bytes), (300, 0));
+    assert_eq!(stored.len(), entries[0].stored_bytes as usize + 300);
+    assert_eq!(stored[entries[0].stored_bytes as usize..], noise(300));
+}
+
+#[test]
+fn a_kind_that_is_set_again_is_replaced_and_the_order_is_kept() {
+    let mut metadata = example();
+    metadata.set(MetadataKind::Icc, vec![1]);
+    let kinds: Vec<_> = metadata.blocks().iter().map(|block| block.kind).collect();
+    assert_eq!(kinds, MetadataKind::ALL);
+    assert_eq!(metadata.get(MetadataKind::Icc), Some(&[1][..]));
+    assert_eq!(Metadata::default().get(MetadataKind::Icc), None);
+}
+
+#[test]
+fn metadata_beyond_the_limit_is_not_stored() {
+    let limits = |metadata_bytes| Limits { metadata_bytes, ..Limits::default() };
+    assert!(example().store(&limits(8300)).is_ok());
+    let refused = example().store(&limits(8299));
+    assert!(matches!(refused, Err(Error::LimitsExceeded { value: 8300, limit: 8299, .. })), "{refused:?}");
+}
+
+#[test]
+fn every_truncation_is_a_truncation() {
+    let (entries, stored) = stored(&example());
+    for length in 0..stored.len() {
+        assert_eq!(defect(&entries, &stored[..length]).kind(), FormatErrorKind::Truncated);
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_found_or_changes_nothing() {
+    let (entries, mut stored) = stored(&example());
+    let mut found = 0;
+    for bit in 0..8 * stored.len() {
+        stored[bit / 8] ^= 1 << (bit % 8);
+        match Metadata::load(&entries, &stored) {
+            // A few bits of a compressed block mean nothing.
+            Ok(metadata) => assert_eq!(metadata, example()),
+            Err(Error::Format(defect)) => {
+                assert_eq!(defect.kind(), FormatErrorKind::MetadataChecksum);
+                found += 1;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        stored[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(found + 16 >= 8 * stored.len(), "{found} of {} bits found", 8 * stored.len());
+}
+
+#[test]
+fn a_length_that_lies_is_found() {
+    let (entries, stored) = stored(&example());
+    for bytes in [100, 7999, 8001, u32::MAX] {
+        let mut lying = entries.clone();
+        lying[0].bytes = bytes;
+        assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::MetadataChecksum, "{bytes} declared");
+    }
+    let mut lying = entries.clone();
+    lying[0].stored_bytes -= 1;
+    assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::MetadataChecksum);
+    // Equal lengths declare that the block is not compressed.
+    lying[0].bytes = lying[0].stored_bytes;
+    assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::MetadataChecksum);
+}
+
+#[test]
+fn a_block_that_inflates_without_end_is_cut_at_its_declared_length() {
+    let bomb = deflate(&vec![0; 16 << 20]);
+    assert!(bomb.len() < 1 << 15);
+    let declared = 1 << 15;
+    assert_eq!(inflate(&bomb, declared).expect("a valid start").len(), declared as usize + 1);
+    let entry = MetadataEntry { kind: 1, stored_bytes: bomb.len() as u32, bytes: declared, checksum: [0; 8] };
+    assert_eq!(defect(&[entry], &bomb).kind(), FormatErrorKind::MetadataChecksum);
+}
+
+#[test]
+fn entries_that_break_a_rule_are_invalid() {
+    let valid = stored(&example()).0;
+    let kinds: Vec<_> = valid.iter().map(|entry| entry.check().expect("a valid entry")).collect();
+    assert_eq!(kinds, MetadataKind::ALL);
+    let unknown = |kind| MetadataEntry { kind, ..valid[0] };
+    let longer = MetadataEntry { stored_bytes: valid[0].bytes + 1, ..valid[0] };
+    for entry in [unknown(0), unknown(4), unknown(255), longer] {
+        match entry.check() {
+            Err(Error::Format(defect)) => assert_eq!(defect.kind(), FormatErrorKind::InvalidField),
+            other => panic!("no defect found: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_deflate_is_found() {
+    let stored = noise(50);
+    let entry = MetadataEntry { kind: 2, stored_bytes: 50, bytes: 60, checksum: [0; 8] };
+    assert_eq!(defect(&[entry], &stored).kind(), FormatErrorKind::MetadataChecksum);
+}

@@ -1,0 +1,36 @@
+use super::*;
+
+const WHOLE: u32 = 1 << 24;
+
+#[test]
+fn the_logistic_table_rises_from_almost_nothing_to_almost_everything() {
+    assert!(SIGMA.is_sorted());
+    assert!(SIGMA[0] > 0 && SIGMA[1024] < WHOLE);
+}
+
+#[test]
+fn the_logistic_table_is_symmetric() {
+    for (below, above) in SIGMA.iter().zip(SIGMA.iter().rev()) {
+        assert!((below + above).abs_diff(WHOLE) <= 1, "{below} and {above}");
+    }
+    assert_eq!(SIGMA[512], WHOLE / 2);
+}
+
+#[test]
+fn the_logistic_table_is_the_logistic_function_rounded() {
+    for (i, &entry) in SIGMA.iter().enumerate() {
+        let exact = f64::from(WHOLE) / (1.0 + (16.0 - i as f64 / 32.0).exp());
+        // float64 decides every rounding but those of ties, of which there are none.
+        assert!((f64::from(entry) - exact).abs() <= 0.5 + 1e-6, "entry {i} is {entry}, not {exact}");
+    }
+}
+
+#[test]
+fn the_table_of_powers_is_the_exponential_function_rounded() {
+    for (i, &entry) in EXP2.iter().enumerate() {
+        let exact = (16.0 + i as f64 / 64.0).exp2();
+        assert!((f64::from(entry) - exact).abs() <= 0.5 + 1e-6, "entry {i} is {entry}, not {exact}");
+    }
+    assert!(EXP2.is_sorted_by(|a, b| a < b));
+    assert_eq!(EXP2[0], 1 << 16);
+}
