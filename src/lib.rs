@@ -33,12 +33,18 @@ mod codec;
 pub mod container;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz_bodies;
 mod limits;
 mod mixture;
 mod models;
 mod network;
 mod parallel;
 mod planes;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod stages;
 mod tables;
 mod tile;
 

@@ -27,8 +27,8 @@ pub struct RegisteredModel {
 
 /// All models, in the order of their ids.
 static REGISTRY: [RegisteredModel; 2] = [
-    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-43510a8d.onnx") },
-    RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-c458755f.onnx") },
+    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-549bde17.onnx") },
+    RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-b0c9809d.onnx") },
 ];
 
 /// The models of the registry, in the order of their ids.

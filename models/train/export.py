@@ -7,7 +7,8 @@ averaged weights are exported: int8 weights, int32 biases, one power-of-two scal
 
     y = Floor((x W + (bias + delta)) * 2^-shift), then Clip
 
-with 2^-shift multiplied into W and the bias, which is exact in float32. Asserted for every row:
+with 2^-shift multiplied into W, bias and delta, which is exact in float32. All of that but the delta is constant;
+the graph takes `delta_i` as an input, already multiplied by 2^-shift. Asserted for every row:
 input_max * sum|w| + |bias| + DELTA_MAX < 2^24.
 """
 
@@ -110,9 +111,9 @@ def layer_nodes(index, last, source):
         helper.make_node("Cast", [n("weight")], [n("weight_real")], to=TensorProto.FLOAT),
         helper.make_node("Mul", [n("weight_real"), n("scale")], [n("weight_scaled")]),
         helper.make_node("Cast", [n("bias")], [n("bias_real")], to=TensorProto.FLOAT),
-        helper.make_node("Add", [n("bias_real"), n("delta")], [n("bias_moved")]),
-        helper.make_node("Mul", [n("bias_moved"), n("scale")], [n("bias_scaled")]),
-        helper.make_node("Gemm", [source, n("weight_scaled"), n("bias_scaled")], [n("sum")]),
+        helper.make_node("Mul", [n("bias_real"), n("scale")], [n("bias_scaled")]),
+        helper.make_node("Add", [n("bias_scaled"), n("delta")], [n("bias_moved")]),
+        helper.make_node("Gemm", [source, n("weight_scaled"), n("bias_moved")], [n("sum")]),
         helper.make_node("Floor", [n("sum")], [n("floor")]),
         helper.make_node("Clip", [n("floor"), *clip], [output]),
     ], output

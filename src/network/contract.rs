@@ -8,7 +8,7 @@
 //! ```
 //!
 //! with int8 weights, int32 biases, a power-of-two scale per output row, and a `delta` that is an input of the
-//! graph. For every row `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of
+//! graph; the graph multiplies `2^-shift` into weights and biases, and takes the delta multiplied by it. For every row `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of
 //! `2^-shift` with fewer than 24 bits, so float32 adds them exactly in any order, with or without FMA. This is
 //! why batch size, thread count, library version and execution provider cannot change an output.
 
@@ -205,9 +205,9 @@ fn check_nodes(nodes: &[NodeProto], index: usize, last: bool) -> Result<()> {
         ("Cast", vec![n("weight")], n("weight_real")),
         ("Mul", vec![n("weight_real"), n("scale")], n("weight_scaled")),
         ("Cast", vec![n("bias")], n("bias_real")),
-        ("Add", vec![n("bias_real"), n("delta")], n("bias_moved")),
-        ("Mul", vec![n("bias_moved"), n("scale")], n("bias_scaled")),
-        ("Gemm", vec![source, n("weight_scaled"), n("bias_scaled")], n("sum")),
+        ("Mul", vec![n("bias_real"), n("scale")], n("bias_scaled")),
+        ("Add", vec![n("bias_scaled"), n("delta")], n("bias_moved")),
+        ("Gemm", vec![source, n("weight_scaled"), n("bias_moved")], n("sum")),
         ("Floor", vec![n("sum")], n("floor")),
         ("Clip", vec![n("floor"), low.to_owned(), high.to_owned()], output),
     ];

@@ -15,7 +15,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorRef};
 
-use self::contract::CheckedModel;
+use self::contract::{CheckedModel, Layer};
 use crate::error::{Error, Result};
 
 /// Where networks run.
@@ -104,8 +104,11 @@ impl Network {
 
     /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
     fn set_deltas(&mut self, deltas: &[Vec<f32>]) -> Result<()> {
-        let tensor = |delta: &Vec<f32>| Tensor::from_array(([1, delta.len()], delta.clone())).map_err(runtime_error);
-        self.deltas = deltas.iter().map(tensor).collect::<Result<_>>()?;
+        let tensor = |(layer, delta): (&Layer, &Vec<f32>)| {
+            let scaled = layer.shifts.iter().zip(delta).map(|(shift, delta)| delta / (1u32 << shift) as f32);
+            Tensor::from_array(([1, delta.len()], scaled.collect::<Vec<_>>())).map_err(runtime_error)
+        };
+        self.deltas = self.model.layers.iter().zip(deltas).map(tensor).collect::<Result<_>>()?;
         Ok(())
     }
 

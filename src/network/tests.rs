@@ -207,7 +207,7 @@ fn raw_data<'a>(model: &'a mut ModelProto, name: &str) -> &'a mut Vec<u8> {
 
 fn assert_fails_known_answer(model: CheckedModel) {
     let refused = Network::new(Arc::new(model), Device::Cpu);
-    match refused {
+    match refused.map(drop) {
         Err(Error::Runtime(reason)) => assert!(reason.contains("known-answer"), "{reason}"),
         other => panic!("not refused: {other:?}"),
     }
@@ -273,6 +273,51 @@ fn a_model_at_the_row_bound_is_exact() {
             }
         }
     }
+}
+
+/// The types of inputs and outputs are handed to ONNX Runtime unread: it must refuse those that do not fit.
+#[test]
+fn a_model_whose_inputs_have_unfitting_types_is_an_error() {
+    let type_of = |element: u8, shape: &[u8]| {
+        let tensor = [&[8, element, 0x12, shape.len() as u8][..], shape].concat();
+        [&[10, tensor.len() as u8][..], &tensor].concat()
+    };
+    let (five_by_two, float16, int8) = ([10, 2, 8, 5, 10, 2, 8, 2], 10, 3);
+    let types = [vec![0xff; 9], vec![10, 200], type_of(1, &five_by_two), type_of(float16, &[]), type_of(int8, &[])];
+    for value_type in types {
+        for input in 0..2 {
+            let model = changed(|model| {
+                model.graph.as_mut().expect("a graph").input[input].value_type.clone_from(&value_type);
+            });
+            let refused = Network::new(Arc::new(model), Device::Cpu).map(drop);
+            assert!(matches!(refused, Err(Error::Runtime(_))), "{value_type:?} for input {input}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn every_operator_set_that_the_contract_allows_is_exact() {
+    for version in 13..=21 {
+        let model = changed(|model| model.opset_import[0].version = version);
+        Network::new(Arc::new(model), Device::Cpu).expect("a session that passes the known-answer test");
+    }
+}
+
+#[test]
+fn outputs_are_converted_without_loss() {
+    for value in i16::MIN..=i16::MAX {
+        assert_eq!(to_integer(value.into()), value);
+    }
+    assert_eq!(to_integer(-0.0), 0);
+}
+
+#[test]
+fn a_run_without_rows_has_no_outputs() {
+    let model = registered().remove(0);
+    let mut network = Network::new(model, Device::Cpu).expect("a session");
+    let mut outputs = vec![7; 9];
+    network.run(&[], &mut outputs).expect("a run");
+    assert!(outputs.is_empty());
 }
 
 #[test]

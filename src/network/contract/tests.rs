@@ -15,7 +15,7 @@ fn grey() -> ModelProto {
 fn refusal(change: impl FnOnce(&mut ModelProto)) -> String {
     let mut model = grey();
     change(&mut model);
-    match CheckedModel::read(&model.encode_to_vec()) {
+    match CheckedModel::read(&model.encode_to_vec()).map(drop) {
         Err(Error::Model(reason)) => reason,
         other => panic!("not refused: {other:?}"),
     }
@@ -242,6 +242,13 @@ fn shapes_must_fit_together() {
         assert_refused(&reason, |model| initializer(model, name).raw_data.truncate(3));
         assert_refused(&reason, |model| initializer(model, name).raw_data.push(0));
         assert_refused(&reason, |model| initializer(model, name).dims[1] += 1);
+    }
+    for name in ["bias_0", "scale_0"] {
+        assert_refused("the shapes of layer 0 do not fit together", |model| {
+            let tensor = initializer(model, name);
+            tensor.dims[0] = 2;
+            tensor.raw_data = tensor.raw_data.repeat(2);
+        });
     }
     // As many elements as before, but not one for each output row.
     for name in ["bias_0", "scale_0"] {

@@ -1,0 +1,93 @@
+//! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
+
+use std::sync::Arc;
+
+use crate::ans::{Decoder, Encoder, SampleCoder};
+use crate::cdf::{CDF_BITS, Component};
+use crate::mixture::PixelMixture;
+use crate::network::contract::CheckedModel;
+use crate::network::{Device, Network};
+
+const COMPONENTS: usize = 5;
+const CHANNELS: usize = 3;
+
+/// The colour model of the registry, evaluated on one batch of contexts.
+#[derive(Debug)]
+pub struct NetworkStage {
+    network: Network,
+    contexts: Vec<f32>,
+    outputs: Vec<i16>,
+}
+
+impl NetworkStage {
+    /// A batch of `pixels` small contexts.
+    ///
+    /// # Panics
+    /// If ONNX Runtime is missing.
+    #[must_use]
+    pub fn new(pixels: usize) -> Self {
+        let model = CheckedModel::read(crate::models()[0].file).expect("a registered model");
+        let network = Network::new(Arc::new(model), Device::Cpu).expect("ONNX Runtime");
+        let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as f32 - 15.0).collect();
+        Self { network, contexts, outputs: Vec::new() }
+    }
+
+    /// Evaluates the batch.
+    pub fn run(&mut self) -> &[i16] {
+        self.network.run(&self.contexts, &mut self.outputs).expect("a session that passed its test");
+        &self.outputs
+    }
+}
+
+/// Codes the samples of pixels under their mixtures, without network and walk.
+#[derive(Debug)]
+pub struct MixtureStage {
+    outputs: Vec<i16>,
+    words: Vec<u32>,
+}
+
+impl MixtureStage {
+    /// Mixtures from the network's outputs on `pixels` contexts, with samples 3 above the prediction.
+    #[must_use]
+    pub fn new(pixels: usize) -> Self {
+        let mut stage = Self { outputs: NetworkStage::new(pixels).run().to_vec(), words: Vec::new() };
+        stage.words = stage.encode();
+        stage
+    }
+
+    fn walk(&self, coder: &mut impl SampleCoder) {
+        for row in self.outputs.chunks_exact(10 * COMPONENTS) {
+            let mut mixture = PixelMixture::<COMPONENTS>::new(CHANNELS, row);
+            for _ in 0..CHANNELS {
+                mixture.next_channel(128, 8);
+                let (sample, densities) = coder.code(mixture.cdf(8), || 131);
+                mixture.observe(sample as i32 - 128, &densities);
+            }
+        }
+    }
+
+    /// Mixtures, intervals and ANS: the encoder after the network.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u32> {
+        let mut encoder = Encoder::with_capacity(self.outputs.len() / COMPONENTS);
+        self.walk(&mut encoder);
+        encoder.finish().0
+    }
+
+    /// Mixtures, searches in the CDF and ANS: the decoder after the network.
+    #[must_use]
+    pub fn decode(&self) -> f64 {
+        let mut decoder = Decoder::new(self.words.clone()).expect("words of the encoder");
+        self.walk(&mut decoder);
+        decoder.ideal_bits()
+    }
+}
+
+/// One CDF of five components.
+#[must_use]
+pub fn cumulative_counts() -> u64 {
+    let component = |k: usize| Component { weight: 200_000, mean: (100 + k as i32) << 10, inverse: 1 << (18 - k) };
+    let components: [Component; COMPONENTS] = std::array::from_fn(component);
+    let cdf = crate::cdf::Cdf::new(&components, 8);
+    (0..256).map(|sample| u64::from(cdf.interval(sample).0.left) >> (CDF_BITS / 2)).sum()
+}

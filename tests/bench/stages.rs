@@ -1,0 +1,63 @@
+//! Times the stages of the codec: `cargo bench --features bench`.
+
+use std::num::NonZeroUsize;
+
+use ansel::stages::{MixtureStage, NetworkStage, cumulative_counts};
+use ansel::{Codec, Limits, Metadata, Options, Planes};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+
+const PIXELS: usize = 1024;
+
+fn main() {
+    divan::main();
+}
+
+fn photograph() -> Planes {
+    let bytes = include_bytes!("../images/kodim23.png");
+    ansel::read_image(std::io::Cursor::new(bytes), &Limits::default()).expect("a photograph").planes
+}
+
+fn one_thread() -> Codec {
+    Codec::new(Options { threads: Some(NonZeroUsize::MIN), ..Options::default() })
+}
+
+fn pixels(planes: &Planes) -> ItemsCount {
+    ItemsCount::new(planes.width() as usize * planes.height() as usize)
+}
+
+#[divan::bench(args = [1, 64, 256, 1024, 4096])]
+fn network(bencher: Bencher, batch: usize) {
+    let mut stage = NetworkStage::new(batch);
+    bencher.counter(ItemsCount::new(batch)).bench_local(|| stage.run().len());
+}
+
+#[divan::bench]
+fn cdf_of_256_samples() -> u64 {
+    cumulative_counts()
+}
+
+#[divan::bench]
+fn mixture_and_ans_encode(bencher: Bencher) {
+    let stage = MixtureStage::new(PIXELS);
+    bencher.counter(ItemsCount::new(PIXELS)).bench(|| stage.encode());
+}
+
+#[divan::bench]
+fn mixture_and_ans_decode(bencher: Bencher) {
+    let stage = MixtureStage::new(PIXELS);
+    bencher.counter(ItemsCount::new(PIXELS)).bench(|| stage.decode());
+}
+
+#[divan::bench(sample_count = 5)]
+fn compress_and_verify(bencher: Bencher) {
+    let (codec, planes) = (one_thread(), photograph());
+    bencher.counter(pixels(&planes)).bench(|| codec.compress(black_box(&planes), &Metadata::default()));
+}
+
+#[divan::bench(sample_count = 5)]
+fn decompress(bencher: Bencher) {
+    let (codec, planes) = (one_thread(), photograph());
+    let bytes = codec.compress(&planes, &Metadata::default()).expect("a photograph compresses");
+    bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
+}
