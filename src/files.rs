@@ -1,7 +1,7 @@
 //! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what
 //! the output format cannot hold.
 
-use std::io::{BufRead, Cursor, Seek, SeekFrom, Write};
+use std::io::{BufRead, Cursor, ErrorKind, Seek, SeekFrom, Write};
 
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
@@ -30,14 +30,14 @@ pub struct ImageFile {
 ///
 /// # Errors
 /// [`Error::Image`] if it is not a readable image, [`Error::Unsupported`] for anything but 8-bit grey and RGB
-/// and for animations, [`Error::LimitsExceeded`] for images beyond `limits`.
+/// and for animations, [`Error::LimitsExceeded`] for images beyond `limits`, [`Error::Io`] if reading fails.
 pub fn read_image(mut input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFile> {
-    let unreadable = |e: std::io::Error| Error::Image(e.to_string());
-    let format = ImageReader::new(&mut input).with_guessed_format().map_err(unreadable)?.format();
-    input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let unreadable = io_error("read");
+    let format = ImageReader::new(&mut input).with_guessed_format().map_err(&unreadable)?.format();
+    input.seek(SeekFrom::Start(0)).map_err(&unreadable)?;
     let not_kept = if format == Some(ImageFormat::Png) {
         let notes = inspect_png(&mut input)?;
-        input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        input.seek(SeekFrom::Start(0)).map_err(&unreadable)?;
         notes
     } else {
         Vec::new()
@@ -48,19 +48,44 @@ pub fn read_image(mut input: impl BufRead + Seek, limits: &Limits) -> Result<Ima
         None => return Err(Error::Image("its first bytes are those of no format that is supported".to_owned())),
     }
     reader.no_limits(); // ours are checked before the samples are read
-    let mut decoder = reader.into_decoder().map_err(image_error)?;
+    let mut decoder = reader.into_decoder().map_err(image_error("read"))?;
     let (width, height) = decoder.dimensions();
     let samples = u64::from(width) * u64::from(height) * u64::from(decoder.color_type().channel_count());
     check("the number of samples", samples, limits.samples)?;
     let metadata = read_metadata(&mut decoder)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(image_error)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(image_error("read"))?;
     Ok(ImageFile { planes: Planes::try_from(&image)?, metadata, not_kept })
 }
 
-/// An error of the image crate, by what the caller can do.
-fn image_error(error: image::ImageError) -> Error {
-    match error {
+/// An error of the image crate, by what the caller can do. `action` is what was being done to the file.
+fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
+    move |error| match error {
         image::ImageError::Unsupported(e) => Error::Unsupported(e.to_string()),
+        image::ImageError::IoError(e) => io_error(action)(e),
+        other => Error::Image(other.to_string()),
+    }
+}
+
+/// A file that ends early is a broken image; all else is the system's. Whoever knows the path puts it in.
+fn io_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |source| match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Error::Image(source.to_string()),
+        _ => Error::Io { action, path: "the image".into(), source },
+    }
+}
+
+/// An error of the png crate while reading.
+fn decoding_error(error: png::DecodingError) -> Error {
+    match error {
+        png::DecodingError::IoError(e) => io_error("read")(e),
+        other => Error::Image(other.to_string()),
+    }
+}
+
+/// An error of the png crate while writing.
+fn encoding_error(error: png::EncodingError) -> Error {
+    match error {
+        png::EncodingError::IoError(e) => io_error("write")(e),
         other => Error::Image(other.to_string()),
     }
 }
@@ -73,7 +98,7 @@ fn read_metadata(decoder: &mut impl ImageDecoder) -> Result<Metadata> {
         (MetadataKind::Xmp, decoder.xmp_metadata()),
     ];
     for (kind, bytes) in read {
-        if let Some(bytes) = bytes.map_err(image_error)? {
+        if let Some(bytes) = bytes.map_err(image_error("read"))? {
             metadata.set(kind, bytes);
         }
     }
@@ -82,7 +107,7 @@ fn read_metadata(decoder: &mut impl ImageDecoder) -> Result<Metadata> {
 
 /// Refuses PNG files whose colour type or frames would not come back; lists what else would be lost.
 fn inspect_png(input: impl BufRead + Seek) -> Result<Vec<String>> {
-    let reader = png::Decoder::new(input).read_info().map_err(|e| Error::Image(e.to_string()))?;
+    let reader = png::Decoder::new(input).read_info().map_err(decoding_error)?;
     let info = reader.info();
     let unsupported = |what: &str| Err(Error::Unsupported(format!("{what} (8-bit grey and RGB are supported)")));
     if info.animation_control.is_some() {
@@ -120,12 +145,12 @@ fn inspect_png(input: impl BufRead + Seek) -> Result<Vec<String>> {
 /// Writes an image file in a format that can be written: PNG, PNM, BMP or QOI.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if the format cannot be written, or cannot hold the metadata; [`Error::Image`] if
+/// [`Error::Unsupported`] if the format cannot be written, or cannot hold the metadata; [`Error::Io`] if
 /// writing fails.
 pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write) -> Result<()> {
     let image = planes.to_image();
     if format == ImageFormat::Png {
-        return write_png(&image, metadata, output).map_err(|e| Error::Image(e.to_string()));
+        return write_png(&image, metadata, output).map_err(encoding_error);
     }
     if let Some(block) = metadata.blocks().first() {
         let what = format!("{} has no place for the {} (write PNG, or strip it)", name(format), block.kind.name());
@@ -138,9 +163,9 @@ pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, ou
         ImageFormat::Bmp | ImageFormat::Qoi => image.write_to(&mut bytes, format),
         other => return Err(Error::Unsupported(format!("writing {}", name(other)))),
     };
-    written.map_err(image_error)?;
+    written.map_err(image_error("write"))?;
     let mut output = output;
-    output.write_all(bytes.get_ref()).map_err(|e| Error::Image(e.to_string()))
+    output.write_all(bytes.get_ref()).map_err(io_error("write"))
 }
 
 fn pnm_subtype(image: &DynamicImage) -> PnmSubtype {

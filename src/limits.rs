@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 
 /// Largest side of a tile, in pixels. Bounds the memory of one tile.
 pub(crate) const MAX_TILE_SIDE: u32 = 4096;
-/// Largest model file, in bytes.
-pub(crate) const MAX_MODEL_BYTES: u64 = 64 << 20;
+/// Largest model file, in bytes. Parsing may take some sixty times as much memory.
+pub(crate) const MAX_MODEL_BYTES: u64 = 4 << 20;
 /// Most metadata blocks in one file.
 pub(crate) const MAX_METADATA_BLOCKS: u8 = 8;
 

@@ -1,6 +1,7 @@
 //! Sessions and threads: runs work on groups of tiles, each thread with a session of its own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,31 +16,38 @@ use crate::network::{Device, Network};
 /// thumbnail less, so they are kept.
 #[derive(Debug, Default)]
 pub(crate) struct SessionPool {
-    models: Mutex<HashMap<[u8; 8], (Arc<CheckedModel>, Vec<Network>)>>,
+    models: Mutex<HashMap<[u8; 8], Sessions>>,
+}
+
+/// A model and its sessions that no thread is using.
+#[derive(Debug)]
+struct Sessions {
+    model: Arc<CheckedModel>,
+    idle: Vec<Network>,
 }
 
 impl SessionPool {
     fn take(&self, source: &ModelSource<'_>, device: Device) -> Result<Network> {
         let model = {
             let mut models = lock(&self.models);
-            let (model, idle) = match models.get_mut(&source.identity.digest) {
-                Some(entry) => entry,
-                None => {
+            let sessions = match models.entry(source.identity.digest) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
                     let model = Arc::new(CheckedModel::read(source.file)?);
-                    models.entry(source.identity.digest).or_insert((model, Vec::new()))
+                    new.insert(Sessions { model, idle: Vec::new() })
                 }
             };
-            if let Some(network) = idle.pop() {
+            if let Some(network) = sessions.idle.pop() {
                 return Ok(network);
             }
-            model.clone()
+            sessions.model.clone()
         };
         Network::new(model, device)
     }
 
     fn give_back(&self, source: &ModelSource<'_>, network: Network) {
-        if let Some((_, idle)) = lock(&self.models).get_mut(&source.identity.digest) {
-            idle.push(network);
+        if let Some(sessions) = lock(&self.models).get_mut(&source.identity.digest) {
+            sessions.idle.push(network);
         }
     }
 }

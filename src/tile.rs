@@ -300,12 +300,11 @@ mod tests {
     #[test]
     fn taps_interleave_the_channels() {
         let (_, tile) = labelled(3);
-        let [.., above, left] = tile.tap_rows(1, 1);
         // Columns -2 to 4: the border to the left repeats what is above the row, here half the range.
         let half = [128; 3];
         let row = [[0, 1, 2], [10, 11, 12], [20, 21, 22], [20, 21, 22], [20, 21, 22]];
-        assert_eq!(above, [&[half, half][..], &row].concat().concat());
-        assert_eq!(left, [[0, 1, 2], [0, 1, 2], [100, 101, 102]].concat());
+        assert_eq!(tile.taps::<21>(1, 1, 2)[..], [&[half, half][..], &row].concat().concat());
+        assert_eq!(tile.taps::<9>(1, 1, 3)[..], [[0, 1, 2], [0, 1, 2], [100, 101, 102]].concat());
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn encode(cases: &[Case], depth: u32) -> (Vec<u32>, Vec<u16>) {
     let mut encoder = Encoder::with_capacity(cases.len());
     for (mixture, sample) in cases {
         let cdf = Cdf::new(mixture, depth);
-        assert_eq!(encoder.code(cdf, *sample), (*sample, cdf.interval(*sample).1));
+        assert_eq!(encoder.code(cdf, || *sample), (*sample, cdf.interval(*sample).1));
     }
     encoder.finish()
 }
@@ -47,7 +47,7 @@ fn encode(cases: &[Case], depth: u32) -> (Vec<u32>, Vec<u16>) {
 fn assert_decodes(mut decoder: Decoder, cases: &[Case], depth: u32, guess: u32) -> f64 {
     for (mixture, sample) in cases {
         let cdf = Cdf::new(mixture, depth);
-        assert_eq!(decoder.code(cdf, guess), (*sample, cdf.interval(*sample).1));
+        assert_eq!(decoder.code(cdf, || guess), (*sample, cdf.interval(*sample).1));
     }
     assert!(decoder.is_empty());
     decoder.ideal_bits()
@@ -124,7 +124,7 @@ fn a_decoder_is_empty_only_at_the_end() {
     let mut decoder = Decoder::new(encode(&cases, 8).0).expect("the encoder's words");
     for (mixture, sample) in &cases {
         assert!(!decoder.is_empty());
-        assert_eq!(decoder.code(Cdf::new(mixture, 8), 0).0, *sample);
+        assert_eq!(decoder.code(Cdf::new(mixture, 8), || 0).0, *sample);
     }
     assert!(decoder.is_empty());
 }
@@ -136,7 +136,7 @@ fn a_word_too_many_or_too_few_is_noticed() {
     let longer = [&[1], &words[..]].concat();
     for damaged in [longer, words[1..].to_vec()] {
         let mut decoder = Decoder::new(damaged).expect("a last word that is not zero");
-        let decode = |(mixture, sample): &Case| decoder.code(Cdf::new(mixture, 8), 0).0 == *sample;
+        let decode = |(mixture, sample): &Case| decoder.code(Cdf::new(mixture, 8), || 0).0 == *sample;
         let right = cases.iter().map(decode).filter(|&right| right).count();
         assert!(right < cases.len() || !decoder.is_empty());
     }
@@ -149,7 +149,7 @@ fn hostile_words_decode_to_samples_in_range_without_end() {
         let words: Vec<u32> = (0..length).map(|_| random.below(u32::MAX) | 1).collect();
         let mut decoder = Decoder::new(words).expect("a last word that is not zero");
         for (mixture, _) in cases(2000, 16) {
-            let (sample, _) = decoder.code(Cdf::new(&mixture, 16), 65_535);
+            let (sample, _) = decoder.code(Cdf::new(&mixture, 16), || 65_535);
             assert!(sample < 1 << 16);
         }
         assert!(decoder.ideal_bits().is_finite());

@@ -4,6 +4,7 @@ mod args;
 mod paths;
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Compress(arguments) => compress(&arguments),
         Command::Decompress(arguments) => decompress(&arguments),
-        Command::Info(arguments) => for_each(&[Place::new(&arguments.file)], |file| info(&arguments, file)),
+        Command::Info(arguments) => for_each([(&Place::new(&arguments.file), ())], |file, ()| info(&arguments, file)),
         Command::Verify(arguments) => verify(&arguments),
         Command::Models(arguments) => models(&arguments).map_err(|error| fail(None, &error)),
     };
@@ -55,11 +56,15 @@ fn fail(input: Option<&Place>, error: &Error) -> ExitCode {
     })
 }
 
-/// Runs `work` on every input, whatever becomes of the others; returns the exit code of the first failure.
-fn for_each(inputs: &[Place], mut work: impl FnMut(&Place) -> Result<()>) -> std::result::Result<(), ExitCode> {
+/// Runs `work` on every input and what comes with it, whatever becomes of the others; returns the exit code of the
+/// first failure.
+fn for_each<'a, T>(
+    inputs: impl IntoIterator<Item = (&'a Place, T)>,
+    work: impl Fn(&'a Place, T) -> Result<()>,
+) -> std::result::Result<(), ExitCode> {
     let mut first = Ok(());
-    for input in inputs {
-        if let Err(error) = work(input) {
+    for (input, with) in inputs {
+        if let Err(error) = work(input, with) {
             let code = fail(Some(input), &error);
             first = first.and(Err(code));
         }
@@ -99,23 +104,24 @@ fn progress_bar(report: &Report) -> ProgressBar {
 
 fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
     let Compress { inputs, output, engine, report, strip } = arguments;
-    let inputs = paths::list(inputs, &IMAGE_EXTENSIONS).map_err(|e| fail(None, &e))?;
+    let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
+        .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
+        .map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
     let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
-    let result = for_each(&inputs, |input| {
-        let target = paths::destination(input, inputs.len() > 1, output, ANSEL_EXTENSION);
-        paths::check_overwrite(&target, output.force)?;
+    let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
+        paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());
-        let image = ansel::read_image(paths::open(input)?, &Limits::default())?;
+        let image = paths::read_image(input, &Limits::default())?;
         if !image.not_kept.is_empty() && !strip && !report.quiet {
             bar.suspend(|| eprintln!("ansel: {input}: not kept: {}", image.not_kept.join(", ")));
         }
         let metadata = if *strip { Metadata::default() } else { image.metadata };
         let bytes = codec.compress(&image.planes, &metadata)?;
-        paths::write(&target, output.force, |file| {
-            file.write_all(&bytes).map_err(paths::io_error("write", std::path::Path::new(&target.to_string())))
+        paths::write(target, output.force, |file| {
+            file.write_all(&bytes).map_err(|source| Error::Io { action: "write", path: PathBuf::new(), source })
         })?;
-        bar.suspend(|| report::coded(report, input, &target, &image.planes, bytes.len()));
+        bar.suspend(|| report::coded(report, input, target, &image.planes, bytes.len()));
         Ok(())
     });
     bar.finish_and_clear();
@@ -133,19 +139,20 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
 
 fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {
     let Decompress { inputs, output, engine, report, strip } = arguments;
-    let inputs = paths::list(inputs, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
+    let inputs = paths::list(inputs, &[ANSEL_EXTENSION])
+        .and_then(|inputs| paths::with_destinations(inputs, output, "png"))
+        .map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
     let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
-    let result = for_each(&inputs, |input| {
-        let target = paths::destination(input, inputs.len() > 1, output, "png");
-        paths::check_overwrite(&target, output.force)?;
-        let format = output_format(&target)?;
+    let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
+        paths::check_overwrite(target, output.force)?;
+        let format = output_format(target)?;
         bar.set_message(input.to_string());
         let bytes = paths::read(input)?;
         let decoded = codec.decompress(&bytes)?;
         let metadata = if *strip { Metadata::default() } else { decoded.metadata };
-        paths::write(&target, output.force, |file| ansel::write_image(&decoded.planes, &metadata, format, file))?;
-        bar.suspend(|| report::coded(report, input, &target, &decoded.planes, bytes.len()));
+        paths::write(target, output.force, |file| ansel::write_image(&decoded.planes, &metadata, format, file))?;
+        bar.suspend(|| report::coded(report, input, target, &decoded.planes, bytes.len()));
         Ok(())
     });
     bar.finish_and_clear();
@@ -157,7 +164,7 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
     let files = paths::list(files, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
     let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
-    let result = for_each(&files, |file| {
+    let result = for_each(files.iter().map(|file| (file, ())), |file, ()| {
         bar.set_message(file.to_string());
         let verified = codec.verify(&paths::read(file)?)?;
         bar.suspend(|| report::verified(report, file, &verified));

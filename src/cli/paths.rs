@@ -1,10 +1,11 @@
 //! Which inputs there are, and where each result goes.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Cursor, Read, Write};
+use std::io::{BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use ansel::{Error, Result};
+use ansel::{Error, ImageFile, Limits, Result};
 
 use super::args::Output;
 
@@ -37,6 +38,14 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error
     move |source| Error::Io { action, path: path.to_owned(), source }
 }
 
+/// Puts a path into an [`Error::Io`] of the library, which knows streams only.
+fn about(path: &Path) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Io { action, source, .. } => io_error(action, path)(source),
+        other => other,
+    }
+}
+
 /// Lists the inputs; a folder stands for its files that have one of the extensions, in the order of their names.
 pub fn list(inputs: &[PathBuf], extensions: &[&str]) -> Result<Vec<Place>> {
     let mut places = Vec::new();
@@ -54,14 +63,36 @@ pub fn list(inputs: &[PathBuf], extensions: &[&str]) -> Result<Vec<Place>> {
         let mut paths = paths.map_err(io_error("list", input))?;
         paths.retain(fits);
         paths.sort();
+        if paths.is_empty() {
+            let reason = format!("no file in it ends in .{}", extensions.join(", ."));
+            return Err(io_error("find inputs in", input)(std::io::Error::new(std::io::ErrorKind::NotFound, reason)));
+        }
         places.extend(paths.into_iter().map(Place::File));
     }
     Ok(places)
 }
 
+/// Every input with where its result goes; fails if two results would go to one file.
+pub fn with_destinations(inputs: Vec<Place>, output: &Output, extension: &str) -> Result<Vec<(Place, Place)>> {
+    let several = inputs.len() > 1;
+    let mut pairs: Vec<(Place, Place)> = Vec::with_capacity(inputs.len());
+    let mut taken = HashSet::new();
+    for input in inputs {
+        let target = destination(&input, several, output, extension);
+        if let Place::File(path) = &target
+            && !taken.insert(path.clone())
+        {
+            let reason = "the results of two inputs would go there (give them different folders)";
+            return Err(io_error("write", path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+        }
+        pairs.push((input, target));
+    }
+    Ok(pairs)
+}
+
 /// Where the result of `input` goes: `-o` if it names a file, else a name with `extension` in the folder of `-o`
 /// or beside the input.
-pub fn destination(input: &Place, several: bool, output: &Output, extension: &str) -> Place {
+fn destination(input: &Place, several: bool, output: &Output, extension: &str) -> Place {
     let (folder, name) = match (&output.output, input) {
         (Some(path), _) if path.as_os_str() == "-" => return Place::Standard,
         (Some(path), _) if !several && !path.is_dir() && !ends_in_separator(path) => return Place::new(path),
@@ -91,20 +122,16 @@ pub fn read(place: &Place) -> Result<Vec<u8>> {
     }
 }
 
-/// Opens an input for reading and seeking.
-pub fn open(place: &Place) -> Result<Box<dyn SeekableRead>> {
+/// Reads an image and its metadata.
+pub fn read_image(place: &Place, limits: &Limits) -> Result<ImageFile> {
     match place {
+        Place::Standard => ansel::read_image(Cursor::new(read(place)?), limits),
         Place::File(path) => {
             let file = File::open(path).map_err(io_error("read", path))?;
-            Ok(Box::new(std::io::BufReader::new(file)))
+            ansel::read_image(BufReader::new(file), limits).map_err(about(path))
         }
-        Place::Standard => Ok(Box::new(Cursor::new(read(place)?))),
     }
 }
-
-/// What an image is read from.
-pub trait SeekableRead: std::io::BufRead + std::io::Seek {}
-impl<T: std::io::BufRead + std::io::Seek> SeekableRead for T {}
 
 /// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
 pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
@@ -119,25 +146,26 @@ fn exists(path: &Path) -> Error {
     Error::Io { action: "write", path: path.to_owned(), source }
 }
 
-/// Writes a result: to standard output, or to a temporary file that is renamed when it is complete.
+/// Writes a result: to standard output, or to a temporary file that is renamed when it is complete. What `content`
+/// fails to write becomes an error about `place`.
 pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let path = match place {
-        Place::Standard => {
-            let mut output = std::io::BufWriter::new(std::io::stdout().lock());
-            content(&mut output)?;
-            return output.flush().map_err(io_error("write", Path::new("-")));
-        }
+        Place::Standard => Path::new("-"),
         Place::File(path) => path,
     };
+    let content = |output: &mut dyn Write| {
+        content(output).and_then(|()| output.flush().map_err(io_error("write", path))).map_err(about(path))
+    };
+    if *place == Place::Standard {
+        return content(&mut std::io::BufWriter::new(std::io::stdout().lock()));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io_error("create", folder))?;
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.prefix(".ansel-").tempfile_in(folder).map_err(io_error("write", path))?;
-    let mut output = std::io::BufWriter::new(file);
-    content(&mut output)?;
-    let file = output.into_inner().map_err(|e| io_error("write", path)(e.into_error()))?;
+    content(&mut std::io::BufWriter::new(file.as_file()))?;
     file.as_file().sync_all().map_err(io_error("write", path))?;
     let persisted = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match persisted {
@@ -154,6 +182,15 @@ mod tests {
     fn goes_to(input: &str, several: bool, output: Option<&str>) -> String {
         let output = Output { output: output.map(PathBuf::from), force: false };
         destination(&Place::new(Path::new(input)), several, &output, "ansel").to_string()
+    }
+
+    #[test]
+    fn two_inputs_with_one_destination_are_refused() {
+        let inputs = |names: [&str; 2]| names.map(|name| Place::new(Path::new(name))).to_vec();
+        let output = Output { output: Some("out".into()), force: true };
+        assert!(with_destinations(inputs(["a/x.png", "b/x.png"]), &output, "ansel").is_err());
+        assert!(with_destinations(inputs(["x.png", "x.bmp"]), &output, "ansel").is_err());
+        assert!(with_destinations(inputs(["a/x.png", "b/y.png"]), &output, "ansel").is_ok());
     }
 
     #[test]

@@ -187,12 +187,13 @@ impl Header {
         };
         let (mut header, tiles, blocks) = read_fixed(&mut Cursor::new(&fixed[MAGIC.len()..]))?;
         header.check_size(tiles, blocks, limits)?;
-        let table_bytes = METADATA_ENTRY_BYTES * usize::from(blocks) + TILE_ENTRY_BYTES * tiles as usize;
-        let end = FIXED_BYTES + table_bytes;
-        let Some(sum) = file.get(end..end + CHECKSUM_BYTES) else {
-            let needed = end + CHECKSUM_BYTES;
+        let table_bytes = METADATA_ENTRY_BYTES as u64 * u64::from(blocks) + TILE_ENTRY_BYTES as u64 * u64::from(tiles);
+        let needed = (FIXED_BYTES + CHECKSUM_BYTES) as u64 + table_bytes;
+        if (file.len() as u64) < needed {
             return malformed(FormatErrorKind::Truncated, format!("{} of {needed} header bytes", file.len()));
-        };
+        }
+        let end = FIXED_BYTES + table_bytes as usize;
+        let sum = &file[end..end + CHECKSUM_BYTES];
         if checksum(&file[..end]) != sum {
             return malformed(FormatErrorKind::HeaderChecksum, "the header does not match its checksum");
         }

@@ -142,9 +142,11 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
 /// Inflates at most one byte more than `length`, so that a hostile block cannot grow beyond what was checked.
 fn inflate(block: &[u8], length: u32) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = ZlibDecoder::new(block).take(u64::from(length) + 1).read_to_end(&mut bytes);
+    let mut decoder = ZlibDecoder::new(block);
+    let read = decoder.by_ref().take(u64::from(length) + 1).read_to_end(&mut bytes);
     match read {
-        Ok(_) => Ok(bytes),
+        Ok(_) if decoder.total_in() == block.len() as u64 => Ok(bytes),
+        Ok(_) => malformed(FormatErrorKind::MetadataChecksum, "bytes follow the compressed metadata"),
         Err(e) => malformed(FormatErrorKind::MetadataChecksum, format!("compressed metadata: {e}")),
     }
 }

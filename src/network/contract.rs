@@ -8,9 +8,10 @@
 //! ```
 //!
 //! with int8 weights, int32 biases, a power-of-two scale per output row, and a `delta` that is an input of the
-//! graph; the graph multiplies `2^-shift` into weights and biases, and takes the delta multiplied by it. For every row `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of
-//! `2^-shift` with fewer than 24 bits, so float32 adds them exactly in any order, with or without FMA. This is
-//! why batch size, thread count, library version and execution provider cannot change an output.
+//! graph. The graph multiplies `2^-shift` into weights and biases, and takes the delta multiplied by it. For every
+//! row `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of `2^-shift` with fewer than
+//! 24 bits, so float32 adds them exactly in any order, with or without FMA. This is why batch size, thread count,
+//! library version and execution provider cannot change an output.
 
 use std::collections::HashMap;
 
@@ -35,6 +36,7 @@ const EXACT: i64 = 1 << 24;
 const MAX_SHIFT: u32 = 23;
 const MAX_LAYERS: usize = 16;
 const MAX_LAYER_SIZE: usize = 4096;
+const IR_VERSIONS: std::ops::RangeInclusive<i64> = 7..=10;
 const MIN_OPSET: i64 = 13;
 const MAX_OPSET: i64 = 21;
 const NODES_PER_LAYER: usize = 8;
@@ -101,6 +103,9 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T> {
 }
 
 fn check_opset(model: &ModelProto) -> Result<()> {
+    if !IR_VERSIONS.contains(&model.ir_version) {
+        return refuse(format!("ONNX IR version {} (7 to 10 are allowed)", model.ir_version));
+    }
     match &model.opset_import[..] {
         [only] if only.domain.is_empty() && (MIN_OPSET..=MAX_OPSET).contains(&only.version) => Ok(()),
         _ => refuse(format!("it must import the standard operators, versions {MIN_OPSET} to {MAX_OPSET}, alone")),
