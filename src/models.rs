@@ -27,7 +27,7 @@ pub struct RegisteredModel {
 
 /// All models, in the order of their ids.
 static REGISTRY: [RegisteredModel; 2] = [
-    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-549bde17.onnx") },
+    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-4ad13d0e.onnx") },
     RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-b0c9809d.onnx") },
 ];
 
@@ -84,7 +84,10 @@ impl<'a> ModelSource<'a> {
     /// The model to compress an image of `channels` with.
     pub fn for_encoding(choice: &'a ModelChoice, channels: usize) -> Result<Self> {
         match choice {
-            ModelChoice::File(file) => Ok(Self::new(EXTERNAL_ID, file)),
+            ModelChoice::File(file) => {
+                let registered = REGISTRY.iter().find(|model| *model.file == **file);
+                Ok(Self::new(registered.map_or(EXTERNAL_ID, |model| model.id), file))
+            }
             ModelChoice::Named(name) => {
                 let fits = |model: &&RegisteredModel| model.name == name && model.channels == channels;
                 let found = REGISTRY.iter().find(fits).map(|model| Self::new(model.id, model.file));

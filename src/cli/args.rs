@@ -38,9 +38,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compress images: PNG, PNM, BMP, QOI; 8-bit grey or RGB
-    Compress(Compress),
+    Compress(Code),
     /// Decompress .ansel files to images
-    Decompress(Decompress),
+    Decompress(Code),
     /// Show what an .ansel file holds, without decoding it
     Info(Info),
     /// Decode .ansel files and compare checksums; writes nothing
@@ -49,25 +49,10 @@ pub enum Command {
     Models(Models),
 }
 
+/// The arguments of `compress` and `decompress`.
 #[derive(Debug, Args)]
-pub struct Compress {
-    /// Images or folders of images; `-` is standard input
-    #[arg(required = true, value_name = "IN")]
-    pub inputs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub output: Output,
-    #[command(flatten)]
-    pub engine: Engine,
-    #[command(flatten)]
-    pub report: Report,
-    /// Drop ICC profile, Exif and XMP
-    #[arg(long)]
-    pub strip: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Decompress {
-    /// .ansel files or folders of them; `-` is standard input
+pub struct Code {
+    /// Files, or folders of files; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]

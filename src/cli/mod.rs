@@ -13,7 +13,7 @@ use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::args::{Arguments, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, Verify};
+use self::args::{Arguments, Code, Command, DeviceName, Engine, Info, Models, Report, Verify};
 use self::paths::Place;
 
 const IMAGE_EXTENSIONS: [&str; 7] = ["png", "ppm", "pgm", "pnm", "bmp", "qoi", "apng"];
@@ -102,8 +102,8 @@ fn progress_bar(report: &Report) -> ProgressBar {
     ProgressBar::no_length().with_style(style.expect("a valid template"))
 }
 
-fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
-    let Compress { inputs, output, engine, report, strip } = arguments;
+fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
+    let Code { inputs, output, engine, report, strip } = arguments;
     let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
         .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
         .map_err(|e| fail(None, &e))?;
@@ -137,8 +137,8 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
     }
 }
 
-fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {
-    let Decompress { inputs, output, engine, report, strip } = arguments;
+fn decompress(arguments: &Code) -> std::result::Result<(), ExitCode> {
+    let Code { inputs, output, engine, report, strip } = arguments;
     let inputs = paths::list(inputs, &[ANSEL_EXTENSION])
         .and_then(|inputs| paths::with_destinations(inputs, output, "png"))
         .map_err(|e| fail(None, &e))?;

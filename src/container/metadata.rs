@@ -84,7 +84,7 @@ impl Metadata {
                 kind: block.kind as u8,
                 stored_bytes: smaller.len() as u32,
                 bytes: block.bytes.len() as u32,
-                checksum: checksum(&block.bytes),
+                checksum: checksum(smaller),
             });
             stored.extend_from_slice(smaller);
         }
@@ -100,10 +100,10 @@ impl Metadata {
             };
             stored = rest;
             let kind = entry.check()?;
-            let bytes = if entry.stored_bytes == entry.bytes { block.to_vec() } else { inflate(block, entry.bytes)? };
-            if bytes.len() != entry.bytes as usize || checksum(&bytes) != entry.checksum {
+            if checksum(block) != entry.checksum {
                 return malformed(FormatErrorKind::MetadataChecksum, format!("the {} is damaged", kind.name()));
             }
+            let bytes = if entry.stored_bytes == entry.bytes { block.to_vec() } else { inflate(block, entry.bytes)? };
             blocks.push(MetadataBlock { kind, bytes });
         }
         Ok(Self { blocks })
@@ -118,7 +118,7 @@ pub(crate) struct MetadataEntry {
     pub stored_bytes: u32,
     /// Bytes, uncompressed.
     pub bytes: u32,
-    /// Checksum of the uncompressed bytes.
+    /// Checksum of the stored bytes.
     pub checksum: [u8; 8],
 }
 
@@ -139,16 +139,19 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory cannot fail")
 }
 
-/// Inflates at most one byte more than `length`, so that a hostile block cannot grow beyond what was checked.
+/// Inflates a block that must be one zlib stream of `length` bytes. Reads at most one byte more, so that a hostile
+/// block cannot grow beyond what was checked.
 fn inflate(block: &[u8], length: u32) -> Result<Vec<u8>> {
+    let invalid = |what: String| malformed(FormatErrorKind::InvalidField, format!("compressed metadata: {what}"));
     let mut bytes = Vec::new();
     let mut decoder = ZlibDecoder::new(block);
-    let read = decoder.by_ref().take(u64::from(length) + 1).read_to_end(&mut bytes);
-    match read {
-        Ok(_) if decoder.total_in() == block.len() as u64 => Ok(bytes),
-        Ok(_) => malformed(FormatErrorKind::MetadataChecksum, "bytes follow the compressed metadata"),
-        Err(e) => malformed(FormatErrorKind::MetadataChecksum, format!("compressed metadata: {e}")),
+    if let Err(error) = decoder.by_ref().take(u64::from(length) + 1).read_to_end(&mut bytes) {
+        return invalid(error.to_string());
     }
+    if bytes.len() != length as usize || decoder.total_in() != block.len() as u64 {
+        return invalid(format!("not one stream of {length} bytes"));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

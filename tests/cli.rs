@@ -1,0 +1,713 @@
+//! The program as a user types it: what it writes and prints, its exit codes, and what it leaves behind.
+
+#![cfg(feature = "cli")]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ansel::{Metadata, MetadataKind, Planes};
+use common::*;
+use image::ImageFormat;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder of one test, in which the program runs.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// A folder with `photo.png` in it.
+    fn with_photo() -> (Self, Planes) {
+        let (place, planes) = (Self::new(), gentle(3, 31, 17));
+        place.write_png("photo.png", &planes, &Metadata::default());
+        (place, planes)
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes).expect("a written file");
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn write_png(&self, name: &str, planes: &Planes, metadata: &Metadata) {
+        let mut bytes = Vec::new();
+        ansel::write_image(planes, metadata, ImageFormat::Png, &mut bytes).expect("a PNG");
+        self.write(name, bytes);
+    }
+
+    fn image(&self, name: &str) -> Planes {
+        let bytes = std::io::Cursor::new(self.read(name));
+        ansel::read_image(bytes, &ansel::Limits::default()).expect("a readable image").planes
+    }
+
+    fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ansel"));
+        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    fn run<const N: usize>(&self, arguments: [&str; N]) -> Output {
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    /// Runs the program and returns what it printed; it must succeed without a word on standard error.
+    fn succeed<const N: usize>(&self, arguments: [&str; N]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{arguments:?}");
+        String::from_utf8(output.stdout).expect("printed text")
+    }
+
+    /// Runs the program, which must fail with this exit code and one line of error, and change no file.
+    fn fail<const N: usize>(&self, code: i32, arguments: [&str; N]) -> String {
+        self.fail_in(code, &mut self.command(arguments))
+    }
+
+    fn fail_in(&self, code: i32, command: &mut Command) -> String {
+        let before = self.files();
+        let output = command.output().expect("the program starts");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.starts_with("ansel: "), "{errors}");
+        assert!(output.stdout.is_empty(), "something was printed by {command:?}");
+        assert!(self.files() == before, "{command:?} changed a file");
+        errors
+    }
+
+    /// All files below the folder, hidden ones too, with what they hold.
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.0.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = std::fs::read(&path).expect("a file");
+                    files.push((path, bytes));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// The names of all files below the folder.
+    fn names(&self) -> Vec<String> {
+        let relative = |(path, _): &(PathBuf, _)| {
+            let path = path.strip_prefix(self.0.path()).expect("below the folder");
+            path.display().to_string()
+        };
+        self.files().iter().map(relative).collect()
+    }
+}
+
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn default_names_lie_beside_the_input() {
+    let (place, planes) = Place::with_photo();
+    let line = place.succeed(["compress", "photo.png"]);
+    assert_says(&line, &["photo.png", "photo.ansel", "31 x 17 x 3", "bpsp"]);
+    std::fs::remove_file(place.path("photo.png")).expect("removed");
+    place.succeed(["decompress", "photo.ansel"]);
+    assert_eq!(place.names(), ["photo.ansel", "photo.png"]);
+    assert!(place.image("photo.png") == planes);
+}
+
+#[test]
+fn the_file_is_the_library_s() {
+    let (place, planes) = Place::with_photo();
+    place.succeed(["compress", "photo.png"]);
+    let expected = ansel::Codec::default().compress(&planes, &Metadata::default()).expect("a compressed image");
+    assert!(place.read("photo.ansel") == expected);
+}
+
+#[test]
+fn the_output_option_names_a_file_or_a_folder() {
+    let (place, planes) = Place::with_photo();
+    place.succeed(["compress", "photo.png", "-o", "one.ansel"]);
+    place.succeed(["compress", "photo.png", "-o", "new/folder/"]);
+    std::fs::create_dir(place.path("old")).expect("a folder");
+    place.succeed(["compress", "photo.png", "-o", "old"]);
+    place.succeed(["decompress", "old/photo.ansel", "-o", "back.png"]);
+    place.succeed(["decompress", "old/photo.ansel", "--output", "old"]);
+    let names = ["back.png", "new/folder/photo.ansel", "old/photo.ansel", "old/photo.png", "one.ansel", "photo.png"];
+    assert_eq!(place.names(), names);
+    assert!(place.image("back.png") == planes && place.image("old/photo.png") == planes);
+}
+
+#[test]
+fn the_output_format_follows_the_extension() {
+    let (place, planes) = Place::with_photo();
+    let grey = ramp(1, 9, 5);
+    place.write_png("grey.png", &grey, &Metadata::default());
+    place.succeed(["compress", "photo.png", "grey.png"]);
+    let starts: [(&str, &str, &[u8]); 4] = [
+        ("photo.ansel", "a.ppm", b"P6"),
+        ("photo.ansel", "a.bmp", b"BM"),
+        ("photo.ansel", "a.qoi", b"qoif"),
+        ("grey.ansel", "a.pgm", b"P5"),
+    ];
+    for (file, target, start) in starts {
+        place.succeed(["decompress", file, "-o", target]);
+        assert!(place.read(target).starts_with(start), "{target}");
+        assert!(place.image(target) == if file == "grey.ansel" { grey.clone() } else { planes.clone() }, "{target}");
+    }
+    for target in ["a.jpg", "a.tif", "a", "a.ansel"] {
+        let message = place.fail(4, ["decompress", "photo.ansel", "-o", target]);
+        assert_says(&message, &[target]);
+    }
+}
+
+#[test]
+fn every_format_that_can_be_written_can_be_compressed() {
+    let (place, planes) = Place::with_photo();
+    place.succeed(["compress", "photo.png"]);
+    for name in ["a.ppm", "a.bmp", "a.qoi"] {
+        place.succeed(["decompress", "photo.ansel", "-o", name]);
+        place.succeed(["compress", name, "-o", "again.ansel", "--force"]);
+        assert!(place.read("again.ansel") == place.read("photo.ansel"), "{name}");
+    }
+    assert!(place.image("a.ppm") == planes);
+}
+
+#[test]
+fn several_inputs_and_folders_are_compressed_and_decompressed() {
+    let (place, planes) = Place::with_photo();
+    std::fs::create_dir(place.path("folder")).expect("a folder");
+    place.write_png("folder/b.png", &ramp(1, 4, 3), &Metadata::default());
+    place.write_png("folder/a.PNG", &planes, &Metadata::default());
+    place.write("folder/notes.txt", "no image");
+    let lines = place.succeed(["compress", "photo.png", "folder", "-o", "out"]);
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    let order = ["photo.png ->", "a.PNG ->", "b.png ->"].map(|part| lines.find(part).expect("a line for each"));
+    assert!(order.is_sorted(), "{lines}");
+    place.succeed(["decompress", "out", "-o", "back"]);
+    assert_eq!(place.image("back/b.png"), ramp(1, 4, 3));
+    assert!(place.image("back/a.png") == planes && place.image("back/photo.png") == planes);
+    place.succeed(["verify", "out", "out/a.ansel"]);
+}
+
+#[test]
+fn standard_input_and_output_are_a_dash() {
+    let (place, planes) = Place::with_photo();
+    let pipe = |arguments: &[&str], input: &str| {
+        let input = std::fs::File::open(place.path(input)).expect("the input");
+        let output = place.command(arguments).stdin(input).output().expect("the program starts");
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+        output.stdout
+    };
+    place.write("piped.ansel", pipe(&["compress", "-"], "photo.png"));
+    place.succeed(["compress", "photo.png"]);
+    assert!(place.read("piped.ansel") == place.read("photo.ansel"));
+    place.write("back.png", pipe(&["decompress", "-"], "piped.ansel"));
+    assert!(place.image("back.png") == planes);
+    assert!(pipe(&["compress", "photo.png", "-o", "-"], "photo.png") == place.read("photo.ansel"));
+    pipe(&["decompress", "-", "-o", "named.bmp"], "photo.ansel");
+    assert!(place.image("named.bmp") == planes);
+    assert_says(&String::from_utf8_lossy(&pipe(&["info", "-"], "photo.ansel")), &["31 x 17"]);
+    assert_says(&String::from_utf8_lossy(&pipe(&["verify", "-"], "photo.ansel")), &["ok"]);
+}
+
+#[test]
+fn nothing_is_overwritten_without_force() {
+    let (place, planes) = Place::with_photo();
+    place.write("photo.ansel", "mine");
+    let message = place.fail(1, ["compress", "photo.png"]);
+    assert_says(&message, &["photo.ansel", "--force"]);
+    place.succeed(["compress", "photo.png", "--force"]);
+    place.write("photo.png", "mine");
+    assert_says(&place.fail(1, ["decompress", "photo.ansel"]), &["photo.png", "--force"]);
+    place.succeed(["decompress", "photo.ansel", "-f"]);
+    assert!(place.image("photo.png") == planes);
+}
+
+#[test]
+fn two_inputs_of_one_name_do_not_overwrite_each_other() {
+    let (place, _) = Place::with_photo();
+    std::fs::create_dir(place.path("b")).expect("a folder");
+    place.write_png("b/photo.png", &ramp(3, 4, 4), &Metadata::default());
+    let message = place.fail(1, ["compress", "photo.png", "b/photo.png", "-o", "out", "--force"]);
+    assert_says(&message, &["out/photo.ansel", "two inputs"]);
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let (place, _) = Place::with_photo();
+    assert_eq!(place.succeed(["compress", "photo.png", "--quiet"]), "");
+    assert_eq!(place.succeed(["verify", "photo.ansel", "-q"]), "");
+    assert_eq!(place.succeed(["decompress", "photo.ansel", "-q", "--force"]), "");
+    assert_says(&place.fail(3, ["verify", "photo.png", "-q"]), &["photo.png", "not an ansel file"]);
+}
+
+#[test]
+fn json_has_one_object_per_file() {
+    let (place, _) = Place::with_photo();
+    place.write_png("grey.png", &ramp(1, 9, 5), &metadata());
+    let text = place.succeed(["compress", "photo.png", "grey.png", "--json"]);
+    let values: Vec<Value> = text.lines().map(json).collect();
+    assert_eq!(values.len(), 2);
+    assert_eq!((&values[0]["input"], &values[0]["output"]), (&"photo.png".into(), &"photo.ansel".into()));
+    assert_eq!((&values[1]["width"], &values[1]["height"], &values[1]["channels"]), (&9.into(), &5.into(), &1.into()));
+    assert_eq!(values[1]["bytes"], place.read("grey.ansel").len());
+    let verified = json(&place.succeed(["verify", "grey.ansel", "--json"]));
+    assert_eq!((&verified["file"], &verified["ok"]), (&"grey.ansel".into(), &true.into()));
+    let back = json(&place.succeed(["decompress", "grey.ansel", "--json", "--force"]));
+    assert_eq!(back["output"], "grey.png");
+    for line in place.succeed(["models", "--json"]).lines().map(json) {
+        assert_eq!(line["sha256"].as_str().expect("a digest").len(), 64);
+    }
+}
+
+#[test]
+fn info_shows_what_a_file_holds() {
+    let place = Place::new();
+    place.write_png("grey.png", &ramp(1, 9, 5), &metadata());
+    place.succeed(["compress", "grey.png"]);
+    let text = place.succeed(["info", "grey.ansel"]);
+    assert_says(&text, &["9 x 5", "1 channels of 8 bits", "default", "ICC profile, 400 bytes", "Exif, 40", "XMP, 12"]);
+    let bytes = place.read("grey.ansel").len();
+    assert_says(&text, &[&format!("{bytes} bytes, {:.4} bpsp", 8.0 * bytes as f64 / 45.0)]);
+    let value = json(&place.succeed(["info", "grey.ansel", "--json"]));
+    assert_eq!(value["bytes"]["file"], bytes);
+    assert_eq!(value["metadata"].as_array().map(Vec::len), Some(3));
+    assert!(value.get("ideal_bits").is_none());
+}
+
+#[test]
+fn the_photograph_takes_a_thousandth_more_than_its_ideal_code_length() {
+    let place = Place::new();
+    place.succeed(["compress", PHOTOGRAPH, "-o", "photo.ansel", "--quiet"]);
+    let value = json(&place.succeed(["info", "photo.ansel", "--bits", "--json"]));
+    let ideal = value["ideal_bits"].as_f64().expect("bits") / 8.0;
+    let parts = ["header", "metadata", "side_information", "streams"];
+    let sum: u64 = parts.iter().map(|part| value["bytes"][part].as_u64().expect("bytes")).sum();
+    assert_eq!(sum, place.read("photo.ansel").len() as u64);
+    assert!(ideal <= sum as f64 && sum as f64 <= 1.001 * ideal, "{sum} bytes, ideal are {ideal}");
+    assert_says(&place.succeed(["info", "photo.ansel", "--bits"]), &["header", "metadata", "side", "streams", "ideal"]);
+    place.succeed(["decompress", "photo.ansel", "--threads", "1"]);
+    assert!(place.image("photo.png") == photograph());
+}
+
+#[test]
+fn models_lists_what_the_program_carries() {
+    let text = Place::new().succeed(["models"]);
+    for model in ansel::models() {
+        assert_says(&text, &[&model.digest()]);
+    }
+    assert_eq!(text.lines().count(), 1 + ansel::models().len());
+}
+
+#[test]
+fn threads_do_not_change_the_file() {
+    let (place, _) = Place::with_photo();
+    for threads in ["1", "2", "7"] {
+        place.succeed(["compress", "photo.png", "--threads", threads, "-o", &format!("{threads}.ansel")]);
+    }
+    assert!(place.read("1.ansel") == place.read("2.ansel") && place.read("1.ansel") == place.read("7.ansel"));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let (place, _) = Place::with_photo();
+    let wrong: [&[&str]; 7] = [
+        &[],
+        &["compress"],
+        &["explode", "photo.png"],
+        &["compress", "photo.png", "--threads", "0"],
+        &["compress", "photo.png", "--device", "abacus"],
+        &["compress", "photo.png", "--quiet", "--json"],
+        &["info"],
+    ];
+    for arguments in wrong {
+        let output = place.command(arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    assert_eq!(place.names(), ["photo.png"]);
+}
+
+#[test]
+fn help_documents_every_exit_code() {
+    let help = Place::new().succeed(["--help"]);
+    for code in 0..=7 {
+        assert_says(&help, &[&format!("\n  {code}  ")]);
+    }
+}
+
+#[test]
+fn an_input_that_is_not_there_is_exit_code_1() {
+    let (place, _) = Place::with_photo();
+    for arguments in [["compress", "missing.png"], ["decompress", "missing.png"], ["verify", "missing.png"]] {
+        assert_says(&place.fail(1, arguments), &["missing.png", "read"]);
+    }
+    assert_says(&place.fail(1, ["info", "missing.png"]), &["missing.png"]);
+    assert_says(&place.fail(1, ["compress", "photo.png/x.png"]), &["photo.png/x.png"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_created_is_exit_code_1() {
+    let (place, _) = Place::with_photo();
+    // A file in the place of a folder stops every user, root too.
+    assert_says(&place.fail(1, ["compress", "photo.png", "-o", "photo.png/x.ansel"]), &["photo.png"]);
+    assert_says(&place.fail(1, ["compress", "photo.png", "-o", "photo.png/folder/"]), &["photo.png"]);
+    #[cfg(target_os = "linux")]
+    assert_says(&place.fail(1, ["compress", "photo.png", "-o", "/proc/x.ansel"]), &["/proc/x.ansel", "write"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_exit_code_1() {
+    let (place, _) = Place::with_photo();
+    place.succeed(["compress", "photo.png"]);
+    let commands: [&[&str]; 3] =
+        [&["compress", "photo.png", "-o", "-"], &["decompress", "photo.ansel", "-o", "-"], &["decompress", "-"]];
+    for arguments in commands {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let input = std::fs::File::open(place.path("photo.ansel")).expect("the input");
+        let message = place.fail_in(1, place.command(arguments).stdin(input).stdout(full));
+        assert_says(&message, &["write", "space"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_stops_early_is_no_failure() {
+    let (place, _) = Place::with_photo();
+    place.succeed(["compress", "photo.png"]);
+    let commands: [&[&str]; 5] = [
+        &["compress", "photo.png", "-o", "-"],
+        &["decompress", "photo.ansel", "-o", "-"],
+        &["info", "photo.ansel"],
+        &["verify", "photo.ansel"],
+        &["models"],
+    ];
+    for arguments in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = place.command(arguments).stdout(writer).output().expect("the program starts");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+/// A PNG file written without this crate. `edit` may change the encoder.
+fn png(
+    colour: png::ColorType,
+    depth: png::BitDepth,
+    (width, height): (u32, u32),
+    data: &[u8],
+    edit: impl FnOnce(&mut png::Encoder<'_, &mut Vec<u8>>),
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(colour);
+    encoder.set_depth(depth);
+    edit(&mut encoder);
+    let mut writer = encoder.write_header().expect("a PNG header");
+    writer.write_image_data(data).expect("PNG samples");
+    writer.finish().expect("a PNG");
+    bytes
+}
+
+#[test]
+fn images_that_would_not_come_back_are_exit_code_4() {
+    use png::{BitDepth, ColorType};
+    let place = Place::new();
+    let size = (4, 2);
+    let palette = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_palette(vec![1, 2, 3, 4, 5, 6]);
+    let animation = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_animated(1, 0).expect("an animation");
+    let transparent = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_trns(vec![0, 7]);
+    let images = [
+        ("16-bit grey", png(ColorType::Grayscale, BitDepth::Sixteen, size, &[9; 16], |_| ()), "16-bit"),
+        ("16-bit colour", png(ColorType::Rgb, BitDepth::Sixteen, size, &[9; 48], |_| ()), "16-bit"),
+        ("1-bit grey", png(ColorType::Grayscale, BitDepth::One, size, &[0x50; 2], |_| ()), "1-bit"),
+        ("4-bit grey", png(ColorType::Grayscale, BitDepth::Four, size, &[0x50; 4], |_| ()), "4-bit"),
+        ("a palette", png(ColorType::Indexed, BitDepth::Eight, size, &[1; 8], palette), "palette"),
+        ("alpha", png(ColorType::Rgba, BitDepth::Eight, size, &[200; 32], |_| ()), ""),
+        ("grey and alpha", png(ColorType::GrayscaleAlpha, BitDepth::Eight, size, &[200; 16], |_| ()), ""),
+        ("an animation", png(ColorType::Rgb, BitDepth::Eight, size, &[200; 24], animation), "animation"),
+        ("a transparent colour", png(ColorType::Grayscale, BitDepth::Eight, size, &[2; 8], transparent), "transparent"),
+    ];
+    for (what, bytes, says) in images {
+        place.write("photo.png", bytes);
+        assert_says(&place.fail(4, ["compress", "photo.png"]), &["photo.png", "unsupported", says]);
+        assert_eq!(place.names(), ["photo.png"], "{what}");
+    }
+    for (name, bytes) in [
+        ("deep.pgm", &b"P5 1 1 65535 ab"[..]),
+        ("alpha.pam", b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\nabcd"),
+    ] {
+        place.write(name, bytes);
+        place.fail(4, ["compress", name]);
+    }
+}
+
+#[test]
+fn inputs_that_are_damaged_or_no_images_are_exit_code_3() {
+    let (place, _) = Place::with_photo();
+    let photo = place.read("photo.png");
+    place.write("text.png", "no image");
+    place.write("empty.png", "");
+    place.write("short.png", &photo[..photo.len() / 2]);
+    let mut damaged = photo.clone();
+    damaged[photo.len() / 2] ^= 1;
+    place.write("damaged.png", damaged);
+    for name in ["text.png", "empty.png", "short.png", "damaged.png"] {
+        assert_says(&place.fail(3, ["compress", name]), &[name]);
+    }
+    place.succeed(["compress", "photo.png"]);
+    let file = place.read("photo.ansel");
+    place.write("short.ansel", &file[..file.len() - 1]);
+    place.write("long.ansel", [&file[..], b"x"].concat());
+    let mut damaged = file.clone();
+    *damaged.last_mut().expect("a byte") ^= 1;
+    place.write("damaged.ansel", damaged);
+    place.write("empty.ansel", "");
+    let says = [
+        ("short.ansel", "truncated"),
+        ("long.ansel", "trailing"),
+        ("damaged.ansel", "damaged tile"),
+        ("empty.ansel", "truncated"),
+        ("photo.png", "not an ansel file"),
+    ];
+    for (name, says) in says {
+        assert_says(&place.fail(3, ["decompress", name, "-o", "x.png"]), &[name, says]);
+        assert_says(&place.fail(3, ["verify", name]), &[name, says]);
+        assert_says(&place.fail(3, ["info", name, "--bits"]), &[name, says]);
+    }
+}
+
+#[test]
+fn images_beyond_the_limits_are_exit_code_5() {
+    let (place, _) = Place::with_photo();
+    place.write("huge.ppm", "P6 65535 65535 255 ");
+    assert_says(&place.fail(5, ["compress", "huge.ppm"]), &["huge.ppm", "limit", "12884508675"]);
+    place.succeed(["compress", "photo.png"]);
+    let mut file = place.read("photo.ansel");
+    file[field::WIDTH..field::WIDTH + 8].fill(0xff);
+    repair_header(&mut file);
+    place.write("huge.ansel", file);
+    assert_says(&place.fail(5, ["decompress", "huge.ansel"]), &["huge.ansel", "limit"]);
+    assert_says(&place.fail(5, ["info", "huge.ansel"]), &["huge.ansel", "limit"]);
+}
+
+#[test]
+fn a_runtime_that_is_missing_or_wrong_is_exit_code_6() {
+    let (place, _) = Place::with_photo();
+    place.succeed(["compress", "photo.png"]);
+    place.write("library.so", "no library");
+    let library = place.path("library.so");
+    for path in [Path::new("/nonexistent"), &library, place.0.path()] {
+        let commands: [&[&str]; 3] = [
+            &["compress", "photo.png", "-o", "x.ansel"],
+            &["decompress", "photo.ansel", "-f"],
+            &["verify", "photo.ansel"],
+        ];
+        for arguments in commands {
+            let message = place.fail_in(6, place.command(arguments).env("ORT_DYLIB_PATH", path));
+            assert_says(&message, &["ONNX Runtime", "ORT_DYLIB_PATH", &path.display().to_string()]);
+        }
+    }
+    // What needs no network works without.
+    let output = place.command(["info", "photo.ansel"]).env("ORT_DYLIB_PATH", "/nonexistent").output();
+    assert_eq!(output.expect("the program starts").status.code(), Some(0));
+}
+
+#[test]
+fn a_model_that_cannot_be_used_is_exit_code_6() {
+    let (place, _) = Place::with_photo();
+    let colour = ansel::models().iter().find(|model| model.channels == 3).expect("a colour model").file;
+    let grey = ansel::models().iter().find(|model| model.channels == 1).expect("a grey model").file;
+    let mut changed = colour.to_vec();
+    changed[colour.len() / 2] ^= 0x10;
+    place.write("text.onnx", "no model");
+    place.write("empty.onnx", "");
+    place.write("short.onnx", &colour[..colour.len() / 2]);
+    place.write("changed.onnx", changed);
+    place.write("grey.onnx", grey);
+    for name in ["text.onnx", "empty.onnx", "short.onnx", "changed.onnx", "grey.onnx", "missing.onnx", "nameless"] {
+        let message = place.fail(6, ["compress", "photo.png", "--model", name]);
+        assert!(message.len() > 30, "{name}: {message}");
+    }
+    assert_says(&place.fail(6, ["compress", "photo.png", "--model", "nameless"]), &["nameless", "ansel models"]);
+}
+
+#[test]
+fn a_file_made_with_a_model_file_needs_it_again() {
+    let (place, planes) = Place::with_photo();
+    let colour = ansel::models().iter().find(|model| model.channels == 3).expect("a colour model").file;
+    let grey = ansel::models().iter().find(|model| model.channels == 1).expect("a grey model").file;
+    place.write("mine.onnx", colour);
+    place.write("other.onnx", grey);
+    place.succeed(["compress", "photo.png", "--model", "mine.onnx"]);
+    for model in ["default", "other.onnx"] {
+        let message = place.fail(3, ["decompress", "photo.ansel", "-o", "back.png", "--model", model]);
+        assert_says(&message, &["photo.ansel", "unknown model", "--model", &ansel_digest(colour)]);
+    }
+    place.succeed(["verify", "photo.ansel", "-m", "mine.onnx"]);
+    assert_says(&place.succeed(["info", "photo.ansel"]), &[&ansel_digest(colour)]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png", "--model", "mine.onnx"]);
+    assert!(place.image("back.png") == planes);
+}
+
+/// The start of a model file's SHA-256, as the header carries it.
+fn ansel_digest(file: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(file)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const XMP: &str = "<?xpacket begin='\u{feff}'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>h\u{e9}</x:xmpmeta>";
+
+fn png_with_metadata(planes: &Planes, icc: Vec<u8>, exif: Vec<u8>) -> Vec<u8> {
+    let mut info = png::Info::with_size(planes.width(), planes.height());
+    info.color_type = png::ColorType::Rgb;
+    info.bit_depth = png::BitDepth::Eight;
+    info.icc_profile = Some(icc.into());
+    info.exif_metadata = Some(exif.into());
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::with_info(&mut bytes, info).expect("a PNG");
+    encoder.add_itxt_chunk("XML:com.adobe.xmp".to_owned(), XMP.to_owned()).expect("an XMP packet");
+    let mut writer = encoder.write_header().expect("a PNG header");
+    writer.write_image_data(planes.to_image().as_bytes()).expect("PNG samples");
+    writer.finish().expect("a PNG");
+    bytes
+}
+
+#[test]
+fn icc_exif_and_xmp_of_a_png_come_back_byte_for_byte() {
+    let (place, planes) = (Place::new(), gentle(3, 8, 6));
+    let exif = [&b"II*\0\x08\0\0\0"[..], &Random(5).bytes(50)].concat();
+    place.write("photo.png", png_with_metadata(&planes, icc_profile(), exif.clone()));
+    place.succeed(["compress", "photo.png"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    let back = place.read("back.png");
+    let reader = png::Decoder::new(std::io::Cursor::new(back)).read_info().expect("a PNG");
+    let info = reader.info();
+    assert!(info.icc_profile.as_deref() == Some(&icc_profile()[..]));
+    assert!(info.exif_metadata.as_deref() == Some(&exif[..]));
+    let texts: Vec<_> = info.utf8_text.iter().map(|text| (&*text.keyword, text.get_text().expect("text"))).collect();
+    assert_eq!(texts, [("XML:com.adobe.xmp", XMP.to_owned())]);
+    assert!(place.image("back.png") == planes);
+}
+
+/// Moves all chunks of these kinds to the end of a PNG file, behind the samples.
+fn with_chunks_last(file: &[u8], kinds: [&[u8; 4]; 2]) -> Vec<u8> {
+    let (mut first, mut last) = (file[..8].to_vec(), Vec::new());
+    let mut rest = &file[8..];
+    while rest.len() > 12 {
+        let length = u32::from_be_bytes(rest[..4].try_into().expect("four bytes")) as usize;
+        let (chunk, after) = rest.split_at(12 + length);
+        if kinds.iter().any(|kind| chunk[4..8] == kind[..]) { &mut last } else { &mut first }.extend(chunk);
+        rest = after;
+    }
+    [first, last, rest.to_vec()].concat()
+}
+
+#[test]
+fn metadata_behind_the_samples_of_a_png_comes_back() {
+    let (place, planes) = (Place::new(), gentle(3, 8, 6));
+    let file = png_with_metadata(&planes, icc_profile(), b"II*\0\x08\0\0\0\0\0".to_vec());
+    let moved = with_chunks_last(&file, [b"eXIf", b"iTXt"]);
+    assert!(moved != file && moved.len() == file.len());
+    place.write("photo.png", moved);
+    place.succeed(["compress", "photo.png"]);
+    assert_says(&place.succeed(["info", "photo.ansel"]), &["ICC profile, 400", "Exif, 10", "XMP, "]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    place.succeed(["compress", "back.png"]);
+    assert!(place.read("back.ansel") == place.read("photo.ansel"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_special_file_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let (place, _) = Place::with_photo();
+    let made = Command::new("mkfifo").arg(place.path("pipe")).status().expect("mkfifo");
+    assert!(made.success());
+    // Held open, so that the program can open it too; the file fits into the pipe's buffer.
+    let held = std::fs::OpenOptions::new().read(true).write(true).open(place.path("pipe")).expect("an open pipe");
+    place.run(["compress", "photo.png", "-o", "pipe", "--force"]);
+    let kind = std::fs::symlink_metadata(place.path("pipe")).expect("the pipe").file_type();
+    assert!(kind.is_fifo(), "the pipe was replaced");
+    drop(held);
+}
+
+#[test]
+fn metadata_that_the_output_format_cannot_hold_is_refused_unless_stripped() {
+    let (place, planes) = (Place::new(), gentle(3, 8, 6));
+    let mut metadata = Metadata::default();
+    metadata.set(MetadataKind::Icc, icc_profile());
+    place.write_png("photo.png", &planes, &metadata);
+    place.succeed(["compress", "photo.png"]);
+    for target in ["back.ppm", "back.bmp", "back.qoi"] {
+        let message = place.fail(4, ["decompress", "photo.ansel", "-o", target]);
+        assert_says(&message, &["photo.ansel", "ICC profile", "strip"]);
+        place.succeed(["decompress", "photo.ansel", "-o", target, "--strip"]);
+        assert!(place.image(target) == planes);
+    }
+    place.succeed(["compress", "photo.png", "--strip", "-o", "stripped.ansel"]);
+    place.succeed(["decompress", "stripped.ansel", "-o", "stripped.ppm"]);
+}
+
+#[test]
+fn what_is_not_kept_of_a_png_is_named_in_a_warning() {
+    let place = Place::new();
+    let edit = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| {
+        encoder.add_text_chunk("Comment".to_owned(), "hello".to_owned()).expect("a text");
+        encoder.set_source_gamma(png::ScaledFloat::new(0.45));
+    };
+    place.write("photo.png", png(png::ColorType::Rgb, png::BitDepth::Eight, (4, 2), &[9; 24], edit));
+    let output = place.run(["compress", "photo.png"]);
+    assert_eq!(output.status.code(), Some(0));
+    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_says(&warning, &["photo.png", "not kept", "gamma", "Comment"]);
+    assert_eq!(warning.lines().count(), 1);
+    place.succeed(["compress", "photo.png", "--quiet", "--force"]);
+}
+
+#[test]
+fn the_other_inputs_are_done_when_one_fails() {
+    let (place, planes) = Place::with_photo();
+    place.write("bad.png", "no image");
+    let output = place.run(["compress", "missing.png", "bad.png", "photo.png"]);
+    assert_eq!(output.status.code(), Some(1), "the first failure decides");
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 2);
+    assert_eq!(place.names(), ["bad.png", "photo.ansel", "photo.png"]);
+    place.write("bad.ansel", "no file");
+    let output = place.run(["decompress", "bad.ansel", "photo.ansel", "-o", "out"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(place.image("out/photo.png") == planes);
+    assert_eq!(place.run(["verify", "photo.ansel", "bad.ansel"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_folder_without_images_is_no_success() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("folder")).expect("a folder");
+    let message = place.fail(1, ["compress", "folder"]);
+    assert_says(&message, &["folder"]);
+}
