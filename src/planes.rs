@@ -41,6 +41,13 @@ impl Planes {
         Self { samples: Array3::zeros((channels, height as usize, width as usize)), depth }
     }
 
+    /// Planes of 8-bit samples in raster order with interleaved channels.
+    pub(crate) fn from_interleaved(channels: usize, width: u32, height: u32, samples: &[u8]) -> Result<Self> {
+        let (width, height) = (width as usize, height as usize);
+        let sample = |(channel, y, x): (usize, usize, usize)| u16::from(samples[(y * width + x) * channels + channel]);
+        Self::new(Array3::from_shape_fn((channels, height, width), sample), 8)
+    }
+
     /// The samples, with axes (channel, row, column).
     #[must_use]
     pub fn samples(&self) -> &Array3<u16> {
@@ -104,10 +111,6 @@ impl TryFrom<&DynamicImage> for Planes {
                 return Err(Error::Unsupported(what));
             }
         };
-        let (height, width) = (image.height() as usize, image.width() as usize);
-        let samples = Array3::from_shape_fn((channels, height, width), |(channel, y, x)| {
-            u16::from(bytes[(y * width + x) * channels + channel])
-        });
-        Self::new(samples, 8)
+        Self::from_interleaved(channels, image.width(), image.height(), bytes)
     }
 }

@@ -130,10 +130,13 @@ fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
 
 /// The image format that a file name asks for; PNG for standard output.
 fn output_format(target: &Place) -> Result<ImageFormat> {
-    match target {
+    let format = match target {
         Place::Standard => Ok(ImageFormat::Png),
-        Place::File(path) => ImageFormat::from_path(path)
-            .map_err(|_| Error::Unsupported(format!("the output format of {target} (use .png, .ppm, .bmp or .qoi)"))),
+        Place::File(path) => ImageFormat::from_path(path),
+    };
+    match format {
+        Ok(format) if ansel::WRITABLE_FORMATS.contains(&format) => Ok(format),
+        _ => Err(Error::Unsupported(format!("the output format of {target} (use .png, .ppm, .pgm, .bmp or .qoi)"))),
     }
 }
 

@@ -136,9 +136,14 @@ pub fn read_image(place: &Place, limits: &Limits) -> Result<ImageFile> {
 /// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
 pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
     match place {
-        Place::File(path) if !force && path.symlink_metadata().is_ok() => Err(exists(path)),
+        Place::File(path) if !force && path.symlink_metadata().is_ok() && !is_special(path) => Err(exists(path)),
         _ => Ok(()),
     }
+}
+
+/// Whether something is there that is written to rather than replaced: a device, a pipe.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn exists(path: &Path) -> Error {
@@ -146,7 +151,7 @@ fn exists(path: &Path) -> Error {
     Error::Io { action: "write", path: path.to_owned(), source }
 }
 
-/// Writes a result: to standard output, or to a temporary file that is renamed when it is complete. What `content`
+/// Writes a result: to standard output, to a device or pipe, or to a temporary file that is renamed when it is complete. What `content`
 /// fails to write becomes an error about `place`.
 pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let path = match place {
@@ -159,6 +164,13 @@ pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) ->
     if *place == Place::Standard {
         return content(&mut std::io::BufWriter::new(std::io::stdout().lock()));
     }
+    if is_special(path) {
+        let device = File::options().write(true).open(path).map_err(io_error("write", path))?;
+        return content(&mut std::io::BufWriter::new(device));
+    }
+    // A link stays a link: what it points to is replaced.
+    let linked = if path.is_symlink() { path.canonicalize().ok() } else { None };
+    let path = linked.as_deref().unwrap_or(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io_error("create", folder))?;
     let mut builder = tempfile::Builder::new();
