@@ -151,8 +151,8 @@ fn exists(path: &Path) -> Error {
     Error::Io { action: "write", path: path.to_owned(), source }
 }
 
-/// Writes a result: to standard output, to a device or pipe, or to a temporary file that is renamed when it is complete. What `content`
-/// fails to write becomes an error about `place`.
+/// Writes a result: to standard output, to a device or pipe, or to a temporary file that is renamed when it is
+/// complete. What `content` fails to write becomes an error about `place`.
 pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let path = match place {
         Place::Standard => Path::new("-"),

@@ -77,6 +77,10 @@ fn not_kept(info: &Info<'_>) -> Vec<String> {
         (info.srgb.is_some(), "sRGB rendering intent"),
         (info.pixel_dims.is_some(), "physical size"),
         (info.bkgd.is_some(), "background"),
+        (info.sbit.is_some(), "significant bits"),
+        (info.coding_independent_code_points.is_some(), "coding-independent code points"),
+        (info.mastering_display_color_volume.is_some(), "mastering display"),
+        (info.content_light_level.is_some(), "content light level"),
     ];
     let chunks = chunks.into_iter().filter(|(there, _)| *there).map(|(_, what)| what.to_owned());
     let keywords = info.uncompressed_latin1_text.iter().map(|text| &text.keyword);
