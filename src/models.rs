@@ -27,7 +27,7 @@ pub struct RegisteredModel {
 
 /// All models, in the order of their ids.
 static REGISTRY: [RegisteredModel; 2] = [
-    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-4ad13d0e.onnx") },
+    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-1550c71e.onnx") },
     RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-b0c9809d.onnx") },
 ];
 

@@ -230,14 +230,13 @@ def call(command: list[str]) -> tuple[float, int]:
 def run_ansel(ansel: str, model: str | None, files: list[Path], shapes: list[dict],
               repeat: int, scratch: Path) -> dict:
     """Measure ansel with one model; its encoding times are for all images together."""
-    label = f"ansel {model}" if model else "ansel"
-    options = ["--force", "--quiet", "--threads", "1"]
+    label = f"ansel {Path(model).stem}" if model else "ansel"
+    options = ["--force", "--quiet", "--threads", "1", *(["--model", model] if model else [])]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
     unpacked = [scratch / f"{path.stem}-decoded{path.suffix}" for path in files]
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
-    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options,
-                *(["--model", model] if model else [])]
+    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options]
     for path in packed + unpacked:
         path.unlink(missing_ok=True)  # an earlier model's files must not pass for this one's
     sizes, encode_runs, decode_runs, peaks = [], [], [], []
@@ -284,7 +283,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ansel", default="target/release/ansel", metavar="EXECUTABLE")
     parser.add_argument("--codecs", type=codecs, default=every, help=f"default: {every}")
     parser.add_argument("--model", nargs="+", action="extend", metavar="NAME",
-                        help="ansel models, a row each; default: ansel's own choice")
+                        help="ansel models or model files, a row each; default: ansel's own choice")
     parser.add_argument("--limit", type=positive, help="only the first images, by name")
     parser.add_argument("--repeat", type=positive, default=3, help="default: %(default)s")
     return parser.parse_args()
