@@ -639,6 +639,18 @@ fn with_chunks_last(file: &[u8], kinds: [&[u8; 4]; 2]) -> Vec<u8> {
 }
 
 #[test]
+fn the_limit_on_samples_is_the_users() {
+    let (place, planes) = Place::with_photo();
+    let samples = planes.samples().len().to_string();
+    let fewer = (planes.samples().len() - 1).to_string();
+    let message = place.fail(5, ["compress", "photo.png", "--max-samples", &fewer]);
+    assert_says(&message, &["photo.png", "samples", &fewer]);
+    place.succeed(["compress", "photo.png", "--max-samples", &samples]);
+    place.fail(5, ["decompress", "photo.ansel", "-o", "back.png", "--max-samples", &fewer]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png", "--max-samples", &samples]);
+}
+
+#[test]
 fn metadata_behind_the_samples_of_a_png_comes_back() {
     let (place, planes) = (Place::new(), gentle(3, 8, 6));
     let file = png_with_metadata(&planes, icc_profile(), b"II*\0\x08\0\0\0\0\0".to_vec());

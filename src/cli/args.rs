@@ -120,6 +120,9 @@ pub struct Engine {
     /// Threads; the result is the same for any number [default: one per core]
     #[arg(short, long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Most samples (width x height x channels) of an image
+    #[arg(long, default_value_t = ansel::Limits::default().samples, value_name = "N")]
+    pub max_samples: u64,
     /// Where networks run
     #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
     pub device: DeviceName,

@@ -90,7 +90,11 @@ fn codec(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Codec> {
             bar.set_position(done);
         }))
     });
-    Ok(Codec::new(Options { model, threads: engine.threads, device, limits: Limits::default(), progress }))
+    Ok(Codec::new(Options { model, threads: engine.threads, device, limits: limits(engine), progress }))
+}
+
+fn limits(engine: &Engine) -> Limits {
+    Limits { samples: engine.max_samples, ..Limits::default() }
 }
 
 /// A progress bar on the terminal, none elsewhere.
@@ -112,7 +116,7 @@ fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());
-        let image = paths::read_image(input, &Limits::default())?;
+        let image = paths::read_image(input, &limits(engine))?;
         if !image.not_kept.is_empty() && !strip && !report.quiet {
             bar.suspend(|| eprintln!("ansel: {input}: not kept: {}", image.not_kept.join(", ")));
         }

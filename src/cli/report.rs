@@ -80,7 +80,7 @@ pub fn info(as_json: bool, file: &Place, header: &Header, metadata: &Metadata, i
         let ideal = bits / 8.0;
         print(format!("  header    {} bytes", header.header_bytes()));
         print(format!("  metadata  {} bytes", header.metadata_bytes()));
-        print("  side information  0 bytes");
+        print(format!("  side information  {} bytes", header.side_information_bytes()));
         print(format!("  streams   {} bytes", header.stream_bytes()));
         let over = 100.0 * (bytes as f64 / ideal - 1.0);
         print(format!("ideal       {ideal:.1} bytes under the model; the file is {over:.4} % larger"));
@@ -113,7 +113,7 @@ fn info_json(file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Opt
             "file": header.file_bytes(),
             "header": header.header_bytes(),
             "metadata": header.metadata_bytes(),
-            "side_information": 0,
+            "side_information": header.side_information_bytes(),
             "streams": header.stream_bytes(),
         },
         "bpsp": bpsp(header.file_bytes(), header.samples()),

@@ -120,6 +120,12 @@ impl Header {
         self.metadata.iter().map(|entry| u64::from(entry.stored_bytes)).sum()
     }
 
+    /// Bytes of all tiles' side information. The field is reserved: a file with any is refused.
+    #[must_use]
+    pub fn side_information_bytes(&self) -> u64 {
+        0
+    }
+
     /// Bytes of all tile streams.
     #[must_use]
     pub fn stream_bytes(&self) -> u64 {
