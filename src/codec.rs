@@ -18,8 +18,10 @@ use crate::tile::{Rect, TileGrid, TileSamples};
 
 /// Largest side of the tiles that are written, in pixels.
 const TILE_SIDE: u32 = 512;
-/// Most tiles that one thread codes in lockstep: network calls of some hundred pixels, in bounded memory.
-const LOCKSTEP: usize = 4;
+/// Most pixels, and most tiles, that one thread codes in lockstep, unless a single tile has more: network calls of
+/// some hundred pixels, in bounded memory.
+const LOCKSTEP_PIXELS: usize = 4 * (TILE_SIDE * TILE_SIDE) as usize;
+const LOCKSTEP_TILES: usize = 64;
 
 /// How a [`Codec`] works. None of it changes the samples that come back.
 #[derive(Debug, Clone, Default)]
@@ -199,7 +201,8 @@ impl Codec {
     ) -> Result<Vec<T>> {
         let threads = self.options.threads.or_else(|| std::thread::available_parallelism().ok());
         let threads = threads.unwrap_or(NonZeroUsize::MIN);
-        let groups = Groups::new(rects.len(), LOCKSTEP, threads);
+        let most = rects.first().map_or(1, |whole| LOCKSTEP_PIXELS / whole.pixels()).clamp(1, LOCKSTEP_TILES);
+        let groups = Groups::new(rects.len(), most, threads);
         let pixels = |rects: &[Rect]| rects.iter().map(|rect| rect.pixels() as u64).sum();
         let (done, all) = (AtomicU64::new(0), pixels(rects));
         for_groups(&self.sessions, source, self.options.device, threads, groups, |network, range| {
