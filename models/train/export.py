@@ -1,6 +1,6 @@
 """Exports a checkpoint as an integer network in ONNX, under the numerical contract of src/network/contract.rs.
 
-    python export.py colour.pt ../ [--name colour]
+    python export.py colour.pt ../
 
 writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. The
 averaged weights are exported: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
