@@ -9,7 +9,7 @@ use crate::ans::{Decoder, Encoder};
 use crate::autoregressive::{ActiveTile, code_tiles};
 use crate::container::{Header, Metadata, TileEntry, checksum};
 use crate::error::{Error, FormatError, FormatErrorKind, Result, malformed};
-use crate::limits::{Limits, check};
+use crate::limits::{Limits, check_samples};
 use crate::models::{ModelChoice, ModelSource};
 use crate::network::{Device, Network};
 use crate::parallel::{Groups, SessionPool, for_groups, lock};
@@ -89,7 +89,7 @@ impl Codec {
     /// [`Error::LimitsExceeded`], [`Error::Model`], [`Error::Runtime`]; [`Error::Verification`] if the result
     /// did not decode to `planes`.
     pub fn compress(&self, planes: &Planes, metadata: &Metadata) -> Result<Vec<u8>> {
-        check("the number of samples", planes.samples().len() as u64, self.options.limits.samples)?;
+        check_samples(planes.width(), planes.height(), planes.channels(), &self.options.limits)?;
         let (entries, stored) = metadata.store(&self.options.limits)?;
         let source = ModelSource::for_encoding(&self.options.model, planes.channels())?;
         let grid = TileGrid::even(planes.width(), planes.height(), TILE_SIDE);

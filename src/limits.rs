@@ -36,3 +36,9 @@ pub(crate) fn check(what: &'static str, value: u64, limit: u64) -> Result<()> {
     }
     Ok(())
 }
+
+/// Fails if an image of this size has more samples than `limits` allow.
+pub(crate) fn check_samples(width: u32, height: u32, channels: usize, limits: &Limits) -> Result<()> {
+    let samples = (u64::from(width) * u64::from(height)).saturating_mul(channels as u64);
+    check("the number of samples", samples, limits.samples)
+}

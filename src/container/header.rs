@@ -7,7 +7,7 @@ use byteorder::{LittleEndian, ReadBytesExt, WriteBytesExt};
 use super::checksum;
 use super::metadata::MetadataEntry;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
-use crate::limits::{Limits, MAX_METADATA_BLOCKS, MAX_TILE_SIDE, check};
+use crate::limits::{Limits, MAX_METADATA_BLOCKS, MAX_TILE_SIDE, check, check_samples};
 use crate::tile::TileGrid;
 
 /// The first bytes of a file. Like PNG's, they show transfers that changed line ends or the eighth bit.
@@ -215,8 +215,7 @@ impl Header {
         if self.width == 0 || self.height == 0 {
             return invalid(format!("an image of {} x {} pixels", self.width, self.height));
         }
-        let samples = u128::from(self.width) * u128::from(self.height) * u128::from(self.channels);
-        check("the number of samples", samples.try_into().unwrap_or(u64::MAX), limits.samples)?;
+        check_samples(self.width, self.height, self.channels.into(), limits)?;
         let fits = |tile, image| tile > 0 && tile <= MAX_TILE_SIDE && tile <= image;
         if !fits(self.tile.0, self.width) || !fits(self.tile.1, self.height) {
             return invalid(format!("tiles of {} x {} pixels", self.tile.0, self.tile.1));

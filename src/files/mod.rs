@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use crate::container::{Metadata, MetadataKind};
 use crate::error::{Error, Result};
-use crate::limits::{Limits, check};
+use crate::limits::{Limits, check_samples};
 use crate::planes::Planes;
 
 /// What an image file holds.
@@ -46,14 +46,27 @@ pub fn read_image(mut input: impl BufRead + Seek, limits: &Limits) -> Result<Ima
     }
 }
 
-/// Refuses PNM files whose samples the image crate would scale, and leaves the input at its start.
+/// Refuses PNM files whose samples the image crate would scale, or of which it would read the first image alone;
+/// leaves the input at its start.
 fn check_pnm(input: &mut (impl BufRead + Seek)) -> Result<()> {
-    let (_, header) = PnmDecoder::new(&mut *input).map_err(image_error("read"))?.into_inner();
+    let (input, header) = PnmDecoder::new(input).map_err(image_error("read"))?.into_inner();
+    let start = input.stream_position().map_err(io_error("read"))?;
+    let end = input.seek(SeekFrom::End(0)).map_err(io_error("read"))?;
     input.seek(SeekFrom::Start(0)).map_err(io_error("read"))?;
-    match header.maximal_sample() {
-        255 => Ok(()),
-        other => Err(Error::Unsupported(format!("samples of 0 to {other} (8-bit grey and RGB are supported)"))),
+    if header.maximal_sample() != 255 {
+        let range = format!("samples of 0 to {} (8-bit grey and RGB are supported)", header.maximal_sample());
+        return Err(Error::Unsupported(range));
     }
+    let channels = match header.subtype() {
+        PnmSubtype::Graymap(SampleEncoding::Binary) => 1,
+        PnmSubtype::Pixmap(SampleEncoding::Binary) => 3,
+        _ => return Err(Error::Unsupported("PNM but for binary PGM and PPM".to_owned())),
+    };
+    let samples = (u64::from(header.width()) * u64::from(header.height())).saturating_mul(channels);
+    if end - start > samples {
+        return Err(Error::Unsupported("bytes after the image in a PNM file (another image?)".to_owned()));
+    }
+    Ok(())
 }
 
 fn read_with_image(input: impl BufRead + Seek, format: ImageFormat, limits: &Limits) -> Result<ImageFile> {
@@ -61,8 +74,7 @@ fn read_with_image(input: impl BufRead + Seek, format: ImageFormat, limits: &Lim
     reader.no_limits(); // ours are checked before the samples are read
     let mut decoder = reader.into_decoder().map_err(image_error("read"))?;
     let (width, height) = decoder.dimensions();
-    let samples = u64::from(width) * u64::from(height) * u64::from(decoder.color_type().channel_count());
-    check("the number of samples", samples, limits.samples)?;
+    check_samples(width, height, decoder.color_type().channel_count().into(), limits)?;
     let stored = decoder.original_color_type();
     if stored != decoder.color_type().into() {
         return Err(Error::Unsupported(format!("{stored:?} samples (8-bit grey and RGB are supported)")));
@@ -127,4 +139,37 @@ fn pnm_subtype(image: &DynamicImage) -> PnmSubtype {
 
 fn name(format: ImageFormat) -> String {
     format!("{format:?}").to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &[u8]) -> Result<ImageFile> {
+        read_image(Cursor::new(file), &Limits::default())
+    }
+
+    #[test]
+    fn a_pnm_file_is_read_whole_or_refused() {
+        let planes = read(b"P5 2 2 255\n\x01\x02\x03\xff").expect("a grey image").planes;
+        assert_eq!(planes.samples().iter().copied().collect::<Vec<_>>(), [1, 2, 3, 255]);
+        let colour = read(b"P6 1 1 255\n\x01\x02\x03").expect("a colour image").planes;
+        assert_eq!((colour.channels(), colour.samples()[[2, 0, 0]]), (3, 3));
+        for (file, reason) in [
+            (&b"P5 1 1 255\n\x01P5 1 1 255\n\x02"[..], "another image"),
+            (b"P5 1 1 100\n\x01", "samples of 0 to 100"),
+            (b"P5 1 1 65535\n\x01\x02", "samples of 0 to 65535"),
+            (b"P2 1 1 255\n7 ", "binary PGM and PPM"),
+        ] {
+            match read(file) {
+                Err(Error::Unsupported(what)) => assert!(what.contains(reason), "{what}"),
+                other => panic!("not refused: {other:?}"),
+            }
+        }
+        let huge = read(b"P6 65535 65535 255\n\x01");
+        assert!(matches!(huge, Err(Error::LimitsExceeded { .. })), "{huge:?}");
+        let absurd = read(b"P6 4294967295 4294967295 255\n\x01");
+        assert!(matches!(absurd, Err(Error::Unsupported(_))), "{absurd:?}");
+        assert!(matches!(read(b"P5 2 2 255\n\x01"), Err(Error::Image(_))));
+    }
 }

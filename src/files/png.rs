@@ -9,7 +9,7 @@ use png::{BitDepth, ColorType, DecodingError, EncodingError, Info};
 use super::{ImageFile, io_error};
 use crate::container::{Metadata, MetadataKind};
 use crate::error::{Error, Result};
-use crate::limits::{Limits, check};
+use crate::limits::{Limits, check_samples};
 use crate::planes::Planes;
 
 /// The keyword of the text chunk that holds an XMP packet (XMP specification, part 3, section 1.1.5).
@@ -25,7 +25,7 @@ pub(super) fn read(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageF
     let info = reader.info();
     check_kind(info)?;
     let (width, height, channels) = (info.width, info.height, info.color_type.samples());
-    check("the number of samples", u64::from(width) * u64::from(height) * channels as u64, limits.samples)?;
+    check_samples(width, height, channels, limits)?;
     let mut samples = vec![0; width as usize * height as usize * channels];
     reader.next_frame(&mut samples).map_err(decoding_error)?;
     reader.finish().map_err(decoding_error)?;
