@@ -10,7 +10,7 @@ use ansel::{Error, ImageFile, Limits, Result};
 use super::args::Output;
 
 /// A place to read from or write to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// Standard input or output.
     Standard,
@@ -72,18 +72,18 @@ pub fn list(inputs: &[PathBuf], extensions: &[&str]) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-/// Every input with where its result goes; fails if two results would go to one file.
+/// Every input with where its result goes; fails if two results would go to one place: files in a row on standard
+/// output could not be told apart.
 pub fn with_destinations(inputs: Vec<Place>, output: &Output, extension: &str) -> Result<Vec<(Place, Place)>> {
     let several = inputs.len() > 1;
     let mut pairs: Vec<(Place, Place)> = Vec::with_capacity(inputs.len());
     let mut taken = HashSet::new();
     for input in inputs {
         let target = destination(&input, several, output, extension);
-        if let Place::File(path) = &target
-            && !taken.insert(path.clone())
-        {
-            let reason = "the results of two inputs would go there (give them different folders)";
-            return Err(io_error("write", path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason)));
+        if !taken.insert(target.clone()) {
+            let reason = "the results of two inputs would go there (give each a place of its own)";
+            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason);
+            return Err(Error::Io { action: "write", path: target.to_string().into(), source });
         }
         pairs.push((input, target));
     }
@@ -203,6 +203,8 @@ mod tests {
         assert!(with_destinations(inputs(["a/x.png", "b/x.png"]), &output, "ansel").is_err());
         assert!(with_destinations(inputs(["x.png", "x.bmp"]), &output, "ansel").is_err());
         assert!(with_destinations(inputs(["a/x.png", "b/y.png"]), &output, "ansel").is_ok());
+        let standard = Output { output: Some("-".into()), force: true };
+        assert!(with_destinations(inputs(["a/x.png", "b/y.png"]), &standard, "ansel").is_err());
     }
 
     #[test]
