@@ -13,6 +13,7 @@ import sys
 import numpy as np
 from PIL import Image
 
+import lattices
 from model import REACH
 
 HOLD_OUT = 16
@@ -72,9 +73,10 @@ def add_tile_borders(crops, rng, share):
     return crops
 
 
-def sample_crops(images, count, side, channels, rng):
-    """Random crops with their causal surroundings: (count, channels, side + REACH, side + 2 REACH) uint8.
+def sample_crops(images, count, side, planes, rng):
+    """Random crops with their causal surroundings: (count, C, side + REACH, side + 2 REACH) uint8.
 
+    `planes` names what the samples are: "rgb", "luma-chroma" or "grey".
     Images are drawn in proportion to their pixels; crops are flipped and transposed at random.
     """
     areas = np.array([image.shape[0] * image.shape[1] for image in images], dtype=np.float64)
@@ -88,8 +90,10 @@ def sample_crops(images, count, side, channels, rng):
         window = window[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
         crop[:] = window.transpose(1, 0, 2) if rng.random() < 0.5 else window
     crops = np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
-    if channels == 1:
+    if planes == "grey":
         crops = to_grey(crops, rng)
+    elif planes == "luma-chroma":
+        crops = lattices.to_luma_chroma(crops, rng)
     return add_tile_borders(crops, rng, share=1 / 32)
 
 

@@ -37,7 +37,7 @@ def read_layers(path):
         layers.append(tuple(a.astype(np.int64) for a in (weight, bias[0], -np.log2(scale[0]))))
     channels, components = int(metadata["ansel.channels"]), int(metadata["ansel.components"])
     config = model.Config(
-        name=metadata["ansel.name"], channels=channels, components=components, hidden=(),
+        name=metadata["ansel.name"], planes="", channels=channels, components=components, hidden=(),
         crop=0, batch=0, steps=0, learning_rate=0, weight_decay=0, average=0, seed=0,
     )  # fmt: skip
     return layers, config

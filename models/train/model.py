@@ -31,6 +31,7 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
+    planes: str
     channels: int
     components: int
     hidden: tuple

@@ -66,7 +66,7 @@ def main():
         config = dataclasses.replace(config, steps=options.steps)
     training, held_out = data.load(options.photographs)
     rng = np.random.default_rng(VALIDATION_SEED)
-    validation = data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config.channels, rng)
+    validation = data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config.planes, rng)
     validation = torch.from_numpy(validation).to(options.device)
 
     torch.manual_seed(config.seed)
@@ -92,7 +92,7 @@ def main():
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
-        crops = data.sample_crops(training, config.batch, config.crop, config.channels, rng)
+        crops = data.sample_crops(training, config.batch, config.crop, config.planes, rng)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         loss = loss_of(torch.from_numpy(crops).to(options.device))
