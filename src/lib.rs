@@ -47,6 +47,10 @@ mod planes;
 pub mod stages;
 mod tables;
 mod tile;
+#[allow(dead_code)]
+mod transforms;
+#[allow(dead_code)]
+mod vp8l;
 
 pub use codec::{Codec, Decoded, Options, Progress, Verified};
 pub use container::{Header, Metadata, MetadataBlock, MetadataKind};

@@ -1,0 +1,197 @@
+//! Reversible transforms of samples, one file each. Input: the samples of a group of channels. Output: [`Coded`]
+//! planes that take fewer bits, and a description that a file carries. Format: section "Transforms".
+//!
+//! Guarantees:
+//! 1. `inverse` of what a constructor returned, with what [`Transform::read`] makes of its description, gives the
+//!    samples back, for the whole image and for every rectangle of it;
+//! 2. [`Transform::read`] and [`Transform::inverse`] refuse what they cannot use with a typed error, and allocate
+//!    less than the samples of the group take, or 1 MiB.
+//!
+//! All work on single pixels, so they do not mind how an image is turned.
+
+mod bytes;
+mod grey;
+mod lattice;
+mod palette;
+mod values;
+
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
+
+use crate::error::Result;
+use bytes::{Reader, deflate, inflate, invalid};
+pub(crate) use lattice::Lattice;
+pub(crate) use palette::Palette;
+pub(crate) use values::Values;
+
+/// Planes to code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Coded {
+    /// Symbols, with axes (channel, row, column).
+    pub samples: Array3<u16>,
+    /// Size of the alphabet of each channel, 1 to 65536; all symbols are below it.
+    pub sizes: Vec<u32>,
+}
+
+/// What is known of a group of channels before its transform is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupShape {
+    /// Channels, 1 to 4.
+    pub channels: usize,
+    /// Bits per sample, 1 to 16.
+    pub depth: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl GroupShape {
+    /// The shape of samples with axes (channel, row, column).
+    pub fn of(samples: ArrayView3<'_, u16>, depth: u32) -> Self {
+        let (channels, height, width) = samples.dim();
+        Self { channels, depth, width: width as u32, height: height as u32 }
+    }
+
+    fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+/// A transform and its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Transform {
+    /// The samples as they are.
+    None,
+    /// Ranks among the values that occur.
+    Values(Values),
+    /// Indices into a list of colours.
+    Palette(Palette),
+    /// One channel for three equal ones.
+    Grey,
+    /// Luma and chroma that the colours were converted from.
+    Lattice(Lattice),
+}
+
+/// The bit of a description's first byte that says that the rest is deflated.
+const DEFLATED: u8 = 0x80;
+
+impl Transform {
+    /// Three equal channels as one.
+    pub fn grey(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
+        grey::find(samples, depth).map(|coded| (Self::Grey, coded))
+    }
+
+    /// Ranks of the values that occur, where that helps.
+    pub fn values(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
+        Values::find(samples, depth).map(|(values, coded)| (Self::Values(values), coded))
+    }
+
+    /// Indices of at most `limit` colours (up to 256).
+    pub fn palette(samples: ArrayView3<'_, u16>, depth: u32, limit: usize) -> Option<(Self, Coded)> {
+        Palette::find(samples, depth, limit).map(|(palette, coded)| (Self::Palette(palette), coded))
+    }
+
+    /// Luma and chroma of 8-bit RGB, if nearly all pixels come from a known conversion.
+    pub fn lattice(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
+        Lattice::find(samples, depth).map(|(lattice, coded)| (Self::Lattice(lattice), coded))
+    }
+
+    /// Alphabet sizes of the coded channels.
+    pub fn sizes(&self, channels: usize, depth: u32) -> Vec<u32> {
+        match self {
+            Self::None => vec![1 << depth; channels],
+            Self::Values(values) => values.sizes(),
+            Self::Palette(palette) => vec![palette.len() as u32],
+            Self::Grey => vec![1 << depth],
+            Self::Lattice(_) => vec![256; 3],
+        }
+    }
+
+    /// Restores a rectangle: `coded` and `out` have its size, `origin` is its first row and column in the image.
+    ///
+    /// # Errors
+    /// [`Error::Format`](crate::Error::Format) for a symbol outside of its alphabet (which `None` and `Grey` do not
+    /// look at).
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn inverse(
+        &self,
+        coded: ArrayView3<'_, u16>,
+        origin: (u32, u32),
+        mut out: ArrayViewMut3<'_, u16>,
+    ) -> Result<()> {
+        for (plane, size) in coded.outer_iter().zip(self.sizes(out.dim().0, u16::BITS)) {
+            if let Some(symbol) = plane.iter().find(|&&symbol| u32::from(symbol) >= size) {
+                return invalid(format!("symbol {symbol} in an alphabet of {size}"));
+            }
+        }
+        match self {
+            Self::None => out.assign(&coded),
+            Self::Values(values) => values.inverse(coded, out),
+            Self::Palette(palette) => palette.inverse(coded, out),
+            Self::Grey => out.outer_iter_mut().for_each(|mut plane| plane.assign(&coded.index_axis(Axis(0), 0))),
+            Self::Lattice(lattice) => lattice.inverse(coded, origin, out),
+        }
+        Ok(())
+    }
+
+    /// Appends the description.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (kind, body) = match self {
+            Self::None => (0, Vec::new()),
+            Self::Values(values) => (1, values.to_bytes()),
+            Self::Palette(palette) => (2, palette.to_bytes()),
+            Self::Grey => (3, Vec::new()),
+            Self::Lattice(lattice) => (4, lattice.to_bytes()),
+        };
+        let packed = deflate(&body);
+        if packed.len() < body.len() {
+            out.push(kind | DEFLATED);
+            out.extend(packed);
+        } else {
+            out.push(kind);
+            out.extend(body);
+        }
+    }
+
+    /// Reads a description, which is all of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::Format`](crate::Error::Format) for anything that [`Transform::write`] could not have written for a
+    /// group of this shape.
+    pub fn read(bytes: &[u8], shape: &GroupShape) -> Result<Self> {
+        let Some((&first, body)) = bytes.split_first() else {
+            return invalid("no description");
+        };
+        let kind = first & !DEFLATED;
+        let most = match kind {
+            0 | 3 => 0,
+            1 => Values::most_bytes(shape),
+            2 => Palette::most_bytes(shape),
+            4 => Lattice::most_bytes(shape),
+            _ => return invalid(format!("kind {kind}")),
+        };
+        let inflated;
+        let body = if first & DEFLATED == 0 {
+            body
+        } else {
+            inflated = inflate(body, most)?;
+            &inflated
+        };
+        let mut reader = Reader(body);
+        let transform = match kind {
+            0 => Self::None,
+            1 => Self::Values(Values::read(&mut reader, shape)?),
+            2 => Self::Palette(Palette::read(&mut reader, shape)?),
+            3 if shape.channels == 3 => Self::Grey,
+            3 => return invalid(format!("grey of {} channels", shape.channels)),
+            _ => Self::Lattice(Lattice::read(&mut reader, shape)?),
+        };
+        reader.end()?;
+        Ok(transform)
+    }
+}
+
+#[cfg(test)]
+mod tests;
