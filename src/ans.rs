@@ -47,7 +47,7 @@ pub(crate) trait SampleCoder {
     const KNOWS_SAMPLES: bool;
 
     /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
-    /// coded sample and its probability under each component.
+    /// coded sample and its probability under each logistic component.
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]);
 }
 

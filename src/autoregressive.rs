@@ -8,12 +8,14 @@
 //! in NeLLoC (Zhang et al. 2021).
 
 use crate::ans::SampleCoder;
+use crate::cdf::Alphabet;
 use crate::error::Result;
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, PixelMixture};
 use crate::network::Network;
+use crate::repeats::{Found, Repeats};
 use crate::tile::{REACH, TileSamples};
 
-/// Pixels that the encoder, which knows all samples, gathers into one network call.
+/// Pixels that the encoder, which knows all samples, gathers for one network call.
 const ENCODER_BATCH: usize = 1024;
 
 /// A tile on its way through the walk.
@@ -26,37 +28,58 @@ pub(crate) struct ActiveTile<C> {
 /// A pixel of a batch: its tile and place.
 type Place = (usize, usize, usize);
 
-/// Codes all samples of a group of tiles, in lockstep. All tiles have as many channels as the network.
+/// Codes all samples of a group of tiles, in lockstep. All tiles have as many channels as the network, and one alphabet
+/// for each, of one depth.
 ///
-/// How tiles are grouped changes the speed, not the result. `depth` is in bits per sample.
-pub(crate) fn code_tiles<C: SampleCoder>(network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+/// How tiles are grouped changes the speed, not the result.
+pub(crate) fn code_tiles<C: SampleCoder>(
+    network: &mut Network,
+    tiles: &mut [ActiveTile<C>],
+    alphabets: &[Alphabet],
+) -> Result<()> {
     // The number of components is known to the compiler in all that runs once per sample.
     match network.model().shape.components {
-        1 => walk::<C, 1>(network, tiles, depth),
-        2 => walk::<C, 2>(network, tiles, depth),
-        3 => walk::<C, 3>(network, tiles, depth),
-        4 => walk::<C, 4>(network, tiles, depth),
-        5 => walk::<C, 5>(network, tiles, depth),
-        6 => walk::<C, 6>(network, tiles, depth),
-        7 => walk::<C, 7>(network, tiles, depth),
-        8 => walk::<C, 8>(network, tiles, depth),
-        9 => walk::<C, 9>(network, tiles, depth),
-        MAX_COMPONENTS => walk::<C, MAX_COMPONENTS>(network, tiles, depth),
+        1 => walk::<C, 1>(network, tiles, alphabets),
+        2 => walk::<C, 2>(network, tiles, alphabets),
+        3 => walk::<C, 3>(network, tiles, alphabets),
+        4 => walk::<C, 4>(network, tiles, alphabets),
+        5 => walk::<C, 5>(network, tiles, alphabets),
+        6 => walk::<C, 6>(network, tiles, alphabets),
+        7 => walk::<C, 7>(network, tiles, alphabets),
+        8 => walk::<C, 8>(network, tiles, alphabets),
+        9 => walk::<C, 9>(network, tiles, alphabets),
+        MAX_COMPONENTS => walk::<C, MAX_COMPONENTS>(network, tiles, alphabets),
         other => unreachable!("the contract refuses {other} components"),
     }
 }
 
-fn walk<C: SampleCoder, const K: usize>(network: &mut Network, tiles: &mut [ActiveTile<C>], depth: u32) -> Result<()> {
+fn walk<C: SampleCoder, const K: usize>(
+    network: &mut Network,
+    tiles: &mut [ActiveTile<C>],
+    alphabets: &[Alphabet],
+) -> Result<()> {
     let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
+    let repeats = |tile: &ActiveTile<C>| Repeats::new(tile.samples.width(), tile.samples.height());
+    let mut repeats: Option<Vec<Repeats>> = network.model().shape.pinned.then(|| tiles.iter().map(repeats).collect());
     let mut batch = Batch::default();
     for step in 0..steps {
+        let first = batch.pixels.len();
         for (index, tile) in tiles.iter().enumerate().filter(|(_, tile)| step < tile.samples.steps()) {
+            let repeats = repeats.as_ref().map(|repeats| &repeats[index]);
             for y in tile.samples.rows(step) {
-                batch.gather(&tile.samples, (index, TileSamples::column(step, y), y), depth);
+                batch.gather(&tile.samples, repeats, (index, TileSamples::column(step, y), y), alphabets);
             }
         }
-        if !C::KNOWS_SAMPLES || batch.places.len() >= ENCODER_BATCH || step + 1 == steps {
-            batch.code::<C, K>(network, tiles, depth)?;
+        if C::KNOWS_SAMPLES {
+            batch.note(first, tiles, repeats.as_mut());
+            if batch.pixels.len() >= ENCODER_BATCH || step + 1 == steps {
+                batch.code::<C, K>(network, tiles, alphabets)?;
+                batch.clear();
+            }
+        } else {
+            batch.code::<C, K>(network, tiles, alphabets)?;
+            batch.note(first, tiles, repeats.as_mut());
+            batch.clear();
         }
     }
     Ok(())
@@ -65,39 +88,39 @@ fn walk<C: SampleCoder, const K: usize>(network: &mut Network, tiles: &mut [Acti
 /// The pixels of one network call.
 #[derive(Debug, Default)]
 struct Batch {
-    places: Vec<Place>,
-    predictions: Vec<[i32; MAX_CHANNELS]>,
+    pixels: Vec<(Place, [i32; MAX_CHANNELS])>,
+    /// For each pixel, if the network has pinned components.
+    found: Vec<Found>,
     contexts: Vec<f32>,
     outputs: Vec<i16>,
 }
 
 impl Batch {
     /// Adds a pixel and its context.
-    fn gather(&mut self, tile: &TileSamples, place: Place, depth: u32) {
-        let (_, x, y) = place;
+    fn gather(&mut self, tile: &TileSamples, repeats: Option<&Repeats>, place: Place, alphabets: &[Alphabet]) {
         let predictions = match tile.channels() {
-            1 => self.push_context::<1, 7, 3>(tile, x, y, depth),
-            _ => self.push_context::<3, 21, 9>(tile, x, y, depth),
+            1 => self.push_context::<1, 7, 3>(tile, repeats, place, alphabets),
+            _ => self.push_context::<3, 21, 9>(tile, repeats, place, alphabets),
         };
-        self.places.push(place);
-        self.predictions.push(predictions);
+        self.pixels.push((place, predictions));
     }
 
     /// Appends the context of a pixel of `C` channels, and returns its predictions. The context: the taps in
     /// raster order, channels interleaved, each less the prediction of its channel; then each prediction less
-    /// half the range; all in units of 8-bit samples. A row has `ABOVE` samples of taps above, `LEFT` to the left.
+    /// half the range; all in units of 8-bit samples; then what repeats tell. A row has `ABOVE` samples of taps above,
+    /// `LEFT` to the left.
     fn push_context<const C: usize, const ABOVE: usize, const LEFT: usize>(
         &mut self,
         tile: &TileSamples,
-        x: usize,
-        y: usize,
-        depth: u32,
+        repeats: Option<&Repeats>,
+        (_, x, y): Place,
+        alphabets: &[Alphabet],
     ) -> [i32; MAX_CHANNELS] {
         let predictions: [i32; C] = std::array::from_fn(|channel| tile.predict(x, y, channel));
         // One prediction per sample of a row, so that whole rows are subtracted at once.
         let repeated: [i32; ABOVE] = std::array::from_fn(|i| predictions[i % C]);
-        let shift = depth - 8;
-        let relative = |tap: u16, prediction: i32| ((i32::from(tap) - prediction) >> shift) as f32;
+        let alphabet = alphabets[0]; // the depth is the same for all
+        let relative = |tap: u16, prediction: i32| alphabet.to_eight_bits(i32::from(tap) - prediction) as f32;
         for row in 0..REACH {
             let taps: &[u16; ABOVE] = tile.taps(x, y, row);
             let row: [f32; ABOVE] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
@@ -106,41 +129,62 @@ impl Batch {
         let taps: &[u16; LEFT] = tile.taps(x, y, REACH);
         let row: [f32; LEFT] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
         self.contexts.extend_from_slice(&row);
-        let half = 1 << (depth - 1);
-        self.contexts.extend_from_slice(&predictions.map(|p| ((p - half) >> shift) as f32));
+        let half = 1 << (alphabet.depth - 1);
+        self.contexts.extend_from_slice(&predictions.map(|p| alphabet.to_eight_bits(p - half) as f32));
+        if let Some(repeats) = repeats {
+            let found = repeats.find::<C>(tile, x, y, alphabets);
+            repeats.push_context((x, y), &found, predictions, alphabets, &mut self.contexts);
+            self.found.push(found);
+        }
         std::array::from_fn(|channel| if channel < C { predictions[channel] } else { 0 })
     }
 
-    /// Evaluates the network on the gathered pixels and codes their samples; leaves the batch empty.
+    /// Evaluates the network on the gathered pixels and codes their samples.
     fn code<C: SampleCoder, const K: usize>(
         &mut self,
         network: &mut Network,
         tiles: &mut [ActiveTile<C>],
-        depth: u32,
+        alphabets: &[Alphabet],
     ) -> Result<()> {
-        if self.places.is_empty() {
+        if self.pixels.is_empty() {
             return Ok(());
         }
         network.run(&self.contexts, &mut self.outputs)?;
         let shape = network.model().shape;
         let rows = self.outputs.chunks_exact(shape.outputs());
-        for ((&(tile, x, y), predictions), outputs) in self.places.iter().zip(&self.predictions).zip(rows) {
+        for (index, (&((tile, x, y), predictions), outputs)) in self.pixels.iter().zip(rows).enumerate() {
             let ActiveTile { samples, coder } = &mut tiles[tile];
-            let mut mixture = PixelMixture::<K>::new(shape.channels, outputs);
-            for (channel, &prediction) in predictions[..shape.channels].iter().enumerate() {
-                mixture.next_channel(prediction, depth);
+            let candidates = self.found.get(index).map_or(&[][..], |found| &found.candidates);
+            let mut mixture = PixelMixture::<K>::new(shape.channels, outputs, candidates);
+            for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
+                mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];
-                let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(depth) };
-                let (sample, densities) = coder.code(mixture.cdf(depth), guess);
-                mixture.observe(sample as i32 - prediction, &densities);
+                let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(alphabet) };
+                let (sample, densities) = coder.code(mixture.cdf(alphabet), guess);
+                mixture.observe(sample, prediction, &densities);
                 if !C::KNOWS_SAMPLES {
                     samples.set(x, y, channel, sample as u16);
                 }
             }
         }
-        self.places.clear();
-        self.predictions.clear();
-        self.contexts.clear();
         Ok(())
+    }
+
+    /// Learns the repeats of the pixels from `first` on, those of one step.
+    fn note<C>(&self, first: usize, tiles: &[ActiveTile<C>], repeats: Option<&mut Vec<Repeats>>) {
+        let Some(repeats) = repeats else { return };
+        for (&((tile, x, y), _), found) in self.pixels[first..].iter().zip(&self.found[first..]) {
+            let (samples, repeats) = (&tiles[tile].samples, &mut repeats[tile]);
+            match samples.channels() {
+                1 => repeats.note::<1>(samples, x, y, found),
+                _ => repeats.note::<3>(samples, x, y, found),
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.pixels.clear();
+        self.found.clear();
+        self.contexts.clear();
     }
 }

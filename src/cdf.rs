@@ -2,7 +2,7 @@
 //! interval of a sample, or the sample of a quantile. Format: section "CDF".
 //!
 //! Guarantees, for every possible mixture, hostile ones included:
-//! 1. `cumulative(0) = 0` and `cumulative(2^depth) = 2^24`;
+//! 1. `cumulative(0) = 0` and `cumulative(size) = 2^24`;
 //! 2. `cumulative` is strictly increasing, so every sample has a probability of at least 2^-24.
 
 use crate::tables::SIGMA;
@@ -33,6 +33,36 @@ pub(crate) struct Component {
     pub inverse: i32,
 }
 
+/// A component that has all its probability on one sample.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pinned {
+    /// Weight, in units of 2^-20.
+    pub weight: u32,
+    /// The sample.
+    pub sample: u32,
+}
+
+/// The samples that a channel can have: `0..size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alphabet {
+    /// Bits per sample, 1 to 16: what the network sees is scaled from this depth to 8 bits.
+    pub depth: u32,
+    /// The number of samples, 1 to `2^depth`.
+    pub size: u32,
+}
+
+impl Alphabet {
+    /// All samples of a depth.
+    pub fn full(depth: u32) -> Self {
+        Self { depth, size: 1 << depth }
+    }
+
+    /// Brings a difference of samples to the scale of 8-bit samples.
+    pub fn to_eight_bits(self, difference: i32) -> i32 {
+        if self.depth >= 8 { difference >> (self.depth - 8) } else { difference << (8 - self.depth) }
+    }
+}
+
 /// The interval of a sample: `[left, left + probability)` out of 2^24.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interval {
@@ -47,23 +77,24 @@ impl Interval {
     }
 }
 
-/// A discretized logistic mixture of `K` components over the samples `0..2^depth`.
+/// A discretized logistic mixture of `K` components, and pinned ones, over the samples of an alphabet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cdf<'a, const K: usize> {
     components: &'a [Component; K],
-    depth: u32,
+    pinned: &'a [Pinned],
+    alphabet: Alphabet,
 }
 
 impl<'a, const K: usize> Cdf<'a, K> {
-    /// The CDF over samples of 8 to 16 bits.
-    pub fn new(components: &'a [Component; K], depth: u32) -> Self {
-        debug_assert!((8..=16).contains(&depth));
-        Self { components, depth }
+    /// The CDF over the samples of an alphabet.
+    pub fn new(components: &'a [Component; K], pinned: &'a [Pinned], alphabet: Alphabet) -> Self {
+        debug_assert!((1..=16).contains(&alphabet.depth) && (1..=1 << alphabet.depth).contains(&alphabet.size));
+        Self { components, pinned, alphabet }
     }
 
     /// The position of the lower edge of a sample, `x - 1/2`.
     fn edge(self, sample: u32) -> i64 {
-        (2 * i64::from(sample) - 1) << (POSITION_BITS - 1 + 8 - self.depth)
+        (2 * i64::from(sample) - 1) << (POSITION_BITS - 1 + 8 - self.alphabet.depth)
     }
 
     /// The probability below sample `sample`, in units of 2^-24.
@@ -71,25 +102,31 @@ impl<'a, const K: usize> Cdf<'a, K> {
         if sample == 0 {
             return 0;
         }
-        if sample >> self.depth != 0 {
+        if sample >= self.alphabet.size {
             return 1 << CDF_BITS;
         }
         let edge = self.edge(sample);
-        let sum = self.components.iter().map(|c| u64::from(c.weight) * u64::from(logistic(edge, c))).sum();
-        self.with_floor(sum, sample)
+        let sum: u64 = self.components.iter().map(|c| u64::from(c.weight) * u64::from(logistic(edge, c))).sum();
+        self.with_floor(sum + (self.pinned_below(sample) << SIGMA_BITS), sample)
+    }
+
+    /// The weight of the pinned components below a sample.
+    fn pinned_below(self, sample: u32) -> u64 {
+        self.pinned.iter().map(|pin| if pin.sample < sample { u64::from(pin.weight) } else { 0 }).sum()
     }
 
     /// Scales a weighted sum of logistic values and adds one count per sample.
     fn with_floor(self, sum: u64, sample: u32) -> u32 {
-        let room = (1u64 << CDF_BITS) - (1 << self.depth);
+        let room = (1u64 << CDF_BITS) - u64::from(self.alphabet.size);
         sample + (((sum >> WEIGHT_BITS) * room) >> CDF_BITS) as u32
     }
 
-    /// The interval of a sample, and the probability of the sample under each component (units of 2^-24).
+    /// The interval of a sample, and the probability of the sample under each logistic component (units of 2^-24).
     pub fn interval(self, sample: u32) -> (Interval, [u32; K]) {
-        let (first, last) = (sample == 0, sample + 1 == 1 << self.depth);
+        let (first, last) = (sample == 0, sample + 1 == self.alphabet.size);
         let (low_edge, high_edge) = (self.edge(sample), self.edge(sample + 1));
-        let (mut low_sum, mut high_sum) = (0u64, 0u64);
+        let mut low_sum = self.pinned_below(sample) << SIGMA_BITS;
+        let mut high_sum = self.pinned_below(sample + 1) << SIGMA_BITS;
         let mut densities = [0; K];
         for (component, density) in self.components.iter().zip(&mut densities) {
             let low = if first { 0 } else { logistic(low_edge, component) };
@@ -108,7 +145,7 @@ impl<'a, const K: usize> Cdf<'a, K> {
     /// The result does not depend on `guess`, the time does: a bracket grows from it by doubling steps, and
     /// is then bisected.
     pub fn quantile(self, quantile: u32, guess: u32) -> u32 {
-        let end = 1 << self.depth;
+        let end = self.alphabet.size;
         let (mut low, mut high) = (0, end);
         let mut step = 1;
         let mut probe = guess.min(end - 1);

@@ -1,27 +1,34 @@
-//! Planes <-> bytes: tiles are coded in parallel, verified, and put into the container.
+//! Planes <-> bytes: bands are planned, coded, verified, and put into the container.
 
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use crate::ans::{Decoder, Encoder};
-use crate::autoregressive::{ActiveTile, code_tiles};
-use crate::container::{Header, Metadata, TileEntry, checksum};
+use ndarray::{Array3, ArrayView3, s};
+
+use crate::container::{Band, Coder, Header, Metadata, Part, TileEntry, checksum, read_error};
 use crate::error::{Error, FormatError, FormatErrorKind, Result, malformed};
+use crate::files::ImageInfo;
 use crate::limits::{Limits, check_samples};
 use crate::models::{ModelChoice, ModelSource};
-use crate::network::{Device, Network};
-use crate::parallel::{Groups, SessionPool, for_groups, lock};
+use crate::network::Device;
+use crate::parallel::{Engine, SessionPool};
+use crate::parts::{self, PartCoder};
+use crate::plan::{self, PlannedPart};
 use crate::planes::Planes;
-use crate::tile::{Rect, TileGrid, TileSamples};
+use crate::tile::{Rect, TileGrid};
+use crate::transforms::Coded;
 
-/// Largest side of the tiles that are written, in pixels.
+/// Largest side of the tiles that are written, in pixels: of photographs, and of graphics, which repeat themselves over
+/// longer distances.
 const TILE_SIDE: u32 = 512;
-/// Most pixels, and most tiles, that one thread codes in lockstep, unless a single tile has more: network calls of
-/// some hundred pixels, in bounded memory.
-const LOCKSTEP_PIXELS: usize = 4 * (TILE_SIDE * TILE_SIDE) as usize;
-const LOCKSTEP_TILES: usize = 64;
+const GRAPHICS_TILE_SIDE: u32 = 1024;
+/// Most pixels of a band that is written, unless a row has more.
+const BAND_PIXELS: u32 = 1 << 24;
+/// VP8L is tried where at least this share of the pixels repeats its neighbour, and on all images of few pixels.
+const VP8L_REPEATS: f64 = 0.1;
+const VP8L_PIXELS: usize = 1 << 14;
 
 /// How a [`Codec`] works. None of it changes the samples that come back.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +45,7 @@ pub struct Options {
     pub progress: Option<Progress>,
 }
 
-/// A function of (pixels done, pixels in all).
+/// A function of (samples done, samples in all).
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
 
@@ -58,12 +65,26 @@ pub struct Decoded {
     pub metadata: Metadata,
 }
 
-/// A file that decodes, and the information content of its samples under its model.
+/// What is known of a file without decoding its samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileInfo {
+    /// The header.
+    pub header: Header,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// All bands.
+    pub bands: Vec<Band>,
+    /// Bytes of the whole file.
+    pub bytes: u64,
+}
+
+/// A file that decodes, and the information content of its samples under its models.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The file's header.
-    pub header: Header,
+    /// What is known without decoding.
+    pub info: FileInfo,
     /// The ideal code length of all samples, in bits: `-log2` of their probabilities.
     pub ideal_bits: f64,
 }
@@ -73,14 +94,31 @@ pub struct Verified {
 #[derive(Debug, Default)]
 pub struct Codec {
     options: Options,
-    sessions: SessionPool,
+    engine: Engine,
+}
+
+/// Samples that are done, of all samples of an image.
+struct Done<'a> {
+    progress: Option<&'a Progress>,
+    done: AtomicU64,
+    all: u64,
+}
+
+impl Done<'_> {
+    fn add(&self, samples: u64) {
+        let now = self.done.fetch_add(samples, Ordering::Relaxed) + samples;
+        if let Some(Progress(report)) = self.progress {
+            report(now, self.all);
+        }
+    }
 }
 
 impl Codec {
     /// A codec with these options. Models and ONNX Runtime are loaded when they are first needed.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, sessions: SessionPool::default() }
+        let engine = Engine { sessions: SessionPool::default(), device: options.device, threads: options.threads };
+        Self { options, engine }
     }
 
     /// Compresses planes, and decodes the result before returning it.
@@ -89,40 +127,56 @@ impl Codec {
     /// [`Error::LimitsExceeded`], [`Error::Model`], [`Error::Runtime`]; [`Error::Verification`] if the result
     /// did not decode to `planes`.
     pub fn compress(&self, planes: &Planes, metadata: &Metadata) -> Result<Vec<u8>> {
-        check_samples(planes.width(), planes.height(), planes.channels(), &self.options.limits)?;
-        let (entries, stored) = metadata.store(&self.options.limits)?;
-        let source = ModelSource::for_encoding(&self.options.model, planes.channels())?;
-        let grid = TileGrid::even(planes.width(), planes.height(), TILE_SIDE);
-        let rects = grid.rects();
-        let tiles = self.for_tiles(&source, &rects, |network, range| {
-            if network.model().shape.channels != planes.channels() {
-                let channels = network.model().shape.channels;
-                let what = format!("it codes {channels} channels, the image has {}", planes.channels());
-                return Err(Error::Model(what));
-            }
-            encode_tiles(network, planes, &rects[range])
-        })?;
-        let header = Header {
-            width: planes.width(),
-            height: planes.height(),
-            channels: planes.channels() as u8,
-            depth: planes.depth() as u8,
-            model: source.identity,
-            tile: grid.tile,
-            metadata: entries,
-            tiles: tiles.iter().map(|(entry, _)| *entry).collect(),
+        let mut file = Vec::new();
+        let mut done = 0;
+        let next = |rows: u32| {
+            let first = done;
+            done += rows as usize;
+            Ok(planes.samples().slice(s![.., first..done, ..]).to_owned())
         };
-        let mut file = Vec::with_capacity(header.file_bytes() as usize);
-        header.write(&mut file);
-        file.extend(stored);
-        for (_, words) in &tiles {
-            file.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        }
-        let (reread, reread_metadata, _) = self.open(&file)?;
-        if reread != header || reread_metadata != *metadata {
-            return Err(Error::Verification("the container does not read back".to_owned()));
-        }
+        self.compress_rows(ImageInfo::of(planes), metadata, next, &mut file)?;
         Ok(file)
+    }
+
+    /// Compresses an image band by band: `next` is asked for the samples of the next rows, with axes (channel, row,
+    /// column), until all are coded. Each band is decoded again before it is written. Memory does not grow with the
+    /// height of the image.
+    ///
+    /// # Errors
+    /// As [`compress`](Self::compress), and whatever `next` and `output` return.
+    pub fn compress_rows(
+        &self,
+        info: ImageInfo,
+        metadata: &Metadata,
+        mut next: impl FnMut(u32) -> Result<Array3<u16>>,
+        mut output: impl Write,
+    ) -> Result<()> {
+        check_samples(info.width, info.height, info.channels, &self.options.limits)?;
+        let (entries, stored) = metadata.store(&self.options.limits)?;
+        let header = Header {
+            width: info.width,
+            height: info.height,
+            channels: info.channels as u8,
+            depth: info.depth as u8,
+            band_rows: band_rows(info.width, info.height),
+            metadata: entries,
+        };
+        let mut bytes = header.to_bytes();
+        bytes.extend(stored);
+        if self.open(Cursor::new(&bytes[..]))?.1 != *metadata {
+            return Err(Error::Verification("the header does not read back".to_owned()));
+        }
+        write(&mut output, &bytes)?;
+        let done = self.progress(header.samples());
+        for band in 0..header.bands() {
+            let (_, rows) = header.band(band);
+            let samples = next(rows)?;
+            if samples.dim() != (info.channels, rows as usize, info.width as usize) {
+                return Err(Error::Unsupported(format!("rows of shape {:?}", samples.dim())));
+            }
+            write(&mut output, &self.encode_band(&header, samples.view(), &done)?)?;
+        }
+        Ok(())
     }
 
     /// Decompresses a file.
@@ -131,157 +185,383 @@ impl Codec {
     /// [`Error::Format`] if the file is damaged or not an ansel file, [`Error::LimitsExceeded`],
     /// [`Error::Model`], [`Error::Runtime`].
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
-        let (header, metadata, streams) = self.open(file)?;
-        let planes = Planes::zeros(header.channels.into(), header.height, header.width, header.depth());
-        let planes = Mutex::new(planes);
-        self.decode(&header, streams, |tile, rect| tile.samples.store(&mut lock(&planes), rect))?;
-        let planes = planes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(Decoded { planes, metadata })
+        let mut reader = self.reader(Cursor::new(file))?;
+        let header = reader.header.clone();
+        let mut planes = Planes::zeros(header.channels(), header.height, header.width, header.depth());
+        for band in 0..header.bands() {
+            let (first, rows) = header.band(band);
+            let samples = reader.next_band()?;
+            let mut samples_mut = planes.samples_mut();
+            samples_mut.slice_mut(s![.., first as usize..(first + rows) as usize, ..]).assign(&samples);
+        }
+        reader.finish()?;
+        Ok(Decoded { planes, metadata: reader.metadata })
     }
 
-    /// Decodes a file, tile by tile, and drops the samples: shows that it is intact.
+    /// Decompresses a rectangle of the image, reading only the tiles that it needs.
+    ///
+    /// # Errors
+    /// As [`decompress`](Self::decompress), and [`Error::Unsupported`] for a rectangle that is not within the image.
+    pub fn decompress_region(&self, file: impl Read + Seek, region: Rect) -> Result<Decoded> {
+        let mut reader = self.reader(file)?;
+        let header = reader.header.clone();
+        let within = |start: u32, length: u32, all: u32| length > 0 && length <= all && start <= all - length;
+        if !within(region.x, region.width, header.width) || !within(region.y, region.height, header.height) {
+            let (width, height) = (header.width, header.height);
+            return Err(Error::Unsupported(format!("a region outside of the image, {width} x {height} pixels")));
+        }
+        let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth());
+        for band in 0..header.bands() {
+            let (first, rows) = header.band(band);
+            let whole = Rect { x: 0, y: first, width: header.width, height: rows };
+            let Some(wanted) = whole.intersection(region) else {
+                reader.skip_band()?;
+                continue;
+            };
+            let local = Rect { y: wanted.y - first, ..wanted };
+            let samples = reader.band_region(local)?;
+            let top = (wanted.y - region.y) as usize;
+            planes.samples_mut().slice_mut(s![.., top..top + wanted.height as usize, ..]).assign(&samples);
+        }
+        Ok(Decoded { planes, metadata: reader.metadata })
+    }
+
+    /// Decodes a file, band by band, and drops the samples: shows that it is intact.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
-    pub fn verify(&self, file: &[u8]) -> Result<Verified> {
-        let (header, _, streams) = self.open(file)?;
-        let ideal_bits = self.decode(&header, streams, |tile, _| tile.coder.ideal_bits())?.into_iter().sum();
-        Ok(Verified { header, ideal_bits })
+    pub fn verify(&self, file: impl Read + Seek) -> Result<Verified> {
+        let mut reader = self.reader(file)?;
+        let mut bands = Vec::new();
+        for _ in 0..reader.header.bands() {
+            reader.next_band()?;
+            bands.extend(reader.last.take());
+        }
+        let bytes = reader.finish()?;
+        let ideal_bits = reader.ideal_bits;
+        Ok(Verified { info: FileInfo { header: reader.header, metadata: reader.metadata, bands, bytes }, ideal_bits })
     }
 
-    /// Reads the header and the metadata of a file, without decoding samples.
+    /// Reads all of a file but the streams: header, metadata, tables.
     ///
     /// # Errors
     /// [`Error::Format`], [`Error::LimitsExceeded`].
-    pub fn read_header(&self, file: &[u8]) -> Result<(Header, Metadata)> {
-        self.open(file).map(|(header, metadata, _)| (header, metadata))
+    pub fn read_info(&self, file: impl Read + Seek) -> Result<FileInfo> {
+        let mut reader = self.reader(file)?;
+        let mut bands = Vec::new();
+        for _ in 0..reader.header.bands() {
+            reader.skip_band()?;
+            bands.extend(reader.last.take());
+        }
+        let bytes = reader.finish()?;
+        Ok(FileInfo { header: reader.header, metadata: reader.metadata, bands, bytes })
     }
 
-    /// Reads all but the streams, and checks the length of the file.
-    fn open<'a>(&self, file: &'a [u8]) -> Result<(Header, Metadata, &'a [u8])> {
-        let header = Header::read(file, &self.options.limits)?;
-        let (length, expected) = (file.len() as u64, header.file_bytes());
-        if length < expected {
-            return malformed(FormatErrorKind::Truncated, format!("{length} of {expected} bytes"));
-        }
-        if length > expected {
-            return malformed(FormatErrorKind::TrailingBytes, format!("{} after the end", length - expected));
-        }
-        let rest = &file[header.header_bytes() as usize..];
-        let (stored, streams) = rest.split_at(header.metadata_bytes() as usize);
-        let metadata = Metadata::load(&header.metadata, stored)?;
-        Ok((header, metadata, streams))
+    /// Starts to decompress a file, band by band.
+    ///
+    /// # Errors
+    /// [`Error::Format`], [`Error::LimitsExceeded`].
+    pub fn reader<R: Read + Seek>(&self, mut input: R) -> Result<FileReader<'_, R>> {
+        let (header, metadata) = self.open(&mut input)?;
+        let done = self.progress(header.samples());
+        Ok(FileReader { codec: self, input, header, metadata, done, band: 0, last: None, ideal_bits: 0.0 })
     }
 
-    /// Decodes and checks all tiles; returns what `sink` makes of each.
-    fn decode<T: Send>(
+    fn open(&self, mut input: impl Read) -> Result<(Header, Metadata)> {
+        let header = Header::read(&mut input, &self.options.limits)?;
+        let mut stored = Vec::new();
+        input.take(header.metadata_bytes()).read_to_end(&mut stored).map_err(read_error)?;
+        let metadata = Metadata::load(&header.metadata, &stored)?;
+        Ok((header, metadata))
+    }
+
+    fn progress(&self, all: u64) -> Done<'_> {
+        Done { progress: self.options.progress.as_ref(), done: AtomicU64::new(0), all }
+    }
+
+    /// Encodes the rows of one band: the smaller of what the planned parts and VP8L take.
+    fn encode_band(&self, header: &Header, samples: ArrayView3<'_, u16>, done: &Done<'_>) -> Result<Vec<u8>> {
+        let parts = plan::choose(&self.engine, &self.options.model, samples, header.depth())?;
+        let graphics = parts.iter().all(|part| part.graphics);
+        let side = if graphics { GRAPHICS_TILE_SIDE } else { TILE_SIDE };
+        let mut band = self.encode_parts(header, samples, &parts, side, done)?;
+        if self.vp8l_may_win(&parts, samples, header.depth()) {
+            let part = PlannedPart {
+                channels: header.channels(),
+                transforms: Vec::new(),
+                coded: Coded { samples: samples.to_owned(), sizes: vec![1 << header.depth(); header.channels()] },
+                coder: PartCoder::Vp8l,
+                graphics: true,
+            };
+            let silent = Done { progress: None, done: AtomicU64::new(0), all: 0 };
+            let vp8l = self.encode_parts(header, samples, &[part], crate::limits::MAX_TILE_SIDE, &silent)?;
+            if vp8l.len() < band.len() {
+                band = vp8l;
+            }
+        }
+        Ok(band)
+    }
+
+    fn vp8l_may_win(&self, parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u32) -> bool {
+        let (_, height, width) = samples.dim();
+        depth <= 8
+            && matches!(self.options.model, ModelChoice::Named(_))
+            && !parts.iter().all(|part| matches!(part.coder, PartCoder::Constant))
+            && (width * height <= VP8L_PIXELS || plan::repeats(samples) >= VP8L_REPEATS)
+    }
+
+    /// Codes a band in these parts; the result is a band of the container.
+    fn encode_parts(
         &self,
         header: &Header,
-        streams: &[u8],
-        sink: impl Fn(&ActiveTile<Decoder>, Rect) -> T + Sync,
-    ) -> Result<Vec<T>> {
-        let source = ModelSource::for_decoding(&self.options.model, header.model)?;
-        let rects = header.grid().rects();
-        let streams = split_streams(header, streams);
-        self.for_tiles(&source, &rects, |network, range| {
-            if network.model().shape.channels != usize::from(header.channels) {
-                return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
-            }
-            let tiles = decode_tiles(network, header, &rects, &streams, range.clone())?;
-            Ok(tiles.iter().zip(&rects[range]).map(|(tile, rect)| sink(tile, *rect)).collect())
-        })
+        samples: ArrayView3<'_, u16>,
+        parts: &[PlannedPart<'_>],
+        side: u32,
+        done: &Done<'_>,
+    ) -> Result<Vec<u8>> {
+        let rows = samples.dim().1 as u32;
+        let grid = TileGrid::even(header.width, rows, side);
+        let rects = grid.rects();
+        let (mut streams, mut written) = (Vec::new(), Vec::new());
+        for part in parts {
+            let PlannedPart { channels, transforms, coded, coder, .. } = part;
+            let report = |rect: Rect| done.add((rect.pixels() * channels) as u64);
+            streams.push(parts::encode(&self.engine, coder, coded.samples.view(), &coded.sizes, &rects, report)?);
+            let coder = match coder {
+                PartCoder::Constant => Coder::Constant,
+                PartCoder::Network(source) => Coder::Network(source.identity),
+                PartCoder::Vp8l => Coder::Vp8l,
+            };
+            written.push(Part { channels: *channels, transforms: transforms.clone(), coder });
+        }
+        check_inverse(&written, parts, samples, header.depth())?;
+        let entry = |(index, rect): (usize, &Rect)| {
+            let stream_bytes = streams.iter().map(|streams| u32::try_from(streams[index].len()));
+            let stream_bytes = stream_bytes.collect::<std::result::Result<_, _>>();
+            let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
+            let stream_bytes = stream_bytes.map_err(|_| Error::Unsupported("a tile of 4 GiB".to_owned()))?;
+            Ok(TileEntry { checksum: checksum_of(tile), stream_bytes })
+        };
+        let tiles = rects.iter().enumerate().map(entry).collect::<Result<_>>()?;
+        let band = Band { tile: grid.tile, parts: written, tiles };
+        let mut bytes = Vec::new();
+        band.write(&mut bytes);
+        let (reread, taken) = Band::read(&bytes[..], header, rows)?;
+        if reread != band || taken != bytes.len() as u64 {
+            return Err(Error::Verification("the table of a band does not read back".to_owned()));
+        }
+        for index in 0..rects.len() {
+            streams.iter().for_each(|streams| bytes.extend(&streams[index]));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Fails unless the transforms undo themselves.
+fn check_inverse(
+    written: &[Part],
+    parts: &[PlannedPart<'_>],
+    samples: ArrayView3<'_, u16>,
+    depth: u32,
+) -> Result<()> {
+    let mut first = 0;
+    for (part, planned) in written.iter().zip(parts) {
+        let channels = first..first + part.channels;
+        first = channels.end;
+        if part.inverse(planned.coded.samples.clone(), (0, 0), depth)? != samples.slice(s![channels, .., ..]) {
+            return Err(Error::Verification("a transform does not undo itself".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Rows of a band: a multiple of the side of a tile, if there is more than one band.
+fn band_rows(width: u32, height: u32) -> u32 {
+    let rows = (BAND_PIXELS / width).max(1);
+    if rows >= height {
+        height
+    } else if rows > GRAPHICS_TILE_SIDE {
+        rows / GRAPHICS_TILE_SIDE * GRAPHICS_TILE_SIDE
+    } else {
+        rows
+    }
+}
+
+/// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
+fn checksum_of(tile: ArrayView3<'_, u16>) -> [u8; crate::container::CHECKSUM_BYTES] {
+    let bytes: Vec<u8> = tile.permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    checksum(&bytes)
+}
+
+fn write(output: &mut impl Write, bytes: &[u8]) -> Result<()> {
+    output.write_all(bytes).map_err(|source| Error::Io { action: "write", path: "the file".into(), source })
+}
+
+/// A file that is decompressed band by band.
+#[derive(Debug)]
+pub struct FileReader<'a, R> {
+    codec: &'a Codec,
+    input: R,
+    header: Header,
+    metadata: Metadata,
+    done: Done<'a>,
+    band: u32,
+    /// The table of the band that was read last.
+    last: Option<Band>,
+    ideal_bits: f64,
+}
+
+impl std::fmt::Debug for Done<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} of {}", self.done, self.all)
+    }
+}
+
+impl<R: Read + Seek> FileReader<'_, R> {
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
-    /// Runs `work` on groups of tiles in parallel, and reports the progress.
-    fn for_tiles<T: Send>(
-        &self,
-        source: &ModelSource<'_>,
+    /// The metadata.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The samples of the next band, with axes (channel, row, column).
+    ///
+    /// # Errors
+    /// As [`Codec::decompress`].
+    ///
+    /// # Panics
+    /// After the last band.
+    pub fn next_band(&mut self) -> Result<Array3<u16>> {
+        let (_, rows) = self.header.band(self.band);
+        self.band_region(Rect { x: 0, y: 0, width: self.header.width, height: rows })
+    }
+
+    /// Checks that the file ends after the last band; returns its length.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for bytes after the end.
+    pub fn finish(&mut self) -> Result<u64> {
+        let position = self.input.stream_position().map_err(read_error)?;
+        let end = self.input.seek(SeekFrom::End(0)).map_err(read_error)?;
+        if end > position {
+            return malformed(FormatErrorKind::TrailingBytes, format!("{} after the end", end - position));
+        }
+        if end < position {
+            return malformed(FormatErrorKind::Truncated, format!("{end} of {position} bytes"));
+        }
+        Ok(end)
+    }
+
+    /// The table of the next band, whose streams are where the input then is.
+    fn next_table(&mut self) -> Result<(Band, u32)> {
+        assert!(self.band < self.header.bands(), "there is no band left");
+        let (_, rows) = self.header.band(self.band);
+        let (band, _) = Band::read(&mut self.input, &self.header, rows)?;
+        self.band += 1;
+        Ok((band, rows))
+    }
+
+    fn skip_band(&mut self) -> Result<()> {
+        let (band, _) = self.next_table()?;
+        let bytes = i64::try_from(band.stream_bytes()).unwrap_or(i64::MAX);
+        self.input.seek_relative(bytes).map_err(read_error)?;
+        self.last = Some(band);
+        Ok(())
+    }
+
+    /// The samples of a rectangle of the next band.
+    fn band_region(&mut self, region: Rect) -> Result<Array3<u16>> {
+        let (band, rows) = self.next_table()?;
+        let rects = band.grid(&self.header, rows).rects();
+        let (mut wanted, mut streams) = (Vec::new(), Vec::new());
+        for (index, (rect, entry)) in rects.iter().zip(&band.tiles).enumerate() {
+            if rect.intersection(region).is_none() {
+                let bytes = i64::try_from(entry.bytes()).unwrap_or(i64::MAX);
+                self.input.seek_relative(bytes).map_err(read_error)?;
+                continue;
+            }
+            let mut bytes = Vec::new();
+            self.input.by_ref().take(entry.bytes()).read_to_end(&mut bytes).map_err(read_error)?;
+            if (bytes.len() as u64) < entry.bytes() {
+                let detail = format!("the stream of tile {index} has {} of {} bytes", bytes.len(), entry.bytes());
+                return malformed(FormatErrorKind::Truncated, detail);
+            }
+            wanted.push(index);
+            streams.push(bytes);
+        }
+        let tiles = self.decode_tiles(&band, &rects, &wanted, &streams)?;
+        let (width, height) = (region.width as usize, region.height as usize);
+        let mut samples = Array3::zeros((self.header.channels(), height, width));
+        for (tile, &index) in tiles.iter().zip(&wanted) {
+            let Some(shared) = rects[index].intersection(region) else { continue };
+            let within = |outer: Rect| Rect { x: shared.x - outer.x, y: shared.y - outer.y, ..shared };
+            let (from, to) = (within(rects[index]), within(region));
+            samples
+                .slice_mut(s![.., to.rows(), to.columns()])
+                .assign(&tile.slice(s![.., from.rows(), from.columns()]));
+        }
+        self.last = Some(band);
+        Ok(samples)
+    }
+
+    /// Decodes tiles of a band and compares their checksums.
+    fn decode_tiles(
+        &mut self,
+        band: &Band,
         rects: &[Rect],
-        work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
-    ) -> Result<Vec<T>> {
-        let threads = self.options.threads.or_else(|| std::thread::available_parallelism().ok());
-        let threads = threads.unwrap_or(NonZeroUsize::MIN);
-        let most = rects.first().map_or(1, |whole| LOCKSTEP_PIXELS / whole.pixels()).clamp(1, LOCKSTEP_TILES);
-        let groups = Groups::new(rects.len(), most, threads);
-        let pixels = |rects: &[Rect]| rects.iter().map(|rect| rect.pixels() as u64).sum();
-        let (done, all) = (AtomicU64::new(0), pixels(rects));
-        for_groups(&self.sessions, source, self.options.device, threads, groups, |network, range| {
-            let result = work(network, range.clone())?;
-            let more: u64 = pixels(&rects[range]);
-            let now = done.fetch_add(more, Ordering::Relaxed) + more;
-            if let Some(Progress(report)) = &self.options.progress {
-                report(now, all);
+        wanted: &[usize],
+        streams: &[Vec<u8>],
+    ) -> Result<Vec<Array3<u16>>> {
+        let band_index = self.band - 1;
+        let damaged = |index: usize| {
+            let Rect { x, y, width, height } = rects[wanted[index]];
+            let tile = wanted[index];
+            let detail = format!("tile {tile} of band {band_index}, {width} x {height} pixels at {x}, {y} of the band");
+            Error::from(FormatError::new(FormatErrorKind::TileChecksum, detail))
+        };
+        let depth = self.header.depth();
+        let chosen: Vec<Rect> = wanted.iter().map(|&index| rects[index]).collect();
+        let shape = |rect: &Rect| (self.header.channels(), rect.height as usize, rect.width as usize);
+        let mut tiles: Vec<Array3<u16>> = chosen.iter().map(|rect| Array3::zeros(shape(rect))).collect();
+        let mut starts = vec![0; streams.len()];
+        let mut first = 0;
+        for (number, part) in band.parts.iter().enumerate() {
+            let slices = streams.iter().zip(wanted).zip(&mut starts).map(|((stream, &index), start)| {
+                let end = *start + band.tiles[index].stream_bytes[number] as usize;
+                &stream[std::mem::replace(start, end)..end]
+            });
+            let slices: Vec<&[u8]> = slices.collect();
+            let coder = match part.coder {
+                Coder::Constant => PartCoder::Constant,
+                Coder::Network(identity) => {
+                    PartCoder::Network(ModelSource::for_decoding(&self.codec.options.model, identity)?)
+                }
+                Coder::Vp8l => PartCoder::Vp8l,
+            };
+            let sizes = part.coded_sizes(depth);
+            let decoded = parts::decode(&self.codec.engine, &coder, &sizes, &chosen, &slices, damaged)?;
+            let channels = first..first + part.channels;
+            first = channels.end;
+            for (index, (tile, decoded)) in tiles.iter_mut().zip(decoded).enumerate() {
+                self.ideal_bits += decoded.ideal_bits;
+                let origin = (chosen[index].y, chosen[index].x);
+                let samples = part.inverse(decoded.samples, origin, depth).map_err(|_| damaged(index))?;
+                tile.slice_mut(s![channels.clone(), .., ..]).assign(&samples);
+                self.done.add((chosen[index].pixels() * part.channels) as u64);
             }
-            Ok(result)
-        })
-    }
-}
-
-/// Encodes tiles in lockstep, decodes them again and compares.
-fn encode_tiles(network: &mut Network, planes: &Planes, rects: &[Rect]) -> Result<Vec<(TileEntry, Vec<u32>)>> {
-    let depth = planes.depth();
-    let active = |&rect: &Rect| {
-        let coder = Encoder::with_capacity(rect.pixels() * planes.channels());
-        ActiveTile { samples: TileSamples::of(planes, rect), coder }
-    };
-    let mut tiles: Vec<_> = rects.iter().map(active).collect();
-    code_tiles(network, &mut tiles, depth)?;
-    let (mut originals, mut encoded, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for tile in tiles {
-        let (words, order) = tile.coder.finish();
-        let stream_bytes = u32::try_from(4 * words.len()).expect("a tile's stream is shorter than 4 GiB");
-        let entry = TileEntry { stream_bytes, checksum: checksum(&tile.samples.to_bytes()) };
-        let unreadable = || Error::Verification("a stream ends in a zero".to_owned());
-        let coder = Decoder::expecting(words.clone(), order).ok_or_else(unreadable)?;
-        again.push(ActiveTile { samples: tile.samples.cleared(), coder });
-        encoded.push((entry, words));
-        originals.push(tile.samples);
-    }
-    code_tiles(network, &mut again, depth)?;
-    for ((tile, original), rect) in again.iter().zip(&originals).zip(rects) {
-        if tile.samples != *original || !tile.coder.is_empty() {
-            return Err(Error::Verification(format!("the tile at {}, {} does not decode", rect.x, rect.y)));
         }
-    }
-    Ok(encoded)
-}
-
-/// Decodes a group of tiles in lockstep and compares their checksums.
-fn decode_tiles(
-    network: &mut Network,
-    header: &Header,
-    rects: &[Rect],
-    streams: &[&[u8]],
-    range: Range<usize>,
-) -> Result<Vec<ActiveTile<Decoder>>> {
-    let damaged = |index: usize| {
-        let Rect { x, y, width, height } = rects[index];
-        let detail = format!("tile {index}, {width} x {height} pixels at {x}, {y}, does not match its checksum");
-        Error::from(FormatError::new(FormatErrorKind::TileChecksum, detail))
-    };
-    let (channels, depth) = (header.channels.into(), header.depth());
-    let mut tiles = Vec::with_capacity(range.len());
-    for index in range.clone() {
-        let words = streams[index].chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-        let coder = Decoder::new(words.collect()).ok_or_else(|| damaged(index))?;
-        let samples = TileSamples::new(rects[index].width as usize, rects[index].height as usize, channels, depth);
-        tiles.push(ActiveTile { samples, coder });
-    }
-    code_tiles(network, &mut tiles, depth)?;
-    for (index, tile) in range.zip(&tiles) {
-        if !tile.coder.is_empty() || checksum(&tile.samples.to_bytes()) != header.tiles[index].checksum {
-            return Err(damaged(index));
+        for (index, tile) in tiles.iter().enumerate() {
+            let in_range = tile.iter().all(|&sample| u32::from(sample) >> depth == 0);
+            if !in_range || checksum_of(tile.view()) != band.tiles[wanted[index]].checksum {
+                return Err(damaged(index));
+            }
         }
+        Ok(tiles)
     }
-    Ok(tiles)
-}
-
-/// The stream of each tile; their lengths sum to that of `streams`.
-fn split_streams<'a>(header: &Header, mut streams: &'a [u8]) -> Vec<&'a [u8]> {
-    let split = |tile: &TileEntry| {
-        let (stream, rest) = streams.split_at(tile.stream_bytes as usize);
-        streams = rest;
-        stream
-    };
-    header.tiles.iter().map(split).collect()
 }

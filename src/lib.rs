@@ -23,7 +23,8 @@
 //! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
 //! # Ok::<(), ansel::Error>(())
 //! ```
-#![forbid(unsafe_code)]
+// Not `forbid`: ndarray's `s!` allows itself a block of its own.
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod ans;
@@ -41,23 +42,24 @@ mod mixture;
 mod models;
 mod network;
 mod parallel;
+mod parts;
+mod plan;
 mod planes;
+mod repeats;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod stages;
 mod tables;
 mod tile;
-#[allow(dead_code)]
 mod transforms;
-#[allow(dead_code)]
 mod vp8l;
 
-pub use codec::{Codec, Decoded, Options, Progress, Verified};
-pub use container::{Header, Metadata, MetadataBlock, MetadataKind};
+pub use codec::{Codec, Decoded, FileInfo, FileReader, Options, Progress, Verified};
+pub use container::{Band, Header, Metadata, MetadataBlock, MetadataKind, PartSummary};
 pub use error::{Error, FormatError, FormatErrorKind, Result};
-pub use files::{ImageFile, WRITABLE_FORMATS, read_image, write_image};
+pub use files::{ImageFile, ImageInfo, WRITABLE_FORMATS, read_image, write_image};
 pub use limits::Limits;
-pub use models::{ModelChoice, RegisteredModel, models};
+pub use models::{Content, ModelChoice, RegisteredModel, models};
 pub use network::Device;
 pub use planes::Planes;
 pub use tile::Rect;

@@ -6,7 +6,8 @@
 //! linear in the residuals of the channels before it, and all channels of a pixel share the mixture weights,
 //! so that after each channel the weights become the posterior of the components.
 
-use crate::cdf::{Cdf, Component, INVERSE_BITS, POSITION_BITS, WEIGHT_BITS};
+use crate::cdf::{Alphabet, Cdf, Component, INVERSE_BITS, POSITION_BITS, Pinned, WEIGHT_BITS};
+use crate::repeats::{CANDIDATES, Candidate};
 use crate::tables::EXP2;
 
 /// Most channels that one network codes jointly.
@@ -20,17 +21,25 @@ const COEFFICIENT_LIMITS: (i32, i32) = (-128, 128);
 /// Most components of a mixture.
 pub(crate) const MAX_COMPONENTS: usize = 10;
 
-/// The number of components and channels of a network's mixture.
+/// What a network's mixture is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MixtureShape {
+    /// Logistic components.
     pub components: usize,
+    /// Channels that the mixture is joint over.
     pub channels: usize,
+    /// Whether each repeat candidate has a pinned component.
+    pub pinned: bool,
 }
 
 impl MixtureShape {
     /// The number of network outputs: per component a logit, and per channel a mean, a log2 scale, and a
-    /// coefficient for each earlier channel.
+    /// coefficient for each earlier channel; then a logit per pinned component.
     pub fn outputs(self) -> usize {
+        self.logistic_outputs() + if self.pinned { CANDIDATES } else { 0 }
+    }
+
+    fn logistic_outputs(self) -> usize {
         self.components * (1 + 2 * self.channels + self.channels * (self.channels - 1) / 2)
     }
 }
@@ -41,20 +50,41 @@ impl MixtureShape {
 pub(crate) struct PixelMixture<'a, const K: usize> {
     channels: usize,
     outputs: &'a [i16],
+    candidates: &'a [Candidate],
     channel: usize,
     residuals: [i32; MAX_CHANNELS],
     components: [Component; K],
+    pinned: [Pinned; CANDIDATES],
 }
 
 impl<'a, const K: usize> PixelMixture<'a, K> {
-    /// The mixture of `channels` channels given by one row of network outputs. Any outputs are valid.
-    pub fn new(channels: usize, outputs: &'a [i16]) -> Self {
-        debug_assert_eq!(outputs.len(), MixtureShape { components: K, channels }.outputs());
-        let components = [Component::default(); K];
-        let mut mixture = Self { channels, outputs, channel: 0, residuals: [0; MAX_CHANNELS], components };
-        let logits = mixture.group(0).map(|logit| logit.clamp(LOGIT_LIMITS.0, LOGIT_LIMITS.1));
-        let most = logits.into_iter().fold(LOGIT_LIMITS.0, i32::max);
-        mixture.set_weights(&logits.map(|logit| exp2(logit - most, 31)));
+    /// The mixture of `channels` channels given by one row of network outputs, with a pinned component for each
+    /// candidate: all or none. Any outputs are valid.
+    pub fn new(channels: usize, outputs: &'a [i16], candidates: &'a [Candidate]) -> Self {
+        let shape = MixtureShape { components: K, channels, pinned: !candidates.is_empty() };
+        debug_assert_eq!(outputs.len(), shape.outputs());
+        debug_assert!(candidates.is_empty() || candidates.len() == CANDIDATES);
+        let mut mixture = Self {
+            channels,
+            outputs,
+            candidates,
+            channel: 0,
+            residuals: [0; MAX_CHANNELS],
+            components: [Component::default(); K],
+            pinned: [Pinned::default(); CANDIDATES],
+        };
+        let clamp = |logit: i32| logit.clamp(LOGIT_LIMITS.0, LOGIT_LIMITS.1);
+        let logits = mixture.group(0).map(clamp);
+        let mut pinned_logits = [LOGIT_LIMITS.0; CANDIDATES];
+        for (logit, &output) in pinned_logits.iter_mut().zip(&outputs[shape.logistic_outputs()..]) {
+            *logit = clamp(output.into());
+        }
+        let most = logits.into_iter().chain(pinned_logits).fold(LOGIT_LIMITS.0, i32::max);
+        let mut pinned = [0; CANDIDATES];
+        for (weight, logit) in pinned.iter_mut().zip(pinned_logits).take(candidates.len()) {
+            *weight = exp2(logit - most, 31);
+        }
+        mixture.set_weights(&logits.map(|logit| exp2(logit - most, 31)), &pinned);
         mixture
     }
 
@@ -64,16 +94,16 @@ impl<'a, const K: usize> PixelMixture<'a, K> {
         std::array::from_fn(|k| outputs[k].into())
     }
 
-    /// Makes the components of the next channel; `prediction` is the channel's, of samples of `depth` bits.
-    pub fn next_channel(&mut self, prediction: i32, depth: u32) {
+    /// Makes the components of the next channel; `prediction` is the channel's, of samples of an alphabet.
+    pub fn next_channel(&mut self, prediction: i32, alphabet: Alphabet) {
         let (means, log_scales) = (self.group(1 + self.channel), self.group(1 + self.channels + self.channel));
-        let mut positions = means.map(|mean| mean + (prediction << OUTPUT_BITS >> (depth - 8)));
+        let mut positions = means.map(|mean| mean + alphabet.to_eight_bits(prediction << OUTPUT_BITS));
         let first_pair = 1 + 2 * self.channels + self.channel * self.channel.saturating_sub(1) / 2;
         for earlier in 0..self.channel {
             let coefficients = self.group(first_pair + earlier);
             for (position, coefficient) in positions.iter_mut().zip(coefficients) {
                 let coefficient = coefficient.clamp(COEFFICIENT_LIMITS.0, COEFFICIENT_LIMITS.1);
-                *position += (self.residuals[earlier] * coefficient) >> (depth - 8);
+                *position += alphabet.to_eight_bits(self.residuals[earlier] * coefficient);
             }
         }
         for ((component, position), log_scale) in self.components.iter_mut().zip(positions).zip(log_scales) {
@@ -81,44 +111,60 @@ impl<'a, const K: usize> PixelMixture<'a, K> {
             let log_scale = log_scale.clamp(LOG_SCALE_LIMITS.0, LOG_SCALE_LIMITS.1);
             component.inverse = exp2(-log_scale, INVERSE_BITS) as i32;
         }
+        for (pin, candidate) in self.pinned.iter_mut().zip(self.candidates) {
+            pin.sample = candidate[self.channel].into();
+        }
     }
 
-    /// The CDF of the channel, over samples of `depth` bits.
-    pub fn cdf(&self, depth: u32) -> Cdf<'_, K> {
-        Cdf::new(&self.components, depth)
+    /// The CDF of the channel.
+    pub fn cdf(&self, alphabet: Alphabet) -> Cdf<'_, K> {
+        Cdf::new(&self.components, &self.pinned[..self.candidates.len()], alphabet)
     }
 
-    /// A likely sample of the channel: the mean of the heaviest component.
-    pub fn guess(&self, depth: u32) -> u32 {
-        let heaviest = self.components.iter().max_by_key(|component| component.weight).map_or(0, |c| c.mean);
-        let sample = i64::from(heaviest) >> (POSITION_BITS + 8 - depth);
-        sample.clamp(0, (1 << depth) - 1) as u32
+    /// A likely sample of the channel: that of the heaviest component.
+    pub fn guess(&self, alphabet: Alphabet) -> u32 {
+        let heaviest = self.components.iter().max_by_key(|component| component.weight);
+        let (weight, mean) = heaviest.map_or((0, 0), |component| (component.weight, component.mean));
+        let pin = self.pinned[..self.candidates.len()].iter().max_by_key(|pin| pin.weight);
+        match pin.filter(|pin| pin.weight > weight) {
+            Some(pin) => pin.sample.min(alphabet.size - 1),
+            None => {
+                let sample = i64::from(mean) >> (POSITION_BITS + 8 - alphabet.depth);
+                sample.clamp(0, i64::from(alphabet.size) - 1) as u32
+            }
+        }
     }
 
     /// Moves to the next channel: the weights become the posterior of the components.
     ///
-    /// `residual` is the sample less its prediction; `densities` come from [`Cdf::interval`].
-    pub fn observe(&mut self, residual: i32, densities: &[u32; K]) {
-        self.residuals[self.channel] = residual;
+    /// `sample` is what was coded under `prediction`; `densities` come from [`Cdf::interval`].
+    pub fn observe(&mut self, sample: u32, prediction: i32, densities: &[u32; K]) {
+        self.residuals[self.channel] = sample as i32 - prediction;
         self.channel += 1;
         if self.channel < self.channels {
             let weight = |k: usize| u64::from(self.components[k].weight) * u64::from(densities[k]);
-            self.set_weights(&std::array::from_fn(weight));
+            let pinned = self.pinned.map(|pin| if pin.sample == sample { u64::from(pin.weight) << 24 } else { 0 });
+            self.set_weights(&std::array::from_fn(weight), &pinned);
         }
     }
 
     /// Normalises weights to a sum of at most 2^20; weights that are all zero leave the old ones.
-    fn set_weights(&mut self, weights: &[u64; K]) {
-        let sum: u64 = weights.iter().sum();
+    fn set_weights(&mut self, logistic: &[u64; K], pinned: &[u64; CANDIDATES]) {
+        let pinned = &pinned[..self.candidates.len()];
+        let sum = logistic.iter().chain(pinned).sum::<u64>();
         if sum == 0 {
             return;
         }
         let zeros = sum.leading_zeros();
-        let scaled = weights.map(|weight| (weight << zeros) >> 32);
-        let total: u64 = scaled.iter().sum();
+        let scale = |weight: u64| (weight << zeros) >> 32;
+        let total = logistic.iter().chain(pinned).map(|&weight| scale(weight)).sum::<u64>();
         let reciprocal = (1u64 << (32 + WEIGHT_BITS)) / total;
-        for (component, weight) in self.components.iter_mut().zip(scaled) {
-            component.weight = ((weight * reciprocal) >> 32) as u32;
+        let normalise = |weight: u64| ((scale(weight) * reciprocal) >> 32) as u32;
+        for (component, &weight) in self.components.iter_mut().zip(logistic) {
+            component.weight = normalise(weight);
+        }
+        for (pin, &weight) in self.pinned.iter_mut().zip(pinned) {
+            pin.weight = normalise(weight);
         }
     }
 }

@@ -17,19 +17,65 @@ const EXTERNAL_ID: u16 = 0xffff;
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by; models for different channels share it.
+    /// The name to choose it by; models for different content share it.
     pub name: &'static str,
-    /// Channels that it codes jointly: 1 (grey) or 3 (RGB).
-    pub channels: usize,
+    /// What it was trained on.
+    pub content: Content,
     /// The model file, ONNX.
     pub file: &'static [u8],
 }
 
+/// What planes hold, as far as the choice of a model goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// RGB of photographs.
+    Colour,
+    /// One plane of photographs.
+    Grey,
+    /// Luma and chroma of photographs.
+    LumaChroma,
+    /// RGB of graphics: screenshots, text, drawings.
+    Graphics,
+    /// One plane of graphics: grey, palette indices, alpha.
+    GraphicsPlane,
+}
+
+impl Content {
+    /// Planes that are coded jointly.
+    #[must_use]
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Colour | Self::LumaChroma | Self::Graphics => 3,
+            Self::Grey | Self::GraphicsPlane => 1,
+        }
+    }
+
+    /// The name, as users know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Colour => "colour",
+            Self::Grey => "grey",
+            Self::LumaChroma => "luma-chroma",
+            Self::Graphics => "graphics",
+            Self::GraphicsPlane => "graphics plane",
+        }
+    }
+}
+
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 2] = [
-    RegisteredModel { id: 1, name: "default", channels: 3, file: include_bytes!("../models/colour-1550c71e.onnx") },
-    RegisteredModel { id: 2, name: "default", channels: 1, file: include_bytes!("../models/grey-b0c9809d.onnx") },
+static REGISTRY: [RegisteredModel; 5] = [
+    registered(1, Content::Colour, include_bytes!("../models/colour-f7875bf8.onnx")),
+    registered(2, Content::Grey, include_bytes!("../models/grey-66c6603c.onnx")),
+    registered(3, Content::LumaChroma, include_bytes!("../models/luma-chroma.onnx")),
+    registered(4, Content::Graphics, include_bytes!("../models/graphics.onnx")),
+    registered(5, Content::GraphicsPlane, include_bytes!("../models/graphics-plane.onnx")),
 ];
+
+const fn registered(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name: "default", content, file }
+}
 
 /// The models of the registry, in the order of their ids.
 #[must_use]
@@ -56,7 +102,7 @@ impl RegisteredModel {
 /// Which model to compress with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
-    /// The model of the registry with this name and the image's number of channels.
+    /// The models of the registry with this name: for each kind of content the one that is for it.
     Named(String),
     /// A model file, ONNX. To decompress what it coded, the same file must be given.
     File(Arc<[u8]>),
@@ -81,15 +127,15 @@ impl<'a> ModelSource<'a> {
         Self { identity: ModelIdentity { id, digest }, file }
     }
 
-    /// The model to compress an image of `channels` with.
-    pub fn for_encoding(choice: &'a ModelChoice, channels: usize) -> Result<Self> {
+    /// The model to compress planes with.
+    pub fn for_encoding(choice: &'a ModelChoice, content: Content) -> Result<Self> {
         match choice {
             ModelChoice::File(file) => {
                 let registered = REGISTRY.iter().find(|model| *model.file == **file);
                 Ok(Self::new(registered.map_or(EXTERNAL_ID, |model| model.id), file))
             }
             ModelChoice::Named(name) => {
-                let fits = |model: &&RegisteredModel| model.name == name && model.channels == channels;
+                let fits = |model: &&RegisteredModel| model.name == name && model.content == content;
                 let found = REGISTRY.iter().find(fits).map(|model| Self::new(model.id, model.file));
                 found.ok_or_else(|| {
                     Error::Model(format!("no model is named `{name}` (see `ansel models`), and it is no file"))
@@ -133,7 +179,7 @@ mod tests {
     fn every_model_keeps_the_contract_and_fits_its_entry() {
         for (index, model) in models().iter().enumerate() {
             let checked = CheckedModel::read(model.file).expect("a model that keeps the contract");
-            assert_eq!(checked.shape.channels, model.channels);
+            assert_eq!(checked.shape.channels, model.content.channels());
             assert_eq!(usize::from(model.id), index + 1);
         }
     }

@@ -7,16 +7,18 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::container::CHECKSUM_BYTES;
 use crate::error::{Error, Result};
 use crate::models::ModelSource;
 use crate::network::contract::CheckedModel;
 use crate::network::{Device, Network};
+use crate::tile::Rect;
 
 /// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
 /// thumbnail less, so they are kept.
 #[derive(Debug, Default)]
 pub(crate) struct SessionPool {
-    models: Mutex<HashMap<[u8; 8], Sessions>>,
+    models: Mutex<HashMap<[u8; CHECKSUM_BYTES], Sessions>>,
 }
 
 /// A model and its sessions that no thread is using.
@@ -74,14 +76,41 @@ impl Groups {
     }
 }
 
-/// Runs `work` on every group, and returns what it made of each tile, in the order of the tiles.
-///
-/// The first error ends the work. Groups are independent: neither their size nor the number of threads changes
-/// a result.
-pub(crate) fn for_groups<T: Send>(
-    pool: &SessionPool,
+/// Most pixels, and most tiles, that one thread codes in lockstep, unless a single tile has more: network calls of
+/// some hundred pixels, in bounded memory.
+const LOCKSTEP_PIXELS: usize = 1 << 20;
+const LOCKSTEP_TILES: usize = 64;
+
+/// What runs networks on tiles.
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    pub sessions: SessionPool,
+    pub device: Device,
+    /// `None` for one per core.
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl Engine {
+    /// Runs `work` on groups of tiles in parallel, each thread with a session of its own, and returns what it made of
+    /// each tile, in their order.
+    ///
+    /// The first error ends the work. Groups are independent: neither their size nor the number of threads changes a
+    /// result.
+    pub fn for_tiles<T: Send>(
+        &self,
+        source: &ModelSource<'_>,
+        rects: &[Rect],
+        work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
+        let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
+        self.for_groups(source, threads, Groups::new(rects.len(), most, threads), work)
+    }
+
+fn for_groups<T: Send>(
+    &self,
     source: &ModelSource<'_>,
-    device: Device,
     threads: NonZeroUsize,
     groups: Groups,
     work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
@@ -91,7 +120,7 @@ pub(crate) fn for_groups<T: Send>(
     let failed: Mutex<Option<Error>> = Mutex::new(None);
     let worker = || {
         let run = || -> Result<()> {
-            let mut network = pool.take(source, device)?;
+            let mut network = self.sessions.take(source, self.device)?;
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= groups.len() || lock(&failed).is_some() {
@@ -100,7 +129,7 @@ pub(crate) fn for_groups<T: Send>(
                 let result = work(&mut network, groups.range(index))?;
                 lock(&done)[index] = Some(result);
             }
-            pool.give_back(source, network);
+            self.sessions.give_back(source, network);
             Ok(())
         };
         if let Err(error) = run() {
@@ -120,6 +149,8 @@ pub(crate) fn for_groups<T: Send>(
             Ok(done.into_iter().flatten().flatten().collect())
         }
     }
+}
+
 }
 
 /// Locks; a thread that panicked has left nothing half done behind these locks.

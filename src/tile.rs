@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::planes::Planes;
+use ndarray::{Array3, ArrayView3};
 
 /// Rows above and columns to each side that a context reaches.
 pub(crate) const REACH: usize = 3;
@@ -29,6 +29,24 @@ impl Rect {
     #[must_use]
     pub fn pixels(self) -> usize {
         self.width as usize * self.height as usize
+    }
+
+    /// The rectangle's rows, as indices.
+    pub(crate) fn rows(self) -> Range<usize> {
+        self.y as usize..self.y as usize + self.height as usize
+    }
+
+    /// The rectangle's columns, as indices.
+    pub(crate) fn columns(self) -> Range<usize> {
+        self.x as usize..self.x as usize + self.width as usize
+    }
+
+    /// What two rectangles share, if anything.
+    pub(crate) fn intersection(self, other: Self) -> Option<Self> {
+        let (x, y) = (self.x.max(other.x), self.y.max(other.y));
+        let width = (self.x + self.width).min(other.x + other.width).checked_sub(x)?;
+        let height = (self.y + self.height).min(other.y + other.height).checked_sub(y)?;
+        (width > 0 && height > 0).then_some(Self { x, y, width, height })
     }
 }
 
@@ -90,14 +108,13 @@ impl TileSamples {
         Self { width, height, channels, stride, samples }
     }
 
-    /// A tile with the samples of a rectangle of an image.
-    pub fn of(planes: &Planes, rect: Rect) -> Self {
-        let mut tile = Self::new(rect.width as usize, rect.height as usize, planes.channels(), planes.depth());
+    /// A tile with the samples of a rectangle of planes.
+    pub fn of(planes: ArrayView3<'_, u16>, rect: Rect, depth: u32) -> Self {
+        let mut tile = Self::new(rect.width as usize, rect.height as usize, planes.dim().0, depth);
         for y in 0..tile.height {
             for x in 0..tile.width {
                 for channel in 0..tile.channels {
-                    let sample = planes.samples()[[channel, rect.y as usize + y, rect.x as usize + x]];
-                    tile.set(x, y, channel, sample);
+                    tile.set(x, y, channel, planes[[channel, rect.y as usize + y, rect.x as usize + x]]);
                 }
             }
         }
@@ -110,15 +127,18 @@ impl TileSamples {
         Self { samples: vec![half; self.samples.len()], ..*self }
     }
 
-    /// Writes the samples into a rectangle of an image.
-    pub fn store(&self, planes: &mut Planes, rect: Rect) {
-        for y in 0..self.height {
-            for x in 0..self.width {
-                for (channel, &sample) in self.pixel(x, y).iter().enumerate() {
-                    planes.samples_mut()[[channel, rect.y as usize + y, rect.x as usize + x]] = sample;
-                }
-            }
-        }
+    /// The samples, with axes (channel, row, column).
+    pub fn to_array(&self) -> Array3<u16> {
+        let sample = |(channel, y, x): (usize, usize, usize)| self.pixel(x, y)[channel];
+        Array3::from_shape_fn((self.channels, self.height, self.width), sample)
+    }
+
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn height(&self) -> usize {
+        self.height
     }
 
     pub fn channels(&self) -> usize {
@@ -159,6 +179,12 @@ impl TileSamples {
         self.samples[start..].first_chunk().expect("the border is as wide as a context")
     }
 
+    /// The pixel at (rows down, columns to the right) of a pixel, at most [`REACH`] away.
+    pub fn neighbour<const C: usize>(&self, x: usize, y: usize, (down, right): (isize, isize)) -> &[u16; C] {
+        let offset = down * self.stride as isize + right * C as isize;
+        self.samples[self.index(x, y).wrapping_add_signed(offset)..].first_chunk().expect("the border is wide enough")
+    }
+
     /// The median edge detector's prediction of a sample (LOCO-I, Weinberger et al. 2000).
     pub fn predict(&self, x: usize, y: usize, channel: usize) -> i32 {
         let index = self.index(x, y) + channel;
@@ -167,12 +193,6 @@ impl TileSamples {
         let north = i32::from(self.samples[above]);
         let northwest = i32::from(self.samples[above - self.channels]);
         (north + west - northwest).clamp(north.min(west), north.max(west))
-    }
-
-    /// The samples as bytes: raster order, channels interleaved, 16-bit little-endian. What checksums are of.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let rows = (0..self.height).map(|y| &self.samples[self.index(0, y)..][..self.width * self.channels]);
-        rows.flatten().flat_map(|sample| sample.to_le_bytes()).collect()
     }
 
     /// The number of steps of the coding order.

@@ -1,6 +1,6 @@
-"""Photographs as training data.
+"""Images as training data.
 
-    python data.py pack IMAGES_FOLDER photographs.npz
+    python data.py pack IMAGES_FOLDER images.npz
 
 packs every image of a folder (as 8-bit RGB) into one file: `samples`, all pixels one after the other
 (N, 3) uint8, and `sizes` (images, 2) as (height, width). Every 16th image, in the order of file names,
@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 import lattices
-from model import REACH
+import repeats
+from repeats import REACH
 
 HOLD_OUT = 16
 SUFFIXES = {".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
@@ -39,16 +40,51 @@ def pack(folder, output):
     print(f"{output}: {len(images)} images, {len(samples) / 1e6:.1f} MP")
 
 
-def load(path):
-    """A packed file as two lists of (H, W, 3) uint8 images: (training, held out)."""
+def load(path, config):
+    """A packed file as two lists of images (H, W, 3) uint8, or with contexts of repeats of what `with_repeats`
+    gives: (training, held out)."""
     packed = np.load(path)
     samples, images, start = packed["samples"], [], 0
     for height, width in packed["sizes"]:
         images.append(samples[start : start + height * width].reshape(height, width, 3))
         start += height * width
+    if config.context == "repeats":
+        images = [with_repeats(*reduce_image(image, config.planes)) for image in images]
     held_out = images[HOLD_OUT - 1 :: HOLD_OUT]
     training = [image for i, image in enumerate(images) if i % HOLD_OUT != HOLD_OUT - 1]
     return training, held_out
+
+
+def reduce_image(image, planes):
+    """(H, W, 3) -> (H, W, C) uint8 and its step. Of few colours, grey becomes the index into the sorted palette."""
+    if planes == "rgb":
+        return image, 1
+    packed = image.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    colours, index = np.unique(packed, return_inverse=True)
+    if len(colours) > 256:
+        return np.rint(image @ np.array(lattices.BT601)).astype(np.uint8)[..., None], 1
+    parts = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], 1)
+    rank = np.empty(len(colours), np.int64)
+    rank[np.lexsort((colours, parts @ np.array([2, 5, 1])))] = np.arange(len(colours))
+    step = 256 >> max(1, int(len(colours) - 1).bit_length())
+    return (rank[index].reshape(image.shape[:2]) * step).astype(np.uint8)[..., None], step
+
+
+def pad(tile):
+    """A tile (H, W, C) with the border of the codec, (H + REACH, W + 2 REACH, C): 128 above the tile; left of a row
+    the first sample of the row above; right of a row its last sample."""
+    padded = np.full((tile.shape[0] + REACH, tile.shape[1] + 2 * REACH, tile.shape[2]), 128, np.uint8)
+    padded[REACH:, REACH:-REACH] = tile
+    padded[REACH + 1 :, :REACH] = tile[:-1, :1]
+    padded[REACH:, -REACH:] = tile[:, -1:]
+    return padded
+
+
+def with_repeats(tile, step=1):
+    """A tile (H, W, C) as (H + REACH, W + 2 REACH, planes) uint8: the samples, `repeats.extras`, the step."""
+    padded = pad(tile)
+    steps = np.full((*padded.shape[:2], 1), step, np.uint8)
+    return np.concatenate([padded, repeats.extras(padded, 256 - step), steps], 2)
 
 
 def to_grey(crops, rng):
@@ -73,28 +109,52 @@ def add_tile_borders(crops, rng, share):
     return crops
 
 
-def sample_crops(images, count, side, planes, rng):
-    """Random crops with their causal surroundings: (count, C, side + REACH, side + 2 REACH) uint8.
+def sample_crops(images, count, side, config, rng):
+    """Random crops with their causal surroundings: (count, planes, side + REACH, side + 2 REACH) uint8."""
+    if config.context == "repeats":
+        return sample_padded(images, count, side, rng)
+    crops = sample_photographs(images, count, side, rng)
+    if config.planes == "grey":
+        crops = to_grey(crops, rng)
+    elif config.planes == "luma-chroma":
+        crops = lattices.to_luma_chroma(crops, rng)
+    return add_tile_borders(crops, rng, share=1 / 32)
 
-    `planes` names what the samples are: "rgb", "luma-chroma" or "grey".
-    Images are drawn in proportion to their pixels; crops are flipped and transposed at random.
-    """
+
+def drawn(images, count, rng):
+    """`count` images, drawn in proportion to their pixels."""
     areas = np.array([image.shape[0] * image.shape[1] for image in images], dtype=np.float64)
+    return [images[which] for which in rng.choice(len(images), count, p=areas / areas.sum())]
+
+
+def sample_photographs(images, count, side, rng):
+    """Random crops (count, 3, side + REACH, side + 2 REACH), flipped and transposed at random."""
     extent = side + 2 * REACH
     crops = np.empty((count, extent, extent, 3), np.uint8)
-    for crop, which in zip(crops, rng.choice(len(images), count, p=areas / areas.sum())):
-        image = images[which]
+    for crop, image in zip(crops, drawn(images, count, rng)):
         y = rng.integers(0, image.shape[0] - extent + 1)
         x = rng.integers(0, image.shape[1] - extent + 1)
         window = image[y : y + extent, x : x + extent]
         window = window[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
         crop[:] = window.transpose(1, 0, 2) if rng.random() < 0.5 else window
-    crops = np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
-    if planes == "grey":
-        crops = to_grey(crops, rng)
-    elif planes == "luma-chroma":
-        crops = lattices.to_luma_chroma(crops, rng)
-    return add_tile_borders(crops, rng, share=1 / 32)
+    return np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
+
+
+FLAT_TRIES = 4
+
+
+def sample_padded(images, count, side, rng):
+    """Random crops of tiles with their borders; one whose samples are all equal is drawn again a few times."""
+    crops = np.empty((count, side + REACH, side + 2 * REACH, images[0].shape[2]), np.uint8)
+    for crop, image in zip(crops, drawn(images, count, rng)):
+        for _ in range(FLAT_TRIES):
+            y = rng.integers(0, image.shape[0] - crop.shape[0] + 1)
+            x = rng.integers(0, image.shape[1] - crop.shape[1] + 1)
+            crop[:] = image[y : y + crop.shape[0], x : x + crop.shape[1]]
+            inside = crop[REACH:, REACH:-REACH, 0]
+            if (inside != inside[0, 0]).any():
+                break
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
 
 
 if __name__ == "__main__":

@@ -37,20 +37,10 @@ def read_layers(path):
         layers.append(tuple(a.astype(np.int64) for a in (weight, bias[0], -np.log2(scale[0]))))
     channels, components = int(metadata["ansel.channels"]), int(metadata["ansel.components"])
     config = model.Config(
-        name=metadata["ansel.name"], planes="", channels=channels, components=components, hidden=(),
+        name=metadata["ansel.name"], context=metadata["ansel.context"], planes="", channels=channels, components=components, hidden=(),
         crop=0, batch=0, steps=0, learning_rate=0, weight_decay=0, average=0, seed=0,
     )  # fmt: skip
     return layers, config
-
-
-def pad(tile):
-    """A tile (H, W, C) uint8 with the border of the codec: (1, C, H + REACH, W + 2 REACH)."""
-    reach = model.REACH
-    padded = np.full((tile.shape[0] + reach, tile.shape[1] + 2 * reach, tile.shape[2]), 128, np.uint8)
-    padded[reach:, reach:-reach] = tile
-    padded[reach + 1 :, :reach] = tile[:-1, :1]
-    padded[reach:, -reach:] = tile[:, -1:]
-    return torch.from_numpy(padded.transpose(2, 0, 1)[None].copy())
 
 
 def tiles(image):
@@ -66,12 +56,13 @@ def predicted_bits(layers, config, image):
     """The code length of an image (H, W, C), in bits."""
     total = 0.0
     for tile in tiles(image):
-        context, prediction, samples = model.contexts(pad(tile))
-        for start in range(0, len(context), PIXELS_AT_ONCE):
-            part = slice(start, start + PIXELS_AT_ONCE)
-            outputs = export.evaluate_integers(layers, context[part].numpy())
+        padded = data.with_repeats(tile) if config.pinned else data.pad(tile)
+        pixels = model.pixels_of(torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()), config)
+        for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):
+            part = model.Pixels(*(array[start : start + PIXELS_AT_ONCE] for array in pixels))
+            outputs = export.evaluate_integers(layers, part.contexts.numpy())
             raw = torch.from_numpy(outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config)))
-            total += model.code_length(raw.double(), prediction[part], samples[part], config).sum().item()
+            total += model.code_length(raw.double(), part, config).sum().item()
     return total
 
 

@@ -38,7 +38,8 @@ def output_gains(config):
         (k, model.LOGIT_GAIN),
         (k * c, model.MEAN_GAIN),
         (k * c, model.LOG_SCALE_GAIN),
-        (config.output_size - k - 2 * k * c, model.COEFFICIENT_GAIN),
+        (config.output_size - k - 2 * k * c - config.pinned, model.COEFFICIENT_GAIN),
+        (config.pinned, model.LOGIT_GAIN),
     ]
     return np.concatenate([np.full(count, math.log2(gain)) for count, gain in groups])
 
@@ -168,7 +169,8 @@ def main():
     layers = integer_layers(network)
     metadata = {
         "ansel.family": "autoregressive",
-        "ansel.version": "0",
+        "ansel.version": "1",
+        "ansel.context": config.context,
         "ansel.name": config.name,
         "ansel.channels": str(config.channels),
         "ansel.components": str(config.components),

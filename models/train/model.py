@@ -4,6 +4,7 @@ PixelCNN++ (Salimans et al. 2017) with a local context and 1x1 layers after the 
 (Zhang et al. 2021). All shapes are given as (pixels, ...); K components, C channels.
 """
 
+import collections
 import dataclasses
 import math
 import pathlib
@@ -14,8 +15,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import quantize
+import repeats
 
-REACH = 3  # rows above, columns to each side
+REACH = repeats.REACH  # rows above, columns to each side
 TAPS = REACH * (2 * REACH + 1) + REACH
 OUTPUT_FRACTION = 6  # network outputs are integers in units of 2^-6
 LOGIT_RANGE = (-32.0, 32.0)  # log2 of the mixture weights
@@ -31,6 +33,7 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
+    context: str  # "local", or "repeats" for the local context, what exact repeats tell, and pinned components
     planes: str
     channels: int
     components: int
@@ -48,13 +51,23 @@ class Config:
         return Config(**tomllib.loads(pathlib.Path(path).read_text()))
 
     @property
+    def pinned(self):
+        return repeats.CANDIDATES if self.context == "repeats" else 0
+
+    @property
     def context_size(self):
-        return (TAPS + 1) * self.channels
+        return (TAPS + 1) * self.channels + (repeats.context_size(self.channels) if self.pinned else 0)
 
     @property
     def output_size(self):
         pairs = self.channels * (self.channels - 1) // 2
-        return self.components * (1 + 2 * self.channels + pairs)
+        return self.components * (1 + 2 * self.channels + pairs) + self.pinned
+
+
+# What the pixels of a batch bring: contexts (pixels, context_size); predictions and samples (pixels, C);
+# steps (pixels, 1), the distance of two samples of 8 bits or less, in units of 8-bit samples; and
+# matches (pixels, C, pinned): whether a pinned component names the sample.
+Pixels = collections.namedtuple("Pixels", "contexts predictions samples steps matches")
 
 
 def predict(crops):
@@ -69,26 +82,66 @@ def predict(crops):
     return torch.maximum(low, torch.minimum(high, north + west - northwest))
 
 
-def contexts(crops):
-    """Crops (B, C, H + REACH, W + 2 REACH) -> contexts, predictions, samples.
+def flatten(planes):
+    """(B, N, H, W) -> (B * H * W, N)."""
+    return planes.permute(0, 2, 3, 1).reshape(-1, planes.shape[1])
 
-    contexts (pixels, TAPS * C + C): taps in raster order, channels interleaved, each relative to its
-    channel's prediction; then each prediction - 128. predictions and samples: (pixels, C).
+
+def pixels_of(crops, config):
+    """The pixels of crops (B, planes, H + REACH, W + 2 REACH), whose first planes are the C channels, then, with
+    contexts of repeats, those of `repeats.extras` and the step.
+
+    Contexts: TAPS taps in raster order, channels interleaved, each relative to its channel's prediction; then each
+    prediction - 128; then what `repeats_context` adds.
     """
     crops = crops.float()
-    batch, channels, height, width = crops.shape
-    height, width = height - REACH, width - 2 * REACH
-    prediction = predict(crops)
-    taps = []
+    samples = crops[:, : config.channels]
+    height, width = crops.shape[2] - REACH, crops.shape[3] - 2 * REACH
+    prediction = predict(samples)
+    features = []
     for dy in range(REACH + 1):
         for dx in range(2 * REACH + 1):
             if dy < REACH or dx < REACH:
-                taps.append(crops[:, :, dy : dy + height, dx : dx + width] - prediction)
-    taps.append(prediction - 128)
-    context = torch.stack(taps, 1).permute(0, 3, 4, 1, 2).reshape(batch * height * width, -1)
-    samples = crops[:, :, REACH:, REACH:-REACH]
-    flat = lambda planes: planes.permute(0, 2, 3, 1).reshape(-1, channels)
-    return context, flat(prediction), flat(samples)
+                features.append(samples[:, :, dy : dy + height, dx : dx + width] - prediction)
+    features.append(prediction - 128)
+    inside = samples[:, :, REACH:, REACH:-REACH]
+    if config.pinned:
+        steps = crops[:, -1:, REACH:, REACH:-REACH]
+        more, candidates = repeats_context(crops, config.channels, prediction, 256 - steps)
+        features += more
+        matches = flatten(torch.cat([candidate == inside for candidate in candidates], 1))
+        matches = matches.view(-1, repeats.CANDIDATES, config.channels).transpose(1, 2)
+    else:
+        steps = torch.ones_like(inside[:, :1])
+        matches = torch.zeros(inside[:, 0].numel(), config.channels, 0, dtype=torch.bool, device=crops.device)
+    return Pixels(flatten(torch.cat(features, 1)), flatten(prediction), flatten(inside), flatten(steps), matches)
+
+
+def repeats_context(crops, channels, prediction, maximum):
+    """The features (each (B, N, H, W)) that exact repeats add to a context, and the candidates (each (B, C, H, W)).
+
+    Features: the long and the short prediction relative to the channel's prediction; their counts; which candidates
+    matched at the neighbours; which candidates equal one another.
+    """
+    height, width = crops.shape[2] - REACH, crops.shape[3] - 2 * REACH
+    at = lambda planes, place: planes[
+        :, :, REACH + place[0] : REACH + place[0] + height, REACH + place[1] : REACH + place[1] + width
+    ]
+    samples, extras = crops[:, :channels], crops[:, channels:]
+    here = at(extras, (0, 0))
+    long, short, counts = here[:, :channels], here[:, channels : 2 * channels], here[:, 2 * channels : 2 * channels + 2]
+    candidates = [at(samples, place) for place in repeats.NEIGHBOURS]
+    for a, b, c in repeats.EXTRAPOLATIONS:
+        candidates.append((at(samples, a) + at(samples, b) - at(samples, c)).clamp_min(0).minimum(maximum))
+    candidates += [long, short]
+    features = [long - prediction, short - prediction, counts * repeats.COUNT_UNIT]
+    masks = extras[:, 2 * channels + 2].int() + 256 * extras[:, 2 * channels + 3].int()
+    for place in repeats.MATCHES_AT:
+        mask = at(masks[:, None], place)
+        features += [((mask >> index) & 1) * repeats.FLAG for index in range(repeats.CANDIDATES)]
+    for a, b in repeats.PAIRS:
+        features.append((candidates[a] == candidates[b]).all(1, keepdim=True) * repeats.FLAG)
+    return [feature.float() for feature in features], candidates
 
 
 def input_maxima(layers):
@@ -117,7 +170,9 @@ class Network(nn.Module):
             last.weight.mul_(0.1)
             scales = torch.linspace(-1.0, 4.5, k) / LOG_SCALE_GAIN
             last.bias[k + k * c : k + 2 * k * c] = scales.repeat(c)
-            last.bias[k + 2 * k * c :] = 0.7 / COEFFICIENT_GAIN / max(1, c - 1)
+            last.bias[k + 2 * k * c : self.config.output_size - self.config.pinned] = (
+                0.7 / COEFFICIENT_GAIN / max(1, c - 1)
+            )
 
     def forward(self, context):
         """(pixels, inputs) integers -> raw outputs (pixels, outputs)."""
@@ -132,38 +187,42 @@ class Network(nn.Module):
 
 def mixture_parameters(raw, config):
     """Raw outputs (pixels, outputs) -> logits (pixels, K), means and log2 scales (pixels, C, K),
-    coefficients (pixels, pairs, K) in the order (1,0), (2,0), (2,1) of (channel, earlier channel)."""
+    coefficients (pixels, pairs, K) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the
+    logits of the pinned components (pixels, pinned)."""
     k, c = config.components, config.channels
-    groups = raw.split([k, k * c, k * c, raw.shape[1] - k - 2 * k * c], 1)
-    gains = LOGIT_GAIN, MEAN_GAIN, LOG_SCALE_GAIN, COEFFICIENT_GAIN
-    ranges = LOGIT_RANGE, MEAN_RANGE, LOG_SCALE_RANGE, COEFFICIENT_RANGE
-    logits, means, scales, coefficients = (
+    groups = raw.split([k, k * c, k * c, raw.shape[1] - k - 2 * k * c - config.pinned, config.pinned], 1)
+    gains = LOGIT_GAIN, MEAN_GAIN, LOG_SCALE_GAIN, COEFFICIENT_GAIN, LOGIT_GAIN
+    ranges = LOGIT_RANGE, MEAN_RANGE, LOG_SCALE_RANGE, COEFFICIENT_RANGE, LOGIT_RANGE
+    logits, means, scales, coefficients, pinned = (
         (group * gain).clamp(*limits) for group, gain, limits in zip(groups, gains, ranges)
     )
     shape = (len(raw), -1, k)
-    return logits, means.view(shape), scales.view(shape), coefficients.view(shape)
+    return logits, means.view(shape), scales.view(shape), coefficients.view(shape), pinned
 
 
-def code_length(raw, prediction, samples, config):
+def code_length(raw, pixels, config):
     """Bits of every pixel (pixels,), all channels together, under the joint mixture.
 
-    The mean of channel c is linear in the residuals (sample - prediction) of the channels before it.
+    The mean of channel c is linear in the residuals (sample - prediction) of the channels before it. A pinned
+    component has all its probability on one sample.
     """
-    logits, means, scales, coefficients = mixture_parameters(raw, config)
-    residual = samples - prediction
-    log_joint = torch.log_softmax(logits * math.log(2), 1)
+    logits, means, scales, coefficients, pinned = mixture_parameters(raw, config)
+    residual = pixels.samples - pixels.predictions
+    log_joint = torch.log_softmax(torch.cat([logits, pinned], 1) * math.log(2), 1)
+    half = pixels.steps / 2
     pair = 0
     for c in range(config.channels):
-        mean = prediction[:, c, None] + means[:, c]
+        mean = pixels.predictions[:, c, None] + means[:, c]
         for earlier in range(c):
             mean = mean + coefficients[:, pair] * residual[:, earlier, None]
             pair += 1
-        x = samples[:, c, None]
+        x = pixels.samples[:, c, None]
         # sigma(hi) - sigma(lo), mirrored into the lower tail, where float32 keeps its precision.
-        lower = torch.where(x == 0, -1e9, x - 0.5 - mean)
-        upper = torch.where(x == 255, 1e9, x + 0.5 - mean)
+        lower = torch.where(x == 0, -1e9, x - half - mean)
+        upper = torch.where(x == 256 - pixels.steps, 1e9, x + half - mean)
         mirror = torch.where(x > mean, -1.0, 1.0)
         inverse = torch.exp2(-scales[:, c])
         probability = (torch.sigmoid(mirror * upper * inverse) - torch.sigmoid(mirror * lower * inverse)).abs()
+        probability = torch.cat([probability, pixels.matches[:, c].float()], 1)
         log_joint = log_joint + torch.log(probability + 2.0**-24)
     return -torch.logsumexp(log_joint, 1) / math.log(2)

@@ -1,6 +1,6 @@
 """Trains a network; resumes from its checkpoint if there is one.
 
-    python train.py configs/colour.toml photographs.npz colour.pt [--steps N] [--device cpu|cuda] [--threads N]
+    python train.py configs/colour.toml images.npz colour.pt [--steps N] [--device cpu|cuda] [--threads N]
 
 Deterministic given the seed of the configuration, the device and the number of threads. The progress line
 shows bpsp on fixed crops of held-out training images, of the averaged and quantised weights.
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import data
-from model import Config, Network, code_length, contexts
+from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 64, 48, 2026
 
@@ -25,8 +25,8 @@ VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 64, 48, 2026
 def bits_per_sample(network, crops):
     """bpsp of the crops (B, C, H, W), without gradients."""
     with torch.no_grad():
-        context, prediction, samples = contexts(crops)
-        bits = code_length(network(context), prediction, samples, network.config)
+        pixels = pixels_of(crops, network.config)
+        bits = code_length(network(pixels.contexts), pixels, network.config)
     return bits.mean().item() / network.config.channels
 
 
@@ -52,7 +52,7 @@ def save(path, config, step, network, average, optimizer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
-    parser.add_argument("photographs", help="file written by `data.py pack`")
+    parser.add_argument("images", help="file written by `data.py pack`")
     parser.add_argument("checkpoint")
     parser.add_argument("--steps", type=int, help="overrides the configuration")
     parser.add_argument("--device", default="cpu")
@@ -64,9 +64,9 @@ def main():
     config = Config.read(options.config)
     if options.steps:
         config = dataclasses.replace(config, steps=options.steps)
-    training, held_out = data.load(options.photographs)
+    training, held_out = data.load(options.images, config)
     rng = np.random.default_rng(VALIDATION_SEED)
-    validation = data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config.planes, rng)
+    validation = data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config, rng)
     validation = torch.from_numpy(validation).to(options.device)
 
     torch.manual_seed(config.seed)
@@ -85,14 +85,14 @@ def main():
 
     @torch.compile(dynamic=False)
     def loss_of(crops):
-        context, prediction, samples = contexts(crops)
-        return code_length(network(context), prediction, samples, config).mean() / config.channels
+        pixels = pixels_of(crops, config)
+        return code_length(network(pixels.contexts), pixels, config).mean() / config.channels
 
     started, running = time.time(), 0.0
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
-        crops = data.sample_crops(training, config.batch, config.crop, config.planes, rng)
+        crops = data.sample_crops(training, config.batch, config.crop, config, rng)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         loss = loss_of(torch.from_numpy(crops).to(options.device))

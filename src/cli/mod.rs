@@ -4,6 +4,7 @@ mod args;
 mod paths;
 mod report;
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -173,7 +174,7 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
     let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
     let result = for_each(files.iter().map(|file| (file, ())), |file, ()| {
         bar.set_message(file.to_string());
-        let verified = codec.verify(&paths::read(file)?)?;
+        let verified = codec.verify(Cursor::new(paths::read(file)?))?;
         bar.suspend(|| report::verified(report, file, &verified));
         Ok(())
     });
@@ -183,10 +184,14 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
 
 fn info(arguments: &Info, file: &Place) -> Result<()> {
     let codec = codec(&arguments.engine, None)?;
-    let bytes = paths::read(file)?;
-    let (header, metadata) = codec.read_header(&bytes)?;
-    let ideal_bits = if arguments.bits { Some(codec.verify(&bytes)?.ideal_bits) } else { None };
-    report::info(arguments.json, file, &header, &metadata, ideal_bits);
+    let bytes = Cursor::new(paths::read(file)?);
+    let (info, ideal_bits) = if arguments.bits {
+        let verified = codec.verify(bytes)?;
+        (verified.info, Some(verified.ideal_bits))
+    } else {
+        (codec.read_info(bytes)?, None)
+    };
+    report::info(arguments.json, file, &info, ideal_bits);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What the program prints: lines for people, JSON for programs.
 
-use ansel::{Header, Metadata, Planes, Result, Verified};
+use ansel::{Band, FileInfo, MetadataBlock, PartSummary, Planes, Result, Verified};
 use serde_json::{Value, json};
 
 use super::args::Report;
@@ -40,60 +40,81 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
     if report.quiet {
         return;
     }
-    let header = &verified.header;
+    let tiles: usize = verified.info.bands.iter().map(Band::tiles).sum();
+    let bytes = verified.info.bytes;
     if report.json {
-        print(json!({ "file": file.to_string(), "ok": true, "bytes": header.file_bytes(), "tiles": header.tiles() }));
+        print(json!({ "file": file.to_string(), "ok": true, "bytes": bytes, "tiles": tiles }));
     } else {
-        print(format!("{file}: ok, {} bytes, {} tiles", header.file_bytes(), header.tiles()));
+        print(format!("{file}: ok, {bytes} bytes, {tiles} tiles"));
     }
 }
 
-/// The name of the model of a file.
-fn model_name(header: &Header) -> String {
-    let (id, digest) = header.model();
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+/// How a part is coded, and by which model.
+fn coder(part: &PartSummary) -> String {
+    let Some((id, digest)) = part.model else { return part.coder.to_owned() };
+    let digest = hex(&digest);
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
-        Some(model) => format!("{} ({} channels, {digest})", model.name, model.channels),
-        None => format!("not carried by this program (id {id}, {digest})"),
+        Some(model) => format!("model {} {} ({digest})", model.name, model.content.name()),
+        None => format!("a model not carried by this program (id {id}, {digest})"),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a file holds; `ideal_bits` if it was decoded.
-pub fn info(as_json: bool, file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Option<f64>) {
-    let bytes = header.file_bytes();
-    let rate = bpsp(bytes, header.samples());
+pub fn info(as_json: bool, file: &Place, info: &FileInfo, ideal_bits: Option<f64>) {
     if as_json {
-        print(info_json(file, header, metadata, ideal_bits));
+        print(info_json(file, info, ideal_bits));
         return;
     }
-    let (tile_width, tile_height) = header.tile_size();
+    let header = &info.header;
     print(format!("file        {file}, format version {}", header.version()));
     print(format!("image       {} x {} pixels", header.width(), header.height()));
     print(format!("samples     {} channels of {} bits", header.channels(), header.depth()));
-    print(format!("model       {}", model_name(header)));
-    print(format!("tiles       {} of up to {tile_width} x {tile_height} pixels", header.tiles()));
-    for block in metadata.blocks() {
+    for (index, band) in info.bands.iter().enumerate() {
+        let (width, height) = band.tile_size();
+        print(format!("band {index:<6} {} tiles of up to {width} x {height} pixels", band.tiles()));
+        for part in band.parts() {
+            let transforms: String = part.transforms.iter().map(|transform| format!("{transform}, ")).collect();
+            print(format!("  part      {} channels: {transforms}{}", part.channels, coder(&part)));
+        }
+    }
+    for block in info.metadata.blocks() {
         print(format!("metadata    {}, {} bytes", block.kind.name(), block.bytes.len()));
     }
-    print(format!("size        {bytes} bytes, {rate:.4} bpsp"));
+    let (metadata, streams) = (header.metadata_bytes(), stream_bytes(info));
+    print(format!("size        {} bytes, {:.4} bpsp", info.bytes, bpsp(info.bytes, header.samples())));
+    print(format!("  tables    {} bytes", info.bytes - metadata - streams));
+    print(format!("  metadata  {metadata} bytes"));
+    print(format!("  streams   {streams} bytes"));
     if let Some(bits) = ideal_bits {
         let ideal = bits / 8.0;
-        print(format!("  header    {} bytes", header.header_bytes()));
-        print(format!("  metadata  {} bytes", header.metadata_bytes()));
-        print(format!("  side information  {} bytes", header.side_information_bytes()));
-        print(format!("  streams   {} bytes", header.stream_bytes()));
-        let over = 100.0 * (bytes as f64 / ideal - 1.0);
-        print(format!("ideal       {ideal:.1} bytes under the model; the file is {over:.4} % larger"));
+        let over = 100.0 * (info.bytes as f64 / ideal - 1.0);
+        print(format!("ideal       {ideal:.1} bytes under the models; the file is {over:.4} % larger"));
     }
 }
 
-fn info_json(file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Option<f64>) -> Value {
-    let (id, digest) = header.model();
-    let blocks: Vec<Value> = metadata
-        .blocks()
-        .iter()
-        .map(|block| json!({ "kind": block.kind.name(), "bytes": block.bytes.len() }))
-        .collect();
+fn stream_bytes(info: &FileInfo) -> u64 {
+    info.bands.iter().map(Band::stream_bytes).sum()
+}
+
+fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
+    let header = &info.header;
+    let part = |part: &PartSummary| {
+        let model = part.model.map(|(id, digest)| json!({ "id": id, "digest": hex(&digest) }));
+        json!({ "channels": part.channels, "transforms": part.transforms, "coder": part.coder, "model": model })
+    };
+    let band = |band: &Band| {
+        json!({
+            "tiles": band.tiles(),
+            "tile_size": band.tile_size(),
+            "parts": band.parts().iter().map(part).collect::<Vec<_>>(),
+            "stream_bytes": band.stream_bytes(),
+        })
+    };
+    let block = |block: &MetadataBlock| json!({ "kind": block.kind.name(), "bytes": block.bytes.len() });
     let mut value = json!({
         "file": file.to_string(),
         "version": header.version(),
@@ -101,22 +122,10 @@ fn info_json(file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Opt
         "height": header.height(),
         "channels": header.channels(),
         "depth": header.depth(),
-        "model": {
-            "id": id,
-            "digest": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-            "name": model_name(header),
-        },
-        "tiles": header.tiles(),
-        "tile_size": header.tile_size(),
-        "metadata": blocks,
-        "bytes": {
-            "file": header.file_bytes(),
-            "header": header.header_bytes(),
-            "metadata": header.metadata_bytes(),
-            "side_information": header.side_information_bytes(),
-            "streams": header.stream_bytes(),
-        },
-        "bpsp": bpsp(header.file_bytes(), header.samples()),
+        "bands": info.bands.iter().map(band).collect::<Vec<_>>(),
+        "metadata": info.metadata.blocks().iter().map(block).collect::<Vec<_>>(),
+        "bytes": { "file": info.bytes, "metadata": header.metadata_bytes(), "streams": stream_bytes(info) },
+        "bpsp": bpsp(info.bytes, header.samples()),
     });
     if let Some(bits) = ideal_bits {
         value["ideal_bits"] = bits.into();
@@ -127,18 +136,18 @@ fn info_json(file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Opt
 /// The models of the registry.
 pub fn models(as_json: bool) -> Result<()> {
     if !as_json {
-        print("id  name      channels  kMAC/px    bytes  sha-256");
+        print("id  name      content         kMAC/px    bytes  sha-256");
     }
     for model in ansel::models() {
         let kmac = model.multiplications()? as f64 / 1000.0;
-        let (id, name, channels, bytes) = (model.id, model.name, model.channels, model.file.len());
+        let (id, name, content, bytes) = (model.id, model.name, model.content.name(), model.file.len());
         if as_json {
             print(json!({
-                "id": id, "name": name, "channels": channels, "kmac_per_pixel": kmac, "bytes": bytes,
+                "id": id, "name": name, "content": content, "kmac_per_pixel": kmac, "bytes": bytes,
                 "sha256": model.digest(),
             }));
         } else {
-            print(format!("{id:<3} {name:<9} {channels:>8}  {kmac:>7.1}  {bytes:>7}  {}", model.digest()));
+            print(format!("{id:<3} {name:<9} {content:<14}  {kmac:>7.1}  {bytes:>7}  {}", model.digest()));
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use super::checksum;
+use super::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
 use crate::error::{FormatErrorKind, Result, malformed};
 use crate::limits::{Limits, check};
 
@@ -119,10 +119,28 @@ pub(crate) struct MetadataEntry {
     /// Bytes, uncompressed.
     pub bytes: u32,
     /// Checksum of the stored bytes.
-    pub checksum: [u8; 8],
+    pub checksum: [u8; CHECKSUM_BYTES],
 }
 
 impl MetadataEntry {
+    /// Appends the entry to the table.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.kind);
+        put_number(out, self.stored_bytes.into());
+        put_number(out, self.bytes.into());
+        out.extend(self.checksum);
+    }
+
+    /// Reads an entry of the table.
+    pub fn read(input: &mut Input<impl Read>) -> Result<Self> {
+        let kind = input.byte()?;
+        let mut bytes = || -> Result<u32> { Ok(input.number(u32::MAX.into())? as u32) };
+        let (stored_bytes, bytes) = (bytes()?, bytes()?);
+        let entry = Self { kind, stored_bytes, bytes, checksum: input.array()? };
+        entry.check()?;
+        Ok(entry)
+    }
+
     /// The kind of a valid entry.
     pub fn check(&self) -> Result<MetadataKind> {
         let kind = MetadataKind::ALL.into_iter().find(|&kind| kind as u8 == self.kind);

@@ -1,18 +1,14 @@
 #![doc = include_str!("FORMAT.md")]
 //!
-//! This module reads and writes the container: header, metadata blocks, tile streams.
+//! This module reads and writes the container: header, metadata blocks, bands and their tables.
 
+mod band;
+mod bytes;
 mod header;
 mod metadata;
 
+pub(crate) use self::band::{Coder, ModelIdentity, Part, TileEntry, depth_of};
+pub use self::band::{Band, PartSummary};
+pub(crate) use self::bytes::{CHECKSUM_BYTES, checksum, read_error};
 pub use self::header::Header;
-pub(crate) use self::header::{ModelIdentity, TileEntry};
 pub use self::metadata::{Metadata, MetadataBlock, MetadataKind};
-
-use sha2::{Digest, Sha256};
-
-/// The first eight bytes of a SHA-256: every checksum of the format.
-pub(crate) fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let digest = Sha256::digest(bytes);
-    std::array::from_fn(|i| digest[i])
-}

@@ -25,6 +25,28 @@ pub struct ImageFile {
     pub not_kept: Vec<String>,
 }
 
+/// The shape of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageInfo {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha).
+    pub channels: usize,
+    /// Bits per sample: 1 to 16.
+    pub depth: u32,
+}
+
+impl ImageInfo {
+    /// The shape of these planes.
+    #[must_use]
+    pub fn of(planes: &Planes) -> Self {
+        let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
+        Self { width, height, channels, depth }
+    }
+}
+
 /// The formats that can be written.
 pub const WRITABLE_FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Pnm, ImageFormat::Bmp, ImageFormat::Qoi];
 
@@ -110,7 +132,7 @@ fn io_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
 /// [`Error::Unsupported`] if the format cannot be written, or cannot hold the metadata; [`Error::Io`] if
 /// writing fails.
 pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write) -> Result<()> {
-    let image = planes.to_image();
+    let image = planes.to_image()?;
     if format == ImageFormat::Png {
         return png::write(&image, metadata, output);
     }

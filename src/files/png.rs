@@ -31,7 +31,7 @@ pub(super) fn read(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageF
     reader.finish().map_err(decoding_error)?;
     let info = reader.info();
     Ok(ImageFile {
-        planes: Planes::from_interleaved(channels, width, height, &samples)?,
+        planes: Planes::new(ndarray::Array3::from_shape_fn((channels, height as usize, width as usize), |(c, y, x)| u16::from(samples[(y * width as usize + x) * channels + c])), 8)?,
         metadata: metadata(info)?,
         not_kept: not_kept(info),
     })

@@ -22,6 +22,7 @@ use super::onnx::{self, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};
 use crate::limits::MAX_MODEL_BYTES;
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
+use crate::repeats;
 use crate::tile::TAPS;
 
 /// Largest magnitude of a context.
@@ -78,10 +79,16 @@ impl CheckedModel {
         check_row_bounds(&layers)?;
         let text = |key: &str| metadata(&model, key);
         let number = |key: &str| text(key)?.parse().map_err(|_| Error::Model(format!("{key} is not a number")));
-        if text("ansel.family")? != "autoregressive" || text("ansel.version")? != "0" {
+        if text("ansel.family")? != "autoregressive" || text("ansel.version")? != "1" {
             return refuse("its family or version is not known to this library");
         }
-        let shape = MixtureShape { components: number("ansel.components")?, channels: number("ansel.channels")? };
+        let pinned = match &text("ansel.context")?[..] {
+            "local" => false,
+            "repeats" => true,
+            other => return refuse(format!("contexts of kind `{other}` are not known to this library")),
+        };
+        let (components, channels) = (number("ansel.components")?, number("ansel.channels")?);
+        let shape = MixtureShape { components, channels, pinned };
         check_shape(shape, &layers)?;
         let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
         Ok(Self { name, shape, known_answer, layers, onnx: model.encode_to_vec() })
@@ -124,7 +131,8 @@ fn check_shape(shape: MixtureShape, layers: &[Layer]) -> Result<()> {
     if shape.channels != 1 && shape.channels != MAX_CHANNELS {
         return refuse(format!("{} channels", shape.channels));
     }
-    let expected = ((TAPS + 1) * shape.channels, shape.outputs());
+    let more = if shape.pinned { repeats::context_size(shape.channels) } else { 0 };
+    let expected = ((TAPS + 1) * shape.channels + more, shape.outputs());
     let found = (layers[0].weights.nrows(), layers[layers.len() - 1].weights.ncols());
     if found != expected {
         return refuse(format!(

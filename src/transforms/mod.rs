@@ -96,6 +96,17 @@ impl Transform {
         Lattice::find(samples, depth).map(|(lattice, coded)| (Self::Lattice(lattice), coded))
     }
 
+    /// The name, as users know it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Values(_) => "unused values",
+            Self::Palette(_) => "palette",
+            Self::Grey => "grey",
+            Self::Lattice(_) => "lattice",
+        }
+    }
+
     /// Alphabet sizes of the coded channels.
     pub fn sizes(&self, channels: usize, depth: u32) -> Vec<u32> {
         match self {

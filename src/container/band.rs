@@ -1,0 +1,281 @@
+//! The band: rows of the image that are transformed and coded together. Format: section "Bands".
+
+use std::io::Read;
+
+use ndarray::Array3;
+
+use super::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
+use super::header::Header;
+use crate::error::{FormatErrorKind, Result, malformed};
+use crate::limits::MAX_TILE_SIDE;
+use crate::tile::TileGrid;
+use crate::transforms::{GroupShape, Transform};
+
+/// Most transforms of one part, applied one after the other.
+const MAX_TRANSFORMS: u64 = 2;
+const CODER_CONSTANT: u8 = 0;
+const CODER_NETWORK: u8 = 1;
+const CODER_VP8L: u8 = 2;
+
+/// Which model coded a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ModelIdentity {
+    /// Registry id, or 0xffff for a model from a file.
+    pub id: u16,
+    /// The first four bytes of the SHA-256 of the model file.
+    pub digest: [u8; CHECKSUM_BYTES],
+}
+
+/// What turned the planes of a part into streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coder {
+    /// Nothing: all planes are constant, and there are no streams.
+    Constant,
+    /// A network of the autoregressive family.
+    Network(ModelIdentity),
+    /// VP8L, the lossless coding of WebP.
+    Vp8l,
+}
+
+/// Channels that are transformed and coded together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub channels: usize,
+    /// In the order in which the encoder applied them.
+    pub transforms: Vec<Transform>,
+    pub coder: Coder,
+}
+
+impl Part {
+    /// Channels that are coded, and the size of each one's alphabet.
+    pub fn coded_sizes(&self, depth: u32) -> Vec<u32> {
+        let mut sizes = vec![1 << depth; self.channels];
+        for transform in &self.transforms {
+            sizes = transform.sizes(sizes.len(), depth_of(&sizes));
+        }
+        sizes
+    }
+
+    /// Undoes the transforms: the samples of a rectangle of coded planes whose first row and column are `origin`.
+    ///
+    /// # Errors
+    /// [`Error::Format`](crate::Error::Format) for planes that are not of their alphabets.
+    pub fn inverse(&self, coded: Array3<u16>, origin: (u32, u32), depth: u32) -> Result<Array3<u16>> {
+        let mut channels = vec![self.channels];
+        let mut sizes = vec![1 << depth; self.channels];
+        for transform in &self.transforms {
+            sizes = transform.sizes(sizes.len(), depth_of(&sizes));
+            channels.push(sizes.len());
+        }
+        let mut samples = coded;
+        for (transform, &channels) in self.transforms.iter().zip(&channels).rev() {
+            let (_, height, width) = samples.dim();
+            let mut out = Array3::zeros((channels, height, width));
+            transform.inverse(samples.view(), origin, out.view_mut())?;
+            samples = out;
+        }
+        Ok(samples)
+    }
+}
+
+/// Bits per sample of alphabets of these sizes.
+pub(crate) fn depth_of(sizes: &[u32]) -> u32 {
+    let largest = sizes.iter().copied().max().unwrap_or(1);
+    (u32::BITS - (largest - 1).leading_zeros()).max(1)
+}
+
+/// A tile's line of a band's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TileEntry {
+    /// Checksum of the decoded samples.
+    pub checksum: [u8; CHECKSUM_BYTES],
+    /// Bytes of the stream of each part.
+    pub stream_bytes: Vec<u32>,
+}
+
+impl TileEntry {
+    /// Bytes of all streams of the tile.
+    pub fn bytes(&self) -> u64 {
+        self.stream_bytes.iter().map(|&bytes| u64::from(bytes)).sum()
+    }
+}
+
+/// What a band says of itself before its streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Band {
+    pub(crate) tile: (u32, u32),
+    pub(crate) parts: Vec<Part>,
+    pub(crate) tiles: Vec<TileEntry>,
+}
+
+impl Band {
+    /// Columns and rows of a whole tile.
+    #[must_use]
+    pub fn tile_size(&self) -> (u32, u32) {
+        self.tile
+    }
+
+    /// The number of tiles.
+    #[must_use]
+    pub fn tiles(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// For each group of channels that is coded together: how many channels, through which transforms, by which coder.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PartSummary> {
+        let summary = |part: &Part| PartSummary {
+            channels: part.channels,
+            transforms: part.transforms.iter().map(Transform::name).collect(),
+            coder: match part.coder {
+                Coder::Constant => "constant",
+                Coder::Network(_) => "network",
+                Coder::Vp8l => "VP8L",
+            },
+            model: match part.coder {
+                Coder::Network(identity) => Some((identity.id, identity.digest)),
+                Coder::Constant | Coder::Vp8l => None,
+            },
+        };
+        self.parts.iter().map(summary).collect()
+    }
+
+    /// Bytes of all streams.
+    #[must_use]
+    pub fn stream_bytes(&self) -> u64 {
+        self.tiles.iter().map(TileEntry::bytes).sum()
+    }
+
+    /// The tiles of a band of this many rows.
+    pub(crate) fn grid(&self, header: &Header, rows: u32) -> TileGrid {
+        TileGrid { image: (header.width, rows), tile: self.tile }
+    }
+
+    /// Appends the band up to its streams.
+    pub(crate) fn write(&self, file: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        put_number(&mut body, self.tile.0.into());
+        put_number(&mut body, self.tile.1.into());
+        body.push(self.parts.len() as u8);
+        for part in &self.parts {
+            body.push(part.channels as u8 | (part.transforms.len() as u8) << 4);
+            for transform in &part.transforms {
+                let mut description = Vec::new();
+                transform.write(&mut description);
+                put_number(&mut body, description.len() as u64);
+                body.extend(description);
+            }
+            match part.coder {
+                Coder::Constant => body.push(CODER_CONSTANT),
+                Coder::Network(identity) => {
+                    body.push(CODER_NETWORK);
+                    put_number(&mut body, identity.id.into());
+                    body.extend(identity.digest);
+                }
+                Coder::Vp8l => body.push(CODER_VP8L),
+            }
+        }
+        for tile in &self.tiles {
+            body.extend(tile.checksum);
+            tile.stream_bytes.iter().for_each(|&bytes| put_number(&mut body, bytes.into()));
+        }
+        let start = file.len();
+        put_number(file, body.len() as u64);
+        file.extend(body);
+        let sum = checksum(&file[start..]);
+        file.extend(sum);
+    }
+
+    /// Reads a band of `rows` rows up to its streams; returns it and the bytes that it took.
+    ///
+    /// # Errors
+    /// [`Error::Format`](crate::Error::Format) for anything that is not a valid band.
+    pub(crate) fn read(input: impl Read, header: &Header, rows: u32) -> Result<(Self, u64)> {
+        let mut input = Input::new(input);
+        let length = input.number(u64::MAX)?;
+        let body = input.block(length)?;
+        let sum = checksum(input.seen());
+        if input.array::<CHECKSUM_BYTES>()? != sum {
+            return malformed(FormatErrorKind::HeaderChecksum, "the header of a band does not match its checksum");
+        }
+        let taken = (number_bytes(length) + CHECKSUM_BYTES) as u64 + length;
+        let mut body = Input::new(&body[..]);
+        let band = Self::read_body(&mut body, header, rows)?;
+        body.end()?;
+        Ok((band, taken))
+    }
+
+    fn read_body(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Self> {
+        let side = |body: &mut Input<&[u8]>, image: u32| match body.number(image.min(MAX_TILE_SIDE).into())? {
+            0 => malformed(FormatErrorKind::InvalidField, "a tile of no pixels"),
+            side => Ok(side as u32),
+        };
+        let tile = (side(body, header.width)?, side(body, rows)?);
+        let count = usize::from(body.byte()?);
+        let (mut parts, mut channels) = (Vec::new(), 0);
+        for _ in 0..count {
+            let part = read_part(body, header, rows)?;
+            channels += part.channels;
+            parts.push(part);
+            if channels > header.channels() {
+                break;
+            }
+        }
+        if parts.len() != count || channels != header.channels() {
+            return malformed(FormatErrorKind::InvalidField, format!("{count} parts of {channels} channels in a band"));
+        }
+        let mut band = Self { tile, parts, tiles: Vec::new() };
+        for _ in 0..band.grid(header, rows).len() {
+            let checksum = body.array()?;
+            let bytes = |_| Ok(body.number(u32::MAX.into())? as u32);
+            let stream_bytes = (0..count).map(bytes).collect::<Result<_>>()?;
+            band.tiles.push(TileEntry { checksum, stream_bytes });
+        }
+        Ok(band)
+    }
+}
+
+fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part> {
+    let byte = body.byte()?;
+    let (channels, count) = (usize::from(byte & 15), u64::from(byte >> 4));
+    if !(1..=header.channels()).contains(&channels) || count > MAX_TRANSFORMS {
+        return malformed(FormatErrorKind::InvalidField, format!("a part of {channels} channels, {count} transforms"));
+    }
+    let mut sizes = vec![1 << header.depth(); channels];
+    let mut transforms = Vec::new();
+    for _ in 0..count {
+        let shape = GroupShape { channels: sizes.len(), depth: depth_of(&sizes), width: header.width, height: rows };
+        let length = body.number(u64::MAX)?;
+        let transform = Transform::read(&body.block(length)?, &shape)?;
+        sizes = transform.sizes(shape.channels, shape.depth);
+        transforms.push(transform);
+    }
+    let constant = sizes.iter().all(|&size| size == 1);
+    let coder = match body.byte()? {
+        CODER_CONSTANT if constant => Coder::Constant,
+        CODER_NETWORK if !constant => {
+            let id = body.number(u16::MAX.into())? as u16;
+            Coder::Network(ModelIdentity { id, digest: body.array()? })
+        }
+        CODER_VP8L if !constant => Coder::Vp8l,
+        other => return malformed(FormatErrorKind::InvalidField, format!("coder {other}")),
+    };
+    Ok(Part { channels, transforms, coder })
+}
+
+/// What is known of a part of a band, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartSummary {
+    /// Channels that are coded together.
+    pub channels: usize,
+    /// The names of the transforms, in the order in which the encoder applied them.
+    pub transforms: Vec<&'static str>,
+    /// "network", "VP8L" or "constant".
+    pub coder: &'static str,
+    /// Of a network, the registry id (0xffff for a model from a file) and the first 4 bytes of its file's SHA-256.
+    pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,
+}
+
+#[cfg(test)]
+mod tests;

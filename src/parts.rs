@@ -1,0 +1,223 @@
+//! Coded planes <-> streams: the tiles of one part of a band are coded in parallel, and decoded again when they were
+//! encoded. Format: section "Bands".
+
+use std::ops::Range;
+
+use ndarray::{Array3, ArrayView3, s};
+
+use crate::ans::{Decoder, Encoder};
+use crate::autoregressive::{ActiveTile, code_tiles};
+use crate::cdf::Alphabet;
+use crate::container::depth_of;
+use crate::error::{Error, FormatErrorKind, Result, malformed};
+use crate::models::ModelSource;
+use crate::network::Network;
+use crate::parallel::Engine;
+use crate::tile::{Rect, TileSamples};
+use crate::vp8l;
+
+/// What turns planes into streams.
+#[derive(Debug, Clone)]
+pub(crate) enum PartCoder<'a> {
+    /// Nothing: all planes are constant, and their alphabets say of what.
+    Constant,
+    /// A network of the autoregressive family.
+    Network(ModelSource<'a>),
+    /// VP8L, for repetition at long range.
+    Vp8l,
+}
+
+/// A decoded tile of a part.
+#[derive(Debug)]
+pub(crate) struct DecodedTile {
+    pub samples: Array3<u16>,
+    /// The ideal code length of the samples, in bits.
+    pub ideal_bits: f64,
+}
+
+/// The alphabets of channels of these sizes.
+pub(crate) fn alphabets(sizes: &[u32]) -> Vec<Alphabet> {
+    let depth = depth_of(sizes);
+    sizes.iter().map(|&size| Alphabet { depth, size }).collect()
+}
+
+/// Encodes the tiles of a part, and decodes them again; `done` hears of each tile. One stream per tile.
+///
+/// # Errors
+/// [`Error::Verification`] if a stream does not decode to its tile; [`Error::Model`] if the model codes another number
+/// of channels.
+pub(crate) fn encode(
+    engine: &Engine,
+    coder: &PartCoder<'_>,
+    samples: ArrayView3<'_, u16>,
+    sizes: &[u32],
+    rects: &[Rect],
+    done: impl Fn(Rect) + Sync,
+) -> Result<Vec<Vec<u8>>> {
+    match coder {
+        PartCoder::Constant => Ok(vec![Vec::new(); rects.len()]),
+        PartCoder::Network(source) => engine.for_tiles(source, rects, |network, range| {
+            check_channels(network, sizes)?;
+            let streams = encode_tiles(network, samples, &alphabets(sizes), &rects[range.clone()])?;
+            rects[range].iter().for_each(|&rect| done(rect));
+            Ok(streams)
+        }),
+        PartCoder::Vp8l => {
+            let encode = |&rect: &Rect| {
+                let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
+                let stream = vp8l::encode(tile)?.ok_or_else(|| Error::Unsupported("a tile for VP8L".to_owned()))?;
+                if vp8l::decode(&stream, rect.width, rect.height, sizes.len())? != tile {
+                    return Err(not_decoding(rect));
+                }
+                done(rect);
+                Ok(stream)
+            };
+            rects.iter().map(encode).collect()
+        }
+    }
+}
+
+/// The code length of some tiles of a part, in bits; nothing is verified.
+pub(crate) fn measure(
+    engine: &Engine,
+    source: &ModelSource<'_>,
+    samples: ArrayView3<'_, u16>,
+    sizes: &[u32],
+    rects: &[Rect],
+) -> Result<u64> {
+    let bits = engine.for_tiles(source, rects, |network, range| {
+        check_channels(network, sizes)?;
+        let alphabets = alphabets(sizes);
+        let tiles = encoded(network, samples, &alphabets, &rects[range])?;
+        Ok(tiles.into_iter().map(|tile| 32 * tile.coder.finish().0.len() as u64).collect())
+    })?;
+    Ok(bits.into_iter().sum())
+}
+
+fn check_channels(network: &Network, sizes: &[u32]) -> Result<()> {
+    let channels = network.model().shape.channels;
+    if channels != sizes.len() {
+        return Err(Error::Model(format!("it codes {channels} channels, the image has {}", sizes.len())));
+    }
+    Ok(())
+}
+
+fn not_decoding(rect: Rect) -> Error {
+    Error::Verification(format!("the tile at {}, {} does not decode", rect.x, rect.y))
+}
+
+/// Tiles whose samples have been coded.
+fn encoded(
+    network: &mut Network,
+    samples: ArrayView3<'_, u16>,
+    alphabets: &[Alphabet],
+    rects: &[Rect],
+) -> Result<Vec<ActiveTile<Encoder>>> {
+    let active = |&rect: &Rect| ActiveTile {
+        samples: TileSamples::of(samples, rect, alphabets[0].depth),
+        coder: Encoder::with_capacity(rect.pixels() * alphabets.len()),
+    };
+    let mut tiles: Vec<_> = rects.iter().map(active).collect();
+    code_tiles(network, &mut tiles, alphabets)?;
+    Ok(tiles)
+}
+
+/// Encodes tiles in lockstep, decodes them again and compares.
+fn encode_tiles(
+    network: &mut Network,
+    samples: ArrayView3<'_, u16>,
+    alphabets: &[Alphabet],
+    rects: &[Rect],
+) -> Result<Vec<Vec<u8>>> {
+    let (mut originals, mut streams, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for (tile, &rect) in encoded(network, samples, alphabets, rects)?.into_iter().zip(rects) {
+        let (words, order) = tile.coder.finish();
+        streams.push(to_stream(&words));
+        let coder = Decoder::expecting(words, order).ok_or_else(|| not_decoding(rect))?;
+        again.push(ActiveTile { samples: tile.samples.cleared(), coder });
+        originals.push(tile.samples);
+    }
+    code_tiles(network, &mut again, alphabets)?;
+    for ((tile, original), &rect) in again.iter().zip(&originals).zip(rects) {
+        if tile.samples != *original || !tile.coder.is_empty() {
+            return Err(not_decoding(rect));
+        }
+    }
+    Ok(streams)
+}
+
+/// Words as bytes, the low one first, without the zeros at the end.
+fn to_stream(words: &[u32]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
+    bytes
+}
+
+/// The words of a stream; `None` if it ends in a zero.
+fn to_words(stream: &[u8]) -> Option<Vec<u32>> {
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+    let ends_in_zero = stream.last() == Some(&0);
+    (!ends_in_zero).then(|| stream.chunks(4).map(word).collect())
+}
+
+/// Decodes tiles of a part from one stream each. `damaged` makes the error for a tile whose stream is no stream.
+pub(crate) fn decode(
+    engine: &Engine,
+    coder: &PartCoder<'_>,
+    sizes: &[u32],
+    rects: &[Rect],
+    streams: &[&[u8]],
+    damaged: impl Fn(usize) -> Error + Sync,
+) -> Result<Vec<DecodedTile>> {
+    match coder {
+        PartCoder::Constant => {
+            let zeros = |rect: &Rect| DecodedTile {
+                samples: Array3::zeros((sizes.len(), rect.height as usize, rect.width as usize)),
+                ideal_bits: 0.0,
+            };
+            match streams.iter().position(|stream| !stream.is_empty()) {
+                Some(index) => Err(damaged(index)),
+                None => Ok(rects.iter().map(zeros).collect()),
+            }
+        }
+        PartCoder::Network(source) => engine.for_tiles(source, rects, |network, range| {
+            if network.model().shape.channels != sizes.len() {
+                return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
+            }
+            decode_tiles(network, sizes, rects, streams, range, &damaged)
+        }),
+        PartCoder::Vp8l => {
+            let decode = |(index, (rect, stream)): (usize, (&Rect, &&[u8]))| {
+                let samples = vp8l::decode(stream, rect.width, rect.height, sizes.len()).map_err(|_| damaged(index))?;
+                Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
+            };
+            rects.iter().zip(streams).enumerate().map(decode).collect()
+        }
+    }
+}
+
+/// Decodes a group of tiles in lockstep.
+fn decode_tiles(
+    network: &mut Network,
+    sizes: &[u32],
+    rects: &[Rect],
+    streams: &[&[u8]],
+    range: Range<usize>,
+    damaged: impl Fn(usize) -> Error,
+) -> Result<Vec<DecodedTile>> {
+    let alphabets = alphabets(sizes);
+    let mut tiles = Vec::with_capacity(range.len());
+    for index in range.clone() {
+        let coder = to_words(streams[index]).and_then(Decoder::new).ok_or_else(|| damaged(index))?;
+        let (width, height) = (rects[index].width as usize, rects[index].height as usize);
+        tiles.push(ActiveTile { samples: TileSamples::new(width, height, sizes.len(), alphabets[0].depth), coder });
+    }
+    code_tiles(network, &mut tiles, &alphabets)?;
+    let decoded = |(index, tile): (usize, ActiveTile<Decoder>)| {
+        if !tile.coder.is_empty() {
+            return Err(damaged(index));
+        }
+        Ok(DecodedTile { samples: tile.samples.to_array(), ideal_bits: tile.coder.ideal_bits() })
+    };
+    range.zip(tiles).map(decoded).collect()
+}
