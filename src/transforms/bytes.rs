@@ -47,8 +47,8 @@ impl<'a> Reader<'a> {
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7f);
-            if bits << shift >> shift != bits {
-                return invalid("a number beyond 64 bits");
+            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+                return invalid("a number beyond 64 bits, or in more bytes than it needs");
             }
             number |= bits << shift;
             if byte < 0x80 {
@@ -88,4 +88,29 @@ pub(super) fn inflate(stream: &[u8], most: usize) -> Result<Vec<u8>> {
         return invalid("bytes after the compressed description");
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back() {
+        for number in [0, 1, 127, 128, 300, 65535, 1 << 35, u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            put_number(&mut bytes, number);
+            assert!(bytes.len() <= NUMBER_BYTES);
+            assert_eq!(Reader(&bytes).number(number).expect("a number"), number);
+            assert!(Reader(&bytes[..bytes.len() - 1]).number(number).is_err());
+            assert!(number == 0 || Reader(&bytes).number(number - 1).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_have_one_form() {
+        for bytes in [&[0x80, 0][..], &[0xff, 0x80, 0], &[0xff; 9], &[0xff, 255, 255, 255, 255, 255, 255, 255, 255, 2]]
+        {
+            assert!(Reader(bytes).number(u64::MAX).is_err(), "{bytes:?}");
+        }
+    }
 }

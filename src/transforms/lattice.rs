@@ -189,4 +189,4 @@ fn detect(samples: ArrayView3<'_, u16>) -> Option<Conversion> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -169,8 +169,7 @@ impl Transform {
     /// Reads a description, which is all of `bytes`.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that [`Transform::write`] could not have written for a
-    /// group of this shape.
+    /// [`Error::Format`](crate::Error::Format) for anything that the format does not allow in a group of this shape.
     pub fn read(bytes: &[u8], shape: &GroupShape) -> Result<Self> {
         let Some((&first, body)) = bytes.split_first() else {
             return invalid("no description");

@@ -88,7 +88,7 @@ impl Palette {
 
     /// Form [`PLANAR`]: channel by channel, the differences from one colour to the next.
     fn planar(&self) -> Vec<u8> {
-        let mut bytes = vec![self.len() as u8 - 1, PLANAR];
+        let mut bytes = vec![(self.len() - 1) as u8, PLANAR];
         for channel in 0..self.channels {
             let mut previous = 0;
             for colour in &self.colours {
@@ -117,7 +117,7 @@ impl Palette {
             bits.extend((0..low).map(|bit| distance >> bit & 1 == 1));
         }
         let pack = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit));
-        [self.len() as u8 - 1, low as u8].into_iter().chain(bits.chunks(8).map(pack)).collect()
+        [(self.len() - 1) as u8, low as u8].into_iter().chain(bits.chunks(8).map(pack)).collect()
     }
 
     /// Most bytes of a description: of the planar form, which the Rice code has to beat.
