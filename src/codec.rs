@@ -86,10 +86,14 @@ impl Codec {
     /// Compresses planes, and decodes the result before returning it.
     ///
     /// # Errors
-    /// [`Error::LimitsExceeded`], [`Error::Model`], [`Error::Runtime`]; [`Error::Verification`] if the result
-    /// did not decode to `planes`.
+    /// [`Error::Unsupported`] for planes that no model codes, [`Error::LimitsExceeded`], [`Error::Model`],
+    /// [`Error::Runtime`]; [`Error::Verification`] if the result did not decode to `planes`.
     pub fn compress(&self, planes: &Planes, metadata: &Metadata) -> Result<Vec<u8>> {
         check_samples(planes.width(), planes.height(), planes.channels(), &self.options.limits)?;
+        if !matches!((planes.channels(), planes.depth()), (1 | 3, 8)) {
+            let what = format!("{} channels of {} bits (8-bit grey and RGB are)", planes.channels(), planes.depth());
+            return Err(Error::Unsupported(what));
+        }
         let (entries, stored) = metadata.store(&self.options.limits)?;
         let source = ModelSource::for_encoding(&self.options.model, planes.channels())?;
         let grid = TileGrid::even(planes.width(), planes.height(), TILE_SIDE);

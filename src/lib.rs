@@ -51,7 +51,9 @@ mod tile;
 pub use codec::{Codec, Decoded, Options, Progress, Verified};
 pub use container::{Header, Metadata, MetadataBlock, MetadataKind};
 pub use error::{Error, FormatError, FormatErrorKind, Result};
-pub use files::{ImageFile, WRITABLE_FORMATS, read_image, write_image};
+pub use files::{
+    ImageFile, ImageInfo, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
+};
 pub use limits::Limits;
 pub use models::{ModelChoice, RegisteredModel, models};
 pub use network::Device;

@@ -73,7 +73,7 @@ pub fn info(as_json: bool, file: &Place, header: &Header, metadata: &Metadata, i
     print(format!("model       {}", model_name(header)));
     print(format!("tiles       {} of up to {tile_width} x {tile_height} pixels", header.tiles()));
     for block in metadata.blocks() {
-        print(format!("metadata    {}, {} bytes", block.kind.name(), block.bytes.len()));
+        print(format!("metadata    {}", block.describe()));
     }
     print(format!("size        {bytes} bytes, {rate:.4} bpsp"));
     if let Some(bits) = ideal_bits {
@@ -92,7 +92,7 @@ fn info_json(file: &Place, header: &Header, metadata: &Metadata, ideal_bits: Opt
     let blocks: Vec<Value> = metadata
         .blocks()
         .iter()
-        .map(|block| json!({ "kind": block.kind.name(), "bytes": block.bytes.len() }))
+        .map(|block| json!({ "kind": block.kind.name(), "bytes": block.bytes.len(), "description": block.describe() }))
         .collect();
     let mut value = json!({
         "file": file.to_string(),

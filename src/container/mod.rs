@@ -7,6 +7,7 @@ mod metadata;
 
 pub use self::header::Header;
 pub(crate) use self::header::{ModelIdentity, TileEntry};
+pub(crate) use self::metadata::{CHUNK_HEADER_BYTES, Palette, PngChunk};
 pub use self::metadata::{Metadata, MetadataBlock, MetadataKind};
 
 use sha2::{Digest, Sha256};
