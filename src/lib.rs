@@ -57,7 +57,9 @@ mod vp8l;
 pub use codec::{Codec, Decoded, FileInfo, FileReader, Options, Progress, Verified};
 pub use container::{Band, Header, Metadata, MetadataBlock, MetadataKind, PartSummary};
 pub use error::{Error, FormatError, FormatErrorKind, Result};
-pub use files::{ImageFile, ImageInfo, WRITABLE_FORMATS, read_image, write_image};
+pub use files::{
+    ImageFile, ImageInfo, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
+};
 pub use limits::Limits;
 pub use models::{Content, ModelChoice, RegisteredModel, models};
 pub use network::Device;

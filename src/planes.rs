@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use image::{DynamicImage, ImageBuffer};
-use ndarray::{Array3, ArrayViewMut3, s};
+use ndarray::{Array3, ArrayViewMut3, Axis};
 
 use crate::error::{Error, Result};
 
@@ -68,8 +68,8 @@ impl Planes {
     #[must_use]
     pub fn rows(&self, rows: Range<u32>) -> Self {
         assert!(rows.start < rows.end && rows.end <= self.height(), "rows {rows:?} of {}", self.height());
-        let samples = self.samples.slice(s![.., rows.start as usize..rows.end as usize, ..]).to_owned();
-        Self { samples, depth: self.depth }
+        let samples = self.samples.slice_axis(Axis(1), (rows.start as usize..rows.end as usize).into());
+        Self { samples: samples.to_owned(), depth: self.depth }
     }
 
     /// Columns.

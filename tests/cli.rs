@@ -603,7 +603,7 @@ fn png_with_metadata(planes: &Planes, icc: Vec<u8>, exif: Vec<u8>) -> Vec<u8> {
     let mut encoder = png::Encoder::with_info(&mut bytes, info).expect("a PNG");
     encoder.add_itxt_chunk("XML:com.adobe.xmp".to_owned(), XMP.to_owned()).expect("an XMP packet");
     let mut writer = encoder.write_header().expect("a PNG header");
-    writer.write_image_data(planes.to_image().as_bytes()).expect("PNG samples");
+    writer.write_image_data(planes.to_image().expect("an image").as_bytes()).expect("PNG samples");
     writer.finish().expect("a PNG");
     bytes
 }

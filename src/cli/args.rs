@@ -10,7 +10,8 @@ Examples:
   ansel compress photo.png                 writes photo.ansel
   ansel compress *.png -o archive/         writes archive/NAME.ansel for each
   ansel decompress photo.ansel             writes photo.png
-  ansel decompress photo.ansel -o a.ppm    the format follows the extension
+  ansel decompress photo.ansel -o a.tiff   the format follows the extension:
+                                           png, tiff, pbm, pgm, ppm, pam, bmp, qoi, webp
   ansel compress - < photo.png > photo.ansel
   ansel info photo.ansel --bits
 
@@ -37,9 +38,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress images: PNG, PNM, BMP, QOI; 8-bit grey or RGB
-    Compress(Code),
-    /// Decompress .ansel files to images
+    /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld
+    Compress(Compress),
+    /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP
     Decompress(Code),
     /// Show what an .ansel file holds, without decoding it
     Info(Info),
@@ -61,9 +62,20 @@ pub struct Code {
     pub engine: Engine,
     #[command(flatten)]
     pub report: Report,
-    /// Drop ICC profile, Exif and XMP
+    /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)
     #[arg(long)]
     pub strip: bool,
+}
+
+/// The arguments of `compress`.
+#[derive(Debug, Args)]
+pub struct Compress {
+    #[command(flatten)]
+    pub code: Code,
+    /// Compress the pixels of JPEG and lossy WebP files, too: the result is larger than the file, which is the
+    /// better thing to keep
+    #[arg(long)]
+    pub allow_lossy_source: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,15 +9,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ansel::{Codec, Device, Error, Limits, Metadata, ModelChoice, Options, Progress, Result};
+use ansel::{Codec, Device, Error, ImageInfo, Limits, Metadata, ModelChoice, Options, Progress, Result};
 use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::args::{Arguments, Code, Command, DeviceName, Engine, Info, Models, Report, Verify};
+use self::args::{Arguments, Code, Command, Compress, DeviceName, Engine, Info, Models, Report, Verify};
 use self::paths::Place;
 
-const IMAGE_EXTENSIONS: [&str; 7] = ["png", "ppm", "pgm", "pnm", "bmp", "qoi", "apng"];
+const IMAGE_EXTENSIONS: [&str; 18] = [
+    "png", "apng", "ppm", "pgm", "pbm", "pnm", "pam", "tif", "tiff", "bmp", "qoi", "webp", "gif", "tga", "ico", "ff",
+    "jpg", "jpeg",
+];
 const ANSEL_EXTENSION: &str = "ansel";
 
 /// Runs the program.
@@ -107,8 +110,8 @@ fn progress_bar(report: &Report) -> ProgressBar {
     ProgressBar::no_length().with_style(style.expect("a valid template"))
 }
 
-fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
-    let Code { inputs, output, engine, report, strip } = arguments;
+fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
+    let Compress { code: Code { inputs, output, engine, report, strip }, allow_lossy_source } = arguments;
     let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
         .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
         .map_err(|e| fail(None, &e))?;
@@ -118,8 +121,11 @@ fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
         paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());
         let image = paths::read_image(input, &limits(engine))?;
-        if !image.not_kept.is_empty() && !strip && !report.quiet {
-            bar.suspend(|| eprintln!("ansel: {input}: not kept: {}", image.not_kept.join(", ")));
+        if let (Some(source), false) = (&image.lossy_source, allow_lossy_source) {
+            return Err(lossy_source(source));
+        }
+        if !strip {
+            warn_not_kept(report, &bar, input, &image.not_kept);
         }
         let metadata = if *strip { Metadata::default() } else { image.metadata };
         let bytes = codec.compress(&image.planes, &metadata)?;
@@ -133,6 +139,21 @@ fn compress(arguments: &Code) -> std::result::Result<(), ExitCode> {
     result
 }
 
+/// Names what is lost of an image's metadata.
+fn warn_not_kept(report: &Report, bar: &ProgressBar, file: &Place, not_kept: &[String]) {
+    if !not_kept.is_empty() && !report.quiet {
+        bar.suspend(|| eprintln!("ansel: {file}: not kept: {}", not_kept.join(", ")));
+    }
+}
+
+fn lossy_source(source: &str) -> Error {
+    let what = format!(
+        "pixels decoded from {source}: the file is smaller than they are without loss, so keep it \
+         (or use --allow-lossy-source)"
+    );
+    Error::Unsupported(what)
+}
+
 /// The image format that a file name asks for; PNG for standard output.
 fn output_format(target: &Place) -> Result<ImageFormat> {
     let format = match target {
@@ -141,7 +162,21 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
     };
     match format {
         Ok(format) if ansel::WRITABLE_FORMATS.contains(&format) => Ok(format),
-        _ => Err(Error::Unsupported(format!("the output format of {target} (use .png, .ppm, .pgm, .bmp or .qoi)"))),
+        _ => Err(Error::Unsupported(format!(
+            "the output format of {target} (use .png, .tiff, .ppm, .pgm, .pbm, .pam, .bmp, .qoi or .webp)"
+        ))),
+    }
+}
+
+/// Fails for alpha in a file whose name says that it has none: of the PNM formats, PAM alone has.
+fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Result<()> {
+    match target {
+        Place::File(path) if format == ImageFormat::Pnm && channels % 2 == 0 => {
+            let pam = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pam"));
+            let what = || Error::Unsupported(format!("alpha in {target} (write .pam or .png)"));
+            if pam { Ok(()) } else { Err(what()) }
+        }
+        _ => Ok(()),
     }
 }
 
@@ -159,7 +194,15 @@ fn decompress(arguments: &Code) -> std::result::Result<(), ExitCode> {
         let bytes = paths::read(input)?;
         let decoded = codec.decompress(&bytes)?;
         let metadata = if *strip { Metadata::default() } else { decoded.metadata };
-        paths::write(target, output.force, |file| ansel::write_image(&decoded.planes, &metadata, format, file))?;
+        check_extension(target, format, decoded.planes.channels())?;
+        let mut not_kept = Vec::new();
+        paths::write(target, output.force, |file| {
+            let mut writer = ansel::create_image(ImageInfo::of(&decoded.planes), &metadata, format, file)?;
+            not_kept = writer.not_kept().to_vec();
+            writer.write_rows(&decoded.planes)?;
+            writer.finish()
+        })?;
+        warn_not_kept(report, &bar, target, &not_kept);
         bar.suspend(|| report::coded(report, input, target, &decoded.planes, bytes.len()));
         Ok(())
     });

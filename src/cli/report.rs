@@ -82,7 +82,7 @@ pub fn info(as_json: bool, file: &Place, info: &FileInfo, ideal_bits: Option<f64
         }
     }
     for block in info.metadata.blocks() {
-        print(format!("metadata    {}, {} bytes", block.kind.name(), block.bytes.len()));
+        print(format!("metadata    {}", block.describe()));
     }
     let (metadata, streams) = (header.metadata_bytes(), stream_bytes(info));
     print(format!("size        {} bytes, {:.4} bpsp", info.bytes, bpsp(info.bytes, header.samples())));
@@ -114,7 +114,7 @@ fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
             "stream_bytes": band.stream_bytes(),
         })
     };
-    let block = |block: &MetadataBlock| json!({ "kind": block.kind.name(), "bytes": block.bytes.len() });
+    let block = |block: &MetadataBlock| json!({ "kind": block.kind.name(), "bytes": block.bytes.len(), "description": block.describe() });
     let mut value = json!({
         "file": file.to_string(),
         "version": header.version(),

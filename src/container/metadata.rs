@@ -1,5 +1,11 @@
 //! Metadata blocks: bytes that travel with the image unread. Format: section "Metadata".
 
+mod chunks;
+mod palette;
+
+pub(crate) use self::chunks::{CHUNK_HEADER_BYTES, PngChunk};
+pub(crate) use self::palette::Palette;
+
 use std::io::{Read, Write};
 
 use flate2::Compression;
@@ -20,11 +26,15 @@ pub enum MetadataKind {
     Exif = 2,
     /// An XMP packet.
     Xmp = 3,
+    /// The palette that the pixels came from: index depth, colours, alpha.
+    Palette = 4,
+    /// The chunks of a PNG file that have no block of their own, in their order.
+    PngChunks = 5,
 }
 
 impl MetadataKind {
     /// All kinds, in the order of the format.
-    pub const ALL: [Self; 3] = [Self::Icc, Self::Exif, Self::Xmp];
+    pub const ALL: [Self; 5] = [Self::Icc, Self::Exif, Self::Xmp, Self::Palette, Self::PngChunks];
 
     /// The name, as users know it.
     #[must_use]
@@ -33,6 +43,8 @@ impl MetadataKind {
             Self::Icc => "ICC profile",
             Self::Exif => "Exif",
             Self::Xmp => "XMP",
+            Self::Palette => "palette",
+            Self::PngChunks => "PNG chunks",
         }
     }
 }
@@ -44,6 +56,43 @@ pub struct MetadataBlock {
     pub kind: MetadataKind,
     /// The bytes, uncompressed.
     pub bytes: Vec<u8>,
+}
+
+impl MetadataBlock {
+    /// What the block holds, on one line: its kind, its size, and what is known of its parts.
+    ///
+    /// ```
+    /// use ansel::{MetadataBlock, MetadataKind};
+    ///
+    /// let block = MetadataBlock { kind: MetadataKind::PngChunks, bytes: b"\0\0\0\x04gAMA\0\0\xb1\x8f".to_vec() };
+    /// assert_eq!(block.describe(), "PNG chunks, 12 bytes: gAMA 4");
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let size = format!("{}, {} bytes", self.kind.name(), self.bytes.len());
+        match self.parts() {
+            Ok(Some(parts)) => format!("{size}: {parts}"),
+            Ok(None) => size,
+            Err(_) => format!("{size}, not valid"),
+        }
+    }
+
+    fn parts(&self) -> Result<Option<String>> {
+        Ok(match self.kind {
+            MetadataKind::Icc | MetadataKind::Exif | MetadataKind::Xmp => None,
+            MetadataKind::Palette => {
+                let palette = Palette::from_bytes(&self.bytes)?;
+                let alpha = if palette.alpha.is_empty() { "" } else { ", with alpha" };
+                Some(format!("{} colours, indices of {} bits{alpha}", palette.colours.len(), palette.depth))
+            }
+            MetadataKind::PngChunks => {
+                let chunks = PngChunk::from_bytes(&self.bytes)?;
+                let kept = chunks.iter().filter(|chunk| !chunk.is_marker());
+                let names: Vec<_> = kept.map(|chunk| format!("{} {}", chunk.name(), chunk.data.len())).collect();
+                Some(if names.is_empty() { "their order".to_owned() } else { names.join(", ") })
+            }
+        })
+    }
 }
 
 /// The metadata of an image: at most one block of each kind, in ascending order of kind.

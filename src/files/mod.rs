@@ -1,16 +1,22 @@
-//! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what
-//! the output format cannot hold.
+//! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what the
+//! output format cannot hold. PNG and binary PNM are read and written row by row, the other formats whole.
 
+mod gif;
 mod png;
+mod pnm;
+mod rows;
+mod tiff;
+mod webp;
+mod whole;
 
-use std::io::{BufRead, Cursor, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 
-use image::codecs::pnm::{PnmDecoder, PnmEncoder, PnmSubtype, SampleEncoding};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::ImageFormat;
+use ndarray::Axis;
 
-use crate::container::{Metadata, MetadataKind};
+use crate::container::{Metadata, MetadataKind, PngChunk};
 use crate::error::{Error, Result};
-use crate::limits::{Limits, check_samples};
+use crate::limits::{Limits, check, check_samples};
 use crate::planes::Planes;
 
 /// What an image file holds.
@@ -19,9 +25,11 @@ use crate::planes::Planes;
 pub struct ImageFile {
     /// The samples.
     pub planes: Planes,
-    /// ICC profile, Exif and XMP.
+    /// ICC profile, Exif, XMP, palette, PNG chunks.
     pub metadata: Metadata,
-    /// What else the file says of the image, and this version does not keep; for a warning.
+    /// The lossy format that the samples were decoded from, if any.
+    pub lossy_source: Option<String>,
+    /// What else the file says of the image, and is not kept; for a warning.
     pub not_kept: Vec<String>,
 }
 
@@ -45,68 +53,362 @@ impl ImageInfo {
         let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
         Self { width, height, channels, depth }
     }
+
+    /// Bytes of a row whose samples have so many bits.
+    fn row_bytes(&self, bits: u32) -> usize {
+        (u64::from(self.width) * self.channels as u64 * u64::from(bits)).div_ceil(8) as usize
+    }
+
+    /// Fails for what is no image, or beyond the limits. Called before anything of this size is allocated.
+    fn check(&self, limits: &Limits) -> Result<()> {
+        if self.width == 0 || self.height == 0 {
+            return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));
+        }
+        check_samples(self.width, self.height, self.channels, limits)
+    }
+
+    /// "8-bit RGB", for messages.
+    fn kind(&self) -> String {
+        let colour = ["", "grey", "grey with alpha", "RGB", "RGB with alpha"].get(self.channels).unwrap_or(&"");
+        format!("{}-bit {colour}", self.depth)
+    }
 }
 
 /// The formats that can be written.
-pub const WRITABLE_FORMATS: [ImageFormat; 4] = [ImageFormat::Png, ImageFormat::Pnm, ImageFormat::Bmp, ImageFormat::Qoi];
+pub const WRITABLE_FORMATS: [ImageFormat; 6] =
+    [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Pnm, ImageFormat::Bmp, ImageFormat::Qoi, ImageFormat::WebP];
 
-/// Reads an image file: PNG, PNM, BMP or QOI, by its first bytes.
+/// The rows of one format's file.
+trait ReadRows {
+    /// The next rows; there are so many left, at least one.
+    fn read_rows(&mut self, rows: u32) -> Result<Planes>;
+
+    /// Checks what follows the last row.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// An image file that is read from its first row to its last.
+pub struct ImageReader<'a> {
+    info: ImageInfo,
+    metadata: Metadata,
+    lossy_source: Option<String>,
+    not_kept: Vec<String>,
+    rows: Box<dyn ReadRows + 'a>,
+    done: u32,
+}
+
+impl std::fmt::Debug for ImageReader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageReader").field("info", &self.info).field("done", &self.done).finish_non_exhaustive()
+    }
+}
+
+impl<'a> ImageReader<'a> {
+    fn new(info: ImageInfo, metadata: Metadata, rows: impl ReadRows + 'a) -> Self {
+        Self { info, metadata, lossy_source: None, not_kept: Vec::new(), rows: Box::new(rows), done: 0 }
+    }
+
+    /// The shape of the image.
+    #[must_use]
+    pub fn info(&self) -> ImageInfo {
+        self.info
+    }
+
+    /// ICC profile, Exif, XMP, palette, PNG chunks.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The lossy format that the samples are decoded from, if any: such a file is smaller than its samples are,
+    /// compressed without loss.
+    #[must_use]
+    pub fn lossy_source(&self) -> Option<&str> {
+        self.lossy_source.as_deref()
+    }
+
+    /// What else the file says of the image, and is not kept; for a warning.
+    #[must_use]
+    pub fn not_kept(&self) -> &[String] {
+        &self.not_kept
+    }
+
+    /// Rows that were not read yet.
+    #[must_use]
+    pub fn rows_left(&self) -> u32 {
+        self.info.height - self.done
+    }
+
+    /// Reads the next rows: `rows` of them, or as many as are left. With the last row, the end of the file is checked.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if the file is damaged or ends early, or if no row is asked for or left; [`Error::Io`] if
+    /// reading fails.
+    pub fn read_rows(&mut self, rows: u32) -> Result<Planes> {
+        let rows = rows.min(self.rows_left());
+        if rows == 0 {
+            return Err(Error::Image("there is no row to read".to_owned()));
+        }
+        let planes = self.rows.read_rows(rows)?;
+        self.done += rows;
+        if self.rows_left() == 0 {
+            self.rows.finish()?;
+        }
+        Ok(planes)
+    }
+}
+
+/// Opens an image file: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld or JPEG, by its first bytes.
+///
+/// ```
+/// let file = std::io::Cursor::new(b"P5 2 1 15 \x03\x0f");
+/// let mut reader = ansel::open_image(file, &ansel::Limits::default())?;
+/// assert_eq!((reader.info().width, reader.info().depth), (2, 4));
+/// assert_eq!(reader.read_rows(1)?.samples()[[0, 0, 1]], 15);
+/// # Ok::<(), ansel::Error>(())
+/// ```
 ///
 /// # Errors
-/// [`Error::Image`] if it is not a readable image, [`Error::Unsupported`] for anything but 8-bit grey and RGB
-/// and for animations, [`Error::LimitsExceeded`] for images beyond `limits`, [`Error::Io`] if reading fails.
-pub fn read_image(mut input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFile> {
-    let format = ImageReader::new(&mut input).with_guessed_format().map_err(io_error("read"))?.format();
-    let unknown = || Error::Image("its first bytes are those of no format that is supported".to_owned());
-    match format.ok_or_else(unknown)? {
-        ImageFormat::Png => png::read(input, limits),
-        ImageFormat::Pnm => {
-            check_pnm(&mut input)?;
-            read_with_image(input, ImageFormat::Pnm, limits)
+/// [`Error::Image`] if it is not a readable image, [`Error::Unsupported`] for animations, several images in one file,
+/// floating-point samples and other things that would not come back, [`Error::LimitsExceeded`] for images and
+/// metadata beyond `limits`, [`Error::Io`] if reading fails.
+pub fn open_image<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    match format_of(&mut input)? {
+        ImageFormat::Png => png::open(input, limits),
+        ImageFormat::Pnm => pnm::open(input, limits),
+        ImageFormat::Tiff => tiff::open(input, limits),
+        ImageFormat::WebP => webp::open(input, limits),
+        ImageFormat::Gif => gif::open(input, limits),
+        ImageFormat::Hdr | ImageFormat::OpenExr => {
+            Err(Error::Unsupported("floating-point images (samples must be integers of up to 16 bits)".to_owned()))
         }
-        format => read_with_image(input, format, limits),
+        format => whole::open(input, format, limits),
     }
 }
 
-/// Refuses PNM files whose samples the image crate would scale, or of which it would read the first image alone;
-/// leaves the input at its start.
-fn check_pnm(input: &mut (impl BufRead + Seek)) -> Result<()> {
-    let (input, header) = PnmDecoder::new(input).map_err(image_error("read"))?.into_inner();
+/// The format of a file; leaves the input where it was.
+fn format_of(input: &mut (impl BufRead + Seek)) -> Result<ImageFormat> {
     let start = input.stream_position().map_err(io_error("read"))?;
-    let end = input.seek(SeekFrom::End(0)).map_err(io_error("read"))?;
-    input.seek(SeekFrom::Start(0)).map_err(io_error("read"))?;
-    if header.maximal_sample() != 255 {
-        let range = format!("samples of 0 to {} (8-bit grey and RGB are supported)", header.maximal_sample());
-        return Err(Error::Unsupported(range));
+    let mut first = Vec::new();
+    input.take(32).read_to_end(&mut first).map_err(io_error("read"))?;
+    input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
+    match image::guess_format(&first) {
+        Ok(format) => Ok(format),
+        Err(_) if whole::is_tga(&first) => Ok(ImageFormat::Tga),
+        Err(_) => Err(Error::Image("its first bytes are those of no format that is supported".to_owned())),
     }
-    let channels = match header.subtype() {
-        PnmSubtype::Graymap(SampleEncoding::Binary) => 1,
-        PnmSubtype::Pixmap(SampleEncoding::Binary) => 3,
-        _ => return Err(Error::Unsupported("PNM but for binary PGM and PPM".to_owned())),
-    };
-    let samples = (u64::from(header.width()) * u64::from(header.height())).saturating_mul(channels);
-    if end - start > samples {
-        return Err(Error::Unsupported("bytes after the image in a PNM file (another image?)".to_owned()));
-    }
-    Ok(())
 }
 
-fn read_with_image(input: impl BufRead + Seek, format: ImageFormat, limits: &Limits) -> Result<ImageFile> {
-    let mut reader = ImageReader::with_format(input, format);
-    reader.no_limits(); // ours are checked before the samples are read
-    let mut decoder = reader.into_decoder().map_err(image_error("read"))?;
-    let (width, height) = decoder.dimensions();
-    check_samples(width, height, decoder.color_type().channel_count().into(), limits)?;
-    let stored = decoder.original_color_type();
-    if stored != decoder.color_type().into() {
-        return Err(Error::Unsupported(format!("{stored:?} samples (8-bit grey and RGB are supported)")));
+/// Reads all of an image file; see [`open_image`].
+///
+/// # Errors
+/// As [`open_image`] and [`ImageReader::read_rows`].
+pub fn read_image(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFile> {
+    let mut reader = open_image(input, limits)?;
+    let planes = reader.read_rows(u32::MAX)?;
+    let ImageReader { metadata, lossy_source, not_kept, .. } = reader;
+    Ok(ImageFile { planes, metadata, lossy_source, not_kept })
+}
+
+/// The rows of one format's file that is written.
+trait WriteRows {
+    fn write_rows(&mut self, planes: &Planes) -> Result<()>;
+
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// An image file that is written from its first row to its last.
+pub struct ImageWriter<'a> {
+    info: ImageInfo,
+    not_kept: Vec<String>,
+    rows: Box<dyn WriteRows + 'a>,
+    done: u32,
+}
+
+impl std::fmt::Debug for ImageWriter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageWriter").field("info", &self.info).field("done", &self.done).finish_non_exhaustive()
     }
-    let mut metadata = Metadata::default();
-    if let Some(profile) = decoder.icc_profile().map_err(image_error("read"))? {
-        metadata.set(MetadataKind::Icc, profile);
+}
+
+impl ImageWriter<'_> {
+    /// The metadata that the format has no place for; for a warning.
+    #[must_use]
+    pub fn not_kept(&self) -> &[String] {
+        &self.not_kept
     }
-    let image = DynamicImage::from_decoder(decoder).map_err(image_error("read"))?;
-    Ok(ImageFile { planes: Planes::try_from(&image)?, metadata, not_kept: Vec::new() })
+
+    /// Writes the next rows.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the rows are not of the image that was announced, or not of its palette;
+    /// [`Error::Io`] if writing fails.
+    pub fn write_rows(&mut self, planes: &Planes) -> Result<()> {
+        let rows = planes.height();
+        let left = self.info.height - self.done;
+        if (ImageInfo { height: self.info.height, ..ImageInfo::of(planes) }) != self.info || rows > left {
+            return Err(Error::Unsupported("rows that are not of the image that was announced".to_owned()));
+        }
+        self.rows.write_rows(planes)?;
+        self.done += rows;
+        Ok(())
+    }
+
+    /// Writes what follows the last row.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if rows are missing, [`Error::Io`] if writing fails.
+    pub fn finish(self) -> Result<()> {
+        if self.done < self.info.height {
+            return Err(Error::Unsupported(format!("an image with {} of {} rows", self.done, self.info.height)));
+        }
+        self.rows.finish()
+    }
+}
+
+/// Starts an image file in a format that can be written ([`WRITABLE_FORMATS`]). PNM is PBM, PGM or PPM, and PAM where
+/// there is alpha.
+///
+/// # Errors
+/// [`Error::Unsupported`] if the format cannot hold such samples, the ICC profile or the transparent colour;
+/// [`Error::Format`] if the metadata is not valid, [`Error::Io`] if writing fails.
+pub fn create_image<'a>(
+    info: ImageInfo,
+    metadata: &Metadata,
+    format: ImageFormat,
+    output: impl Write + 'a,
+) -> Result<ImageWriter<'a>> {
+    if !WRITABLE_FORMATS.contains(&format) {
+        return Err(Error::Unsupported(format!("writing {}", name(format))));
+    }
+    if info.width == 0 || info.height == 0 || !(1..=4).contains(&info.channels) || !(1..=16).contains(&info.depth) {
+        return Err(Error::Unsupported(format!("{} of {} x {} pixels", info.kind(), info.width, info.height)));
+    }
+    check_format(info, format)?;
+    let not_kept = check_metadata(info, metadata, format)?;
+    let rows: Box<dyn WriteRows + 'a> = match format {
+        ImageFormat::Png => Box::new(png::PngWriter::new(info, metadata, output)?),
+        ImageFormat::Pnm => Box::new(pnm::PnmWriter::new(info, output)?),
+        format => Box::new(whole::WholeWriter::new(info, metadata, format, output)),
+    };
+    Ok(ImageWriter { info, not_kept, rows, done: 0 })
+}
+
+/// Fails if the format cannot hold such samples.
+fn check_format(info: ImageInfo, format: ImageFormat) -> Result<()> {
+    let channels: &[usize] = match format {
+        ImageFormat::Bmp => &[1, 3, 4],
+        ImageFormat::Qoi | ImageFormat::WebP => &[3, 4],
+        _ => &[1, 2, 3, 4],
+    };
+    let depths: &[u32] = match (format, info.channels) {
+        (ImageFormat::Pnm, _) => return Ok(()),
+        (ImageFormat::Png, 1) => &[1, 2, 4, 8, 16],
+        (ImageFormat::Png | ImageFormat::Tiff, _) => &[8, 16],
+        _ => &[8],
+    };
+    if channels.contains(&info.channels) && depths.contains(&info.depth) {
+        return Ok(());
+    }
+    let other = match info.channels {
+        1 if [1, 2, 4, 8, 16].contains(&info.depth) => ".png",
+        _ if [8, 16].contains(&info.depth) => ".png or .tiff",
+        1 => ".pgm",
+        3 => ".ppm",
+        _ => ".pam",
+    };
+    Err(Error::Unsupported(format!("{} has no {} samples (write {other})", name(format), info.kind())))
+}
+
+/// What of the metadata the format has no place for; fails if the colours depend on it.
+fn check_metadata(info: ImageInfo, metadata: &Metadata, format: ImageFormat) -> Result<Vec<String>> {
+    let held: &[MetadataKind] = match format {
+        ImageFormat::Png => return Ok(Vec::new()),
+        ImageFormat::Tiff => &[MetadataKind::Icc, MetadataKind::Xmp],
+        ImageFormat::WebP => &[MetadataKind::Icc, MetadataKind::Exif, MetadataKind::Xmp],
+        _ => &[],
+    };
+    let no_place = |what: &str, other: &str| {
+        let what = format!("{} has no place for the {what} (write {other}, or strip it)", name(format));
+        Err(Error::Unsupported(what))
+    };
+    let mut not_kept = Vec::new();
+    for block in metadata.blocks().iter().filter(|block| !held.contains(&block.kind)) {
+        match block.kind {
+            MetadataKind::Icc => return no_place("ICC profile", "PNG, TIFF or WebP"),
+            MetadataKind::PngChunks => {
+                let chunks = PngChunk::from_bytes(&block.bytes)?;
+                let kept = |chunk: &&PngChunk| !chunk.is_marker();
+                if info.channels % 2 == 1 && chunks.iter().filter(kept).any(|chunk| chunk.kind == *b"tRNS") {
+                    return no_place("transparent colour", "PNG");
+                }
+                not_kept.extend(chunks.iter().filter(kept).map(|chunk| format!("PNG chunk {}", chunk.name())));
+            }
+            MetadataKind::Exif if format == ImageFormat::Tiff => {
+                not_kept.push("Exif (but for the orientation)".to_owned());
+            }
+            kind => not_kept.push(kind.name().to_owned()),
+        }
+    }
+    Ok(not_kept)
+}
+
+/// Writes an image file; see [`create_image`].
+///
+/// # Errors
+/// As [`create_image`] and [`ImageWriter::write_rows`].
+pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write) -> Result<()> {
+    let mut writer = create_image(ImageInfo::of(planes), metadata, format, output)?;
+    writer.write_rows(planes)?;
+    writer.finish()
+}
+
+/// Planes that were decoded at once and are handed out in parts.
+struct Whole {
+    planes: Planes,
+    done: u32,
+}
+
+impl Whole {
+    fn new(planes: Planes) -> Self {
+        Self { planes, done: 0 }
+    }
+}
+
+impl ReadRows for Whole {
+    fn read_rows(&mut self, rows: u32) -> Result<Planes> {
+        let start = self.done;
+        self.done += rows;
+        if rows == self.planes.height() {
+            return Ok(std::mem::replace(&mut self.planes, Planes::zeros(1, 1, 1, 1)));
+        }
+        Ok(self.planes.rows(start..self.done))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Puts rows into an image, from row `start` on.
+fn put_rows(image: &mut Planes, start: u32, rows: &Planes) {
+    let range = start as usize..(start + rows.height()) as usize;
+    image.samples_mut().slice_axis_mut(Axis(1), range.into()).assign(rows.samples());
+}
+
+/// Sets the blocks that are there; fails if they are beyond the limit.
+fn set_blocks<const N: usize>(
+    metadata: &mut Metadata,
+    blocks: [(MetadataKind, Option<Vec<u8>>); N],
+    limits: &Limits,
+) -> Result<()> {
+    for (kind, bytes) in blocks {
+        if let Some(bytes) = bytes {
+            metadata.set(kind, bytes);
+        }
+    }
+    let bytes = metadata.blocks().iter().map(|block| block.bytes.len() as u64).sum();
+    check("the size of the metadata in bytes", bytes, limits.metadata_bytes)
 }
 
 /// An error of the image crate, by what the caller can do. `action` is what was being done to the file.
@@ -121,77 +423,18 @@ fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
 /// A file that ends early is a broken image; all else is the system's. Whoever knows the path puts it in.
 fn io_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |source| match source.kind() {
+        ErrorKind::UnexpectedEof if source.get_ref().is_none() => Error::Image("the file ends early".to_owned()),
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Error::Image(source.to_string()),
         _ => Error::Io { action, path: "the image".into(), source },
     }
 }
 
-/// Writes an image file in a format that can be written: PNG, PNM, BMP or QOI.
-///
-/// # Errors
-/// [`Error::Unsupported`] if the format cannot be written, or cannot hold the metadata; [`Error::Io`] if
-/// writing fails.
-pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write) -> Result<()> {
-    let image = planes.to_image()?;
-    if format == ImageFormat::Png {
-        return png::write(&image, metadata, output);
-    }
-    if let Some(block) = metadata.blocks().first() {
-        let what = format!("{} has no place for the {} (write PNG, or strip it)", name(format), block.kind.name());
-        return Err(Error::Unsupported(what));
-    }
-    let mut bytes = Cursor::new(Vec::new());
-    let written = match format {
-        // Without a subtype, the encoder writes PAM, which few programs read.
-        ImageFormat::Pnm => image.write_with_encoder(PnmEncoder::new(&mut bytes).with_subtype(pnm_subtype(&image))),
-        ImageFormat::Bmp | ImageFormat::Qoi => image.write_to(&mut bytes, format),
-        other => return Err(Error::Unsupported(format!("writing {}", name(other)))),
-    };
-    written.map_err(image_error("write"))?;
-    let mut output = output;
-    output.write_all(bytes.get_ref()).map_err(io_error("write"))
-}
-
-fn pnm_subtype(image: &DynamicImage) -> PnmSubtype {
-    match image {
-        DynamicImage::ImageLuma8(_) => PnmSubtype::Graymap(SampleEncoding::Binary),
-        _ => PnmSubtype::Pixmap(SampleEncoding::Binary),
-    }
-}
-
 fn name(format: ImageFormat) -> String {
-    format!("{format:?}").to_uppercase()
+    match format {
+        ImageFormat::WebP => "WebP".to_owned(),
+        other => format!("{other:?}").to_uppercase(),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(file: &[u8]) -> Result<ImageFile> {
-        read_image(Cursor::new(file), &Limits::default())
-    }
-
-    #[test]
-    fn a_pnm_file_is_read_whole_or_refused() {
-        let planes = read(b"P5 2 2 255\n\x01\x02\x03\xff").expect("a grey image").planes;
-        assert_eq!(planes.samples().iter().copied().collect::<Vec<_>>(), [1, 2, 3, 255]);
-        let colour = read(b"P6 1 1 255\n\x01\x02\x03").expect("a colour image").planes;
-        assert_eq!((colour.channels(), colour.samples()[[2, 0, 0]]), (3, 3));
-        for (file, reason) in [
-            (&b"P5 1 1 255\n\x01P5 1 1 255\n\x02"[..], "another image"),
-            (b"P5 1 1 100\n\x01", "samples of 0 to 100"),
-            (b"P5 1 1 65535\n\x01\x02", "samples of 0 to 65535"),
-            (b"P2 1 1 255\n7 ", "binary PGM and PPM"),
-        ] {
-            match read(file) {
-                Err(Error::Unsupported(what)) => assert!(what.contains(reason), "{what}"),
-                other => panic!("not refused: {other:?}"),
-            }
-        }
-        let huge = read(b"P6 65535 65535 255\n\x01");
-        assert!(matches!(huge, Err(Error::LimitsExceeded { .. })), "{huge:?}");
-        let absurd = read(b"P6 4294967295 4294967295 255\n\x01");
-        assert!(matches!(absurd, Err(Error::Unsupported(_))), "{absurd:?}");
-        assert!(matches!(read(b"P5 2 2 255\n\x01"), Err(Error::Image(_))));
-    }
-}
+mod tests;

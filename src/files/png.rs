@@ -1,114 +1,303 @@
-//! PNG files, read and written with the png crate: the image crate hides palettes and depths, and does not see
-//! metadata behind the samples.
+//! PNG files, read and written row by row. The png crate codes the samples; it sees the critical chunks alone. All
+//! other chunks go around it, byte for byte ([`chunks`]).
 
-use std::io::{BufRead, Seek, Write};
+mod chunks;
 
-use image::DynamicImage;
-use png::{BitDepth, ColorType, DecodingError, EncodingError, Info};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom, Write};
+use std::rc::Rc;
 
-use super::{ImageFile, io_error};
-use crate::container::{Metadata, MetadataKind};
+use png::{BitDepth, ColorType, DecodingError, EncodingError};
+
+use self::chunks::{Walked, chunk_bytes};
+use super::{ImageInfo, ImageReader, ReadRows, WriteRows, io_error, rows};
+use crate::container::{Metadata, Palette};
 use crate::error::{Error, Result};
-use crate::limits::{Limits, check_samples};
+use crate::limits::Limits;
 use crate::planes::Planes;
 
-/// The keyword of the text chunk that holds an XMP packet (XMP specification, part 3, section 1.1.5).
-const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
-/// Memory that the decoder may use beside the metadata and the samples.
-const WORKING_BYTES: u64 = 64 << 20;
+const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// Reads a PNG file; see [`super::read_image`].
-pub(super) fn read(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFile> {
-    let bytes = usize::try_from(limits.metadata_bytes + WORKING_BYTES).unwrap_or(usize::MAX);
-    let decoder = png::Decoder::new_with_limits(input, png::Limits { bytes });
-    let mut reader = decoder.read_info().map_err(decoding_error)?;
-    let info = reader.info();
-    check_kind(info)?;
-    let (width, height, channels) = (info.width, info.height, info.color_type.samples());
-    check_samples(width, height, channels, limits)?;
-    let mut samples = vec![0; width as usize * height as usize * channels];
-    reader.next_frame(&mut samples).map_err(decoding_error)?;
-    reader.finish().map_err(decoding_error)?;
-    let info = reader.info();
-    Ok(ImageFile {
-        planes: Planes::new(ndarray::Array3::from_shape_fn((channels, height as usize, width as usize), |(c, y, x)| u16::from(samples[(y * width as usize + x) * channels + c])), 8)?,
-        metadata: metadata(info)?,
-        not_kept: not_kept(info),
-    })
-}
-
-/// Refuses files whose colour type or frames would not come back.
-fn check_kind(info: &Info<'_>) -> Result<()> {
-    let what = if info.animation_control.is_some() {
-        "an animation".to_owned()
-    } else if info.color_type == ColorType::Indexed {
-        "a palette image".to_owned()
-    } else if info.bit_depth != BitDepth::Eight {
-        format!("{}-bit samples", info.bit_depth as u8)
-    } else if info.trns.is_some() {
-        "a transparent colour".to_owned()
-    } else if !matches!(info.color_type, ColorType::Grayscale | ColorType::Rgb) {
-        "an alpha channel".to_owned()
-    } else {
-        return Ok(());
+pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    let walked = chunks::walk(&mut input, limits)?;
+    let critical = CriticalChunks::new(input, &walked)?;
+    // Nothing but rows is left to allocate, and their size is checked here.
+    let mut decoder = png::Decoder::new_with_limits(critical, png::Limits { bytes: usize::MAX });
+    decoder.ignore_checksums(false);
+    let header = decoder.read_header_info().map_err(decoding_error)?;
+    let (colour, depth) = (header.color_type, header.bit_depth as u32);
+    let (metadata, palette) = chunks::metadata(walked.chunks, colour == ColorType::Indexed, depth, limits)?;
+    let (channels, sample_depth) = match &palette {
+        Some(palette) => (palette.channels(), 8),
+        None => (colour.samples(), depth),
     };
-    Err(Error::Unsupported(format!("{what} (8-bit grey and RGB are supported)")))
+    let info = ImageInfo { width: header.width, height: header.height, channels, depth: sample_depth };
+    info.check(limits)?;
+    let row_bytes = ImageInfo { channels: colour.samples(), ..info }.row_bytes(depth);
+    let interlaced = if header.interlaced { Interlaced::Waiting } else { Interlaced::No };
+    let decoder = decoder.read_info().map_err(decoding_error)?;
+    let reader = PngReader { decoder, info, bits: depth, palette, row: vec![0; row_bytes], interlaced, done: 0 };
+    let mut reader = ImageReader::new(info, metadata, reader);
+    if walked.bytes_behind > 0 {
+        reader.not_kept.push(format!("{} bytes behind the end of the PNG file", walked.bytes_behind));
+    }
+    Ok(reader)
 }
 
-fn metadata(info: &Info<'_>) -> Result<Metadata> {
-    let mut metadata = Metadata::default();
-    if let Some(profile) = &info.icc_profile {
-        metadata.set(MetadataKind::Icc, profile.to_vec());
+/// The critical chunks of a file, as if there were no others.
+struct CriticalChunks<R>(io::Chain<BeforeEnd<R>, &'static [u8]>);
+
+/// Signature, header and palette, and the samples.
+type BeforeEnd<R> = io::Chain<Cursor<Vec<u8>>, io::Take<R>>;
+
+impl<R: BufRead + Seek> CriticalChunks<R> {
+    fn new(mut input: R, walked: &Walked) -> Result<Self> {
+        input.seek(SeekFrom::Start(walked.data.start)).map_err(io_error("read"))?;
+        let mut first = SIGNATURE.to_vec();
+        first.extend(chunk_bytes(*b"IHDR", &walked.header));
+        if let Some(palette) = walked.chunks.iter().find(|chunk| chunk.kind == *b"PLTE") {
+            first.extend(chunk_bytes(palette.kind, &palette.data));
+        }
+        let data = input.take(walked.data.end - walked.data.start);
+        Ok(Self(Cursor::new(first).chain(data).chain(&b"\0\0\0\0IEND\xae\x42\x60\x82"[..])))
     }
-    if let Some(exif) = &info.exif_metadata {
-        metadata.set(MetadataKind::Exif, exif.to_vec());
-    }
-    if let Some(packet) = info.utf8_text.iter().find(|text| text.keyword == XMP_KEYWORD) {
-        metadata.set(MetadataKind::Xmp, packet.get_text().map_err(decoding_error)?.into_bytes());
-    }
-    Ok(metadata)
 }
 
-/// What else a file says of its image.
-fn not_kept(info: &Info<'_>) -> Vec<String> {
-    let chunks = [
-        (info.gama_chunk.is_some(), "gamma"),
-        (info.chrm_chunk.is_some(), "chromaticities"),
-        (info.srgb.is_some(), "sRGB rendering intent"),
-        (info.pixel_dims.is_some(), "physical size"),
-        (info.bkgd.is_some(), "background"),
-        (info.sbit.is_some(), "significant bits"),
-        (info.coding_independent_code_points.is_some(), "coding-independent code points"),
-        (info.mastering_display_color_volume.is_some(), "mastering display"),
-        (info.content_light_level.is_some(), "content light level"),
-    ];
-    let chunks = chunks.into_iter().filter(|(there, _)| *there).map(|(_, what)| what.to_owned());
-    let keywords = info.uncompressed_latin1_text.iter().map(|text| &text.keyword);
-    let keywords = keywords.chain(info.compressed_latin1_text.iter().map(|text| &text.keyword));
-    let keywords = keywords.chain(info.utf8_text.iter().map(|text| &text.keyword));
-    let texts = keywords.filter(|&keyword| keyword != XMP_KEYWORD).map(|keyword| format!("text \"{keyword}\""));
-    chunks.chain(texts).collect()
+impl<R: BufRead> Read for CriticalChunks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
 }
 
-/// Writes a PNG file; see [`super::write_image`].
-pub(super) fn write(image: &DynamicImage, metadata: &Metadata, output: impl Write) -> Result<()> {
-    let mut info = Info::with_size(image.width(), image.height());
-    info.bit_depth = BitDepth::Eight;
-    info.color_type = match image {
-        DynamicImage::ImageLuma8(_) => ColorType::Grayscale,
-        _ => ColorType::Rgb,
+impl<R: BufRead> BufRead for CriticalChunks<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.0.consume(amount);
+    }
+}
+
+impl<R> Seek for CriticalChunks<R> {
+    /// The png crate asks for a reader that can seek, and does not seek.
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The rows of an interlaced image, which are there when all are.
+enum Interlaced {
+    No,
+    Waiting,
+    Decoded(Vec<u8>),
+}
+
+struct PngReader<R: BufRead + Seek> {
+    decoder: png::Reader<CriticalChunks<R>>,
+    info: ImageInfo,
+    /// Bits of a sample or index in the file.
+    bits: u32,
+    palette: Option<Palette>,
+    row: Vec<u8>,
+    interlaced: Interlaced,
+    done: u32,
+}
+
+impl<R: BufRead + Seek> PngReader<R> {
+    /// Decodes the next row of the file.
+    fn next_row(&mut self) -> Result<()> {
+        match &self.interlaced {
+            Interlaced::No => {
+                self.decoder.read_row(&mut self.row).map_err(decoding_error)?;
+            }
+            Interlaced::Waiting => {
+                let mut all = vec![0; self.row.len() * self.info.height as usize];
+                self.decoder.next_frame(&mut all).map_err(decoding_error)?;
+                self.interlaced = Interlaced::Decoded(all);
+                return self.next_row();
+            }
+            Interlaced::Decoded(all) => {
+                let row_bytes = self.row.len();
+                let start = row_bytes * self.done as usize;
+                self.row.copy_from_slice(&all[start..][..row_bytes]);
+            }
+        }
+        self.done += 1;
+        Ok(())
+    }
+}
+
+impl<R: BufRead + Seek> ReadRows for PngReader<R> {
+    fn read_rows(&mut self, rows: u32) -> Result<Planes> {
+        let ImageInfo { width, channels, depth, .. } = self.info;
+        let mut planes = Planes::zeros(channels, rows, width, depth);
+        for row in 0..rows {
+            self.next_row()?;
+            match &self.palette {
+                None => rows::put(&mut planes, row, &self.row, self.bits),
+                Some(palette) => put_colours(&mut planes, row, &self.row, palette)?,
+            }
+        }
+        Ok(planes)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if matches!(self.interlaced, Interlaced::No) {
+            self.decoder.read_row(&mut self.row).map_err(decoding_error)?; // none is left: reads the data's end
+        }
+        self.decoder.finish().map_err(decoding_error)
+    }
+}
+
+/// Puts a row of the colours of packed indices into planes of as many channels as the palette has.
+pub(super) fn put_colours(planes: &mut Planes, row: u32, indices: &[u8], palette: &Palette) -> Result<()> {
+    let (width, channels) = (planes.width() as usize, planes.channels());
+    let mut samples = planes.samples_mut();
+    for x in 0..width {
+        let index = rows::unpack(indices, x, palette.depth).into();
+        let Some(colour) = palette.entry(index) else {
+            return Err(Error::Image(format!("index {index} into a palette of {}", palette.colours.len())));
+        };
+        for (channel, sample) in colour.into_iter().take(channels).enumerate() {
+            samples[[channel, row as usize, x]] = sample.into();
+        }
+    }
+    Ok(())
+}
+
+/// The first index of each colour of a palette.
+type Indices = HashMap<[u8; 4], u8>;
+
+/// Writes PNG files: the samples through the png crate, all other chunks around it.
+pub(super) struct PngWriter<W> {
+    stream: png::StreamWriter<'static, Splicer>,
+    /// What the encoder wrote, and the output does not have yet.
+    encoded: Rc<RefCell<Vec<u8>>>,
+    output: W,
+    /// The chunks behind the samples.
+    behind: Vec<u8>,
+    indices: Option<Indices>,
+    bits: u32,
+    row: Vec<u8>,
+}
+
+impl<W: Write> PngWriter<W> {
+    pub fn new(info: ImageInfo, metadata: &Metadata, output: W) -> Result<Self> {
+        let chunks::Around { before, behind, palette } = chunks::around(info, metadata)?;
+        let bits = palette.as_ref().map_or(info.depth, |palette| palette.depth);
+        let mut header = png::Info::with_size(info.width, info.height);
+        header.bit_depth = BitDepth::from_u8(bits as u8).expect("a depth that was checked");
+        header.color_type = match (&palette, info.channels) {
+            (Some(_), _) => ColorType::Indexed,
+            (None, 1) => ColorType::Grayscale,
+            (None, 2) => ColorType::GrayscaleAlpha,
+            (None, 3) => ColorType::Rgb,
+            _ => ColorType::Rgba,
+        };
+        // The encoder asks for it, and the splicer drops what it makes of it.
+        header.palette = palette.as_ref().map(|palette| palette.colours.as_flattened().to_vec().into());
+        let encoded = Rc::new(RefCell::new(Vec::new()));
+        let splicer = Splicer { output: Rc::clone(&encoded), before, header: Vec::new(), left: 0, keep: false };
+        let encoder = png::Encoder::with_info(splicer, header).map_err(encoding_error)?;
+        let stream = encoder.write_header().and_then(png::Writer::into_stream_writer).map_err(encoding_error)?;
+        let indices = palette.map(|palette| palette.indices());
+        Ok(Self { stream, encoded, output, behind, indices, bits, row: Vec::new() })
+    }
+}
+
+impl<W: Write> WriteRows for PngWriter<W> {
+    fn write_rows(&mut self, planes: &Planes) -> Result<()> {
+        for row in 0..planes.height() {
+            match &self.indices {
+                None => rows::pack(rows::interleaved(planes, row), self.bits, &mut self.row),
+                Some(indices) => rows::pack(row_indices(planes, row, indices)?.into_iter(), self.bits, &mut self.row),
+            }
+            self.stream.write_all(&self.row).map_err(io_error("write"))?;
+            self.output.write_all(&self.encoded.take()).map_err(io_error("write"))?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Self { stream, encoded, mut output, behind, .. } = *self;
+        stream.finish().map_err(encoding_error)?;
+        let end = chunk_bytes(*b"IEND", &[]);
+        let parts = [encoded.take(), behind, end];
+        let written = parts.iter().try_for_each(|bytes| output.write_all(bytes));
+        written.and_then(|()| output.flush()).map_err(io_error("write"))
+    }
+}
+
+/// The index of each pixel of a row.
+fn row_indices(planes: &Planes, row: u32, indices: &Indices) -> Result<Vec<u16>> {
+    let pixels = planes.samples().index_axis(ndarray::Axis(1), row as usize);
+    let index = |pixel: ndarray::ArrayView1<'_, u16>| {
+        let mut colour = [u8::MAX; 4];
+        colour.iter_mut().zip(pixel).for_each(|(to, &sample)| *to = sample as u8);
+        let other = || Error::Unsupported("a pixel that is not in the image's palette (strip the palette)".to_owned());
+        indices.get(&colour).map(|&index| index.into()).ok_or_else(other)
     };
-    info.icc_profile = metadata.get(MetadataKind::Icc).map(|bytes| bytes.to_vec().into());
-    info.exif_metadata = metadata.get(MetadataKind::Exif).map(|bytes| bytes.to_vec().into());
-    let mut encoder = png::Encoder::with_info(output, info).map_err(encoding_error)?;
-    if let Some(packet) = metadata.get(MetadataKind::Xmp) {
-        let text = std::str::from_utf8(packet);
-        let text = text.map_err(|_| Error::Unsupported("PNG has no place for XMP that is not UTF-8".to_owned()))?;
-        encoder.add_itxt_chunk(XMP_KEYWORD.to_owned(), text.to_owned()).map_err(encoding_error)?;
+    pixels.columns().into_iter().map(index).collect()
+}
+
+/// Takes the encoder's file apart: passes on the header and the samples, puts the other chunks between them, and
+/// drops what else the encoder writes.
+struct Splicer {
+    output: Rc<RefCell<Vec<u8>>>,
+    /// The chunks before the samples.
+    before: Vec<u8>,
+    /// The signature, or the first bytes of a chunk: its length and type, as far as they are known.
+    header: Vec<u8>,
+    /// Bytes left of the chunk: its data and checksum.
+    left: usize,
+    keep: bool,
+}
+
+impl Splicer {
+    /// Begins what the eight bytes of `header` say.
+    fn begin(&mut self, output: &mut Vec<u8>) {
+        let header = std::mem::take(&mut self.header);
+        if header == SIGNATURE {
+            self.keep = true;
+        } else {
+            let (length, kind) = header.split_at(4);
+            self.left = length.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)) + 4;
+            self.keep = matches!(kind, b"IHDR" | b"IDAT");
+            if kind == b"IDAT" {
+                output.append(&mut self.before);
+            }
+        }
+        if self.keep {
+            output.extend(header);
+        }
     }
-    let mut writer = encoder.write_header().map_err(encoding_error)?;
-    writer.write_image_data(image.as_bytes()).map_err(encoding_error)?;
-    writer.finish().map_err(encoding_error)
+}
+
+impl Write for Splicer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let output = Rc::clone(&self.output);
+        let output = &mut *output.borrow_mut();
+        if self.left == 0 {
+            let part = &bytes[..bytes.len().min(SIGNATURE.len() - self.header.len())];
+            self.header.extend(part);
+            if self.header.len() == SIGNATURE.len() {
+                self.begin(output);
+            }
+            return Ok(part.len());
+        }
+        let part = &bytes[..bytes.len().min(self.left)];
+        self.left -= part.len();
+        if self.keep {
+            output.extend(part);
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn decoding_error(error: DecodingError) -> Error {

@@ -70,7 +70,7 @@ def header(data):
 
     metadata_table = list(struct.iter_unpack("<BII8s", data[48:48 + 17 * M]))
     kinds = [entry[0] for entry in metadata_table]
-    require(set(kinds) <= {1, 2, 3}, "a kind of metadata is not known")
+    require(set(kinds) <= {1, 2, 3, 4, 5}, "a kind of metadata is not known")
     require(kinds == sorted(set(kinds)), "the metadata blocks are out of order")
     require(all(entry[1] <= entry[2] for entry in metadata_table), "a metadata block is longer than its content")
     tile_table = list(struct.iter_unpack("<HI8s", data[48 + 17 * M:size - 8]))

@@ -57,7 +57,7 @@ fn a_kind_that_is_set_again_is_replaced_and_the_order_is_kept() {
     let mut metadata = example();
     metadata.set(MetadataKind::Icc, vec![1]);
     let kinds: Vec<_> = metadata.blocks().iter().map(|block| block.kind).collect();
-    assert_eq!(kinds, MetadataKind::ALL);
+    assert_eq!(kinds, [MetadataKind::Icc, MetadataKind::Exif, MetadataKind::Xmp]);
     assert_eq!(metadata.get(MetadataKind::Icc), Some(&[1][..]));
     assert_eq!(Metadata::default().get(MetadataKind::Icc), None);
 }
@@ -133,10 +133,10 @@ fn a_block_that_inflates_without_end_is_cut_at_its_declared_length() {
 fn entries_that_break_a_rule_are_invalid() {
     let valid = stored(&example()).0;
     let kinds: Vec<_> = valid.iter().map(|entry| entry.check().expect("a valid entry")).collect();
-    assert_eq!(kinds, MetadataKind::ALL);
+    assert_eq!(kinds, [MetadataKind::Icc, MetadataKind::Exif, MetadataKind::Xmp]);
     let unknown = |kind| MetadataEntry { kind, ..valid[0] };
     let longer = MetadataEntry { stored_bytes: valid[0].bytes + 1, ..valid[0] };
-    for entry in [unknown(0), unknown(4), unknown(255), longer] {
+    for entry in [unknown(0), unknown(6), unknown(255), longer] {
         match entry.check() {
             Err(Error::Format(defect)) => assert_eq!(defect.kind(), FormatErrorKind::InvalidField),
             other => panic!("no defect found: {other:?}"),

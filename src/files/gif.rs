@@ -1,0 +1,72 @@
+//! GIF files of one frame, read whole: colours of a palette.
+
+use std::io::{BufRead, Seek};
+
+use gif::{DecodeOptions, DecodingError, MemoryLimit};
+
+use super::png::put_colours;
+use super::{ImageInfo, ImageReader, Whole, io_error, set_blocks};
+use crate::container::{Metadata, MetadataKind, Palette};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::planes::Planes;
+
+pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    let mut options = DecodeOptions::new();
+    options.set_memory_limit(MemoryLimit::Unlimited); // ours are checked before the samples are read
+    options.check_frame_consistency(true);
+    options.check_lzw_end_code(true);
+    let mut decoder = options.read_info(input).map_err(gif_error)?;
+    let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
+    let frame = decoder.next_frame_info().map_err(gif_error)?;
+    let frame = frame.ok_or_else(|| Error::Image("a GIF file without an image".to_owned()))?;
+    let covers =
+        (frame.left, frame.top) == (0, 0) && (u32::from(frame.width), u32::from(frame.height)) == (width, height);
+    let transparent = frame.transparent;
+    let colours = decoder.palette().map_err(gif_error)?.to_vec();
+    let palette = palette(&colours, transparent)?;
+    let info = ImageInfo { width, height, channels: palette.channels(), depth: 8 };
+    info.check(limits)?;
+    if !covers {
+        return Err(Error::Unsupported("a GIF file whose frame does not cover its canvas".to_owned()));
+    }
+    let mut indices = vec![0; decoder.buffer_size()];
+    decoder.read_into_buffer(&mut indices).map_err(gif_error)?;
+    let (icc, xmp) = (decoder.icc_profile().map(<[u8]>::to_vec), decoder.xmp_metadata().map(<[u8]>::to_vec));
+    if decoder.next_frame_info().map_err(gif_error)?.is_some() {
+        return Err(Error::Unsupported("an animation (GIF)".to_owned()));
+    }
+    let mut planes = Planes::zeros(palette.channels(), height, width, 8);
+    // Indices are bytes here, whatever the depth of the palette.
+    let bytes = Palette { depth: 8, ..palette.clone() };
+    for (row, indices) in (0..).zip(indices.chunks_exact(width as usize)) {
+        put_colours(&mut planes, row, indices, &bytes)?;
+    }
+    let mut metadata = Metadata::default();
+    let blocks =
+        [(MetadataKind::Icc, icc), (MetadataKind::Xmp, xmp), (MetadataKind::Palette, Some(palette.to_bytes()))];
+    set_blocks(&mut metadata, blocks, limits)?;
+    Ok(ImageReader::new(info, metadata, Whole::new(planes)))
+}
+
+/// The palette of a frame, of which one index may be transparent.
+fn palette(colours: &[u8], transparent: Option<u8>) -> Result<Palette> {
+    let colours: Vec<_> = colours.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]).collect();
+    if !(1..=256).contains(&colours.len()) {
+        return Err(Error::Image(format!("a palette of {} colours", colours.len())));
+    }
+    let depth = Palette::depth_for(colours.len());
+    let mut alpha = Vec::new();
+    if let Some(transparent) = transparent.map(usize::from).filter(|&index| index < colours.len()) {
+        alpha = vec![u8::MAX; transparent];
+        alpha.push(0);
+    }
+    Ok(Palette { depth, colours, alpha })
+}
+
+fn gif_error(error: DecodingError) -> Error {
+    match error {
+        DecodingError::Io(e) => io_error("read")(e),
+        other => Error::Image(other.to_string()),
+    }
+}
