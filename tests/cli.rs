@@ -165,10 +165,12 @@ fn the_output_format_follows_the_extension() {
     let grey = ramp(1, 9, 5);
     place.write_png("grey.png", &grey, &Metadata::default());
     place.succeed(["compress", "photo.png", "grey.png"]);
-    let starts: [(&str, &str, &[u8]); 4] = [
+    let starts: [(&str, &str, &[u8]); 6] = [
         ("photo.ansel", "a.ppm", b"P6"),
         ("photo.ansel", "a.bmp", b"BM"),
         ("photo.ansel", "a.qoi", b"qoif"),
+        ("photo.ansel", "a.webp", b"RIFF"),
+        ("grey.ansel", "a.tif", b"II*"),
         ("grey.ansel", "a.pgm", b"P5"),
     ];
     for (file, target, start) in starts {
@@ -176,7 +178,7 @@ fn the_output_format_follows_the_extension() {
         assert!(place.read(target).starts_with(start), "{target}");
         assert!(place.image(target) == if file == "grey.ansel" { grey.clone() } else { planes.clone() }, "{target}");
     }
-    for target in ["a.jpg", "a.tif", "a", "a.ansel"] {
+    for target in ["a.jpg", "a.gif", "a", "a.ansel"] {
         let message = place.fail(4, ["decompress", "photo.ansel", "-o", target]);
         assert_says(&message, &[target]);
     }
@@ -435,35 +437,73 @@ fn png(
 
 #[test]
 fn images_that_would_not_come_back_are_exit_code_4() {
-    use png::{BitDepth, ColorType};
     let place = Place::new();
-    let size = (4, 2);
-    let palette = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_palette(vec![1, 2, 3, 4, 5, 6]);
-    let animation = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_animated(1, 0).expect("an animation");
-    let transparent = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| encoder.set_trns(vec![0, 7]);
-    let images = [
-        ("16-bit grey", png(ColorType::Grayscale, BitDepth::Sixteen, size, &[9; 16], |_| ()), "16-bit"),
-        ("16-bit colour", png(ColorType::Rgb, BitDepth::Sixteen, size, &[9; 48], |_| ()), "16-bit"),
-        ("1-bit grey", png(ColorType::Grayscale, BitDepth::One, size, &[0x50; 2], |_| ()), "1-bit"),
-        ("4-bit grey", png(ColorType::Grayscale, BitDepth::Four, size, &[0x50; 4], |_| ()), "4-bit"),
-        ("a palette", png(ColorType::Indexed, BitDepth::Eight, size, &[1; 8], palette), "palette"),
-        ("alpha", png(ColorType::Rgba, BitDepth::Eight, size, &[200; 32], |_| ()), ""),
-        ("grey and alpha", png(ColorType::GrayscaleAlpha, BitDepth::Eight, size, &[200; 16], |_| ()), ""),
-        ("an animation", png(ColorType::Rgb, BitDepth::Eight, size, &[200; 24], animation), "animation"),
-        ("a transparent colour", png(ColorType::Grayscale, BitDepth::Eight, size, &[2; 8], transparent), "transparent"),
-    ];
-    for (what, bytes, says) in images {
-        place.write("photo.png", bytes);
-        assert_says(&place.fail(4, ["compress", "photo.png"]), &["photo.png", "unsupported", says]);
-        assert_eq!(place.names(), ["photo.png"], "{what}");
-    }
-    for (name, bytes) in [
-        ("deep.pgm", &b"P5 1 1 65535 ab"[..]),
-        ("alpha.pam", b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\nabcd"),
+    let animated = png(png::ColorType::Rgb, png::BitDepth::Eight, (4, 2), &[200; 24], |encoder| {
+        encoder.set_animated(1, 0).expect("an animation");
+    });
+    for (name, bytes, says) in [
+        ("animated.png", &animated[..], "animation"),
+        ("scaled.pgm", b"P5 1 1 100 a", "0 to 100"),
+        ("two.pgm", b"P5 1 1 255 aP5 1 1 255 b", "another image"),
+        ("float.hdr", b"#?RADIANCE\n", "floating-point"),
     ] {
         place.write(name, bytes);
-        place.fail(4, ["compress", name]);
+        assert_says(&place.fail(4, ["compress", name]), &[name, "unsupported", says]);
+        std::fs::remove_file(place.path(name)).expect("a removed file");
+        assert!(place.names().is_empty(), "{name}");
     }
+}
+
+#[test]
+fn pixels_of_lossy_files_are_compressed_on_demand_alone() {
+    let place = Place::new();
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    gentle(3, 16, 9).to_image().expect("an image").write_to(&mut jpeg, ImageFormat::Jpeg).expect("a JPEG file");
+    place.write("photo.jpg", jpeg.get_ref());
+    let message = place.fail(4, ["compress", "photo.jpg"]);
+    assert_says(&message, &["photo.jpg", "JPEG", "smaller", "--allow-lossy-source"]);
+    assert_eq!(place.names(), ["photo.jpg"]);
+    place.succeed(["compress", "photo.jpg", "--allow-lossy-source"]);
+    place.succeed(["decompress", "photo.ansel"]);
+    assert!(place.image("photo.png") == place.image("photo.jpg"));
+}
+
+#[test]
+fn a_palette_and_its_order_come_back() {
+    let place = Place::new();
+    let file = png(png::ColorType::Indexed, png::BitDepth::Two, (4, 2), &[0b00_01_10_01, 0b01_01_00_10], |encoder| {
+        encoder.set_palette(vec![9, 8, 7, 1, 2, 3, 200, 100, 0]);
+    });
+    place.write("photo.png", file);
+    place.succeed(["compress", "photo.png"]);
+    assert_says(&place.succeed(["info", "photo.ansel"]), &["palette", "3 colours", "2 bits"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    let reader = png::Decoder::new(std::io::Cursor::new(place.read("back.png"))).read_info().expect("a PNG");
+    let info = reader.info();
+    assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Indexed, png::BitDepth::Two));
+    assert_eq!(info.palette.as_deref(), Some(&[9, 8, 7, 1, 2, 3, 200, 100, 0][..]));
+    assert!(place.image("back.png") == place.image("photo.png"));
+    let output = place.run(["decompress", "photo.ansel", "-o", "back.ppm"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_says(&String::from_utf8_lossy(&output.stderr), &["back.ppm", "not kept", "palette"]);
+    assert!(place.image("back.ppm") == place.image("photo.png"));
+}
+
+#[test]
+fn a_transparent_colour_is_kept_or_refused() {
+    let place = Place::new();
+    let file = png(png::ColorType::Grayscale, png::BitDepth::Eight, (4, 2), &[2; 8], |encoder| {
+        encoder.set_trns(vec![0, 7]);
+    });
+    place.write("photo.png", file);
+    place.succeed(["compress", "photo.png"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    let reader = png::Decoder::new(std::io::Cursor::new(place.read("back.png"))).read_info().expect("a PNG");
+    assert_eq!(reader.info().trns.as_deref(), Some(&[7][..]));
+    let message = place.fail(4, ["decompress", "photo.ansel", "-o", "back.tiff"]);
+    assert_says(&message, &["transparent colour", "PNG", "strip"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.tiff", "--strip"]);
+    assert!(place.image("back.tiff") == place.image("photo.png"));
 }
 
 #[test]
@@ -697,19 +737,26 @@ fn metadata_that_the_output_format_cannot_hold_is_refused_unless_stripped() {
 }
 
 #[test]
-fn what_is_not_kept_of_a_png_is_named_in_a_warning() {
+fn what_an_output_format_has_no_place_for_is_named_in_a_warning() {
     let place = Place::new();
     let edit = |encoder: &mut png::Encoder<'_, &mut Vec<u8>>| {
         encoder.add_text_chunk("Comment".to_owned(), "hello".to_owned()).expect("a text");
         encoder.set_source_gamma(png::ScaledFloat::new(0.45));
     };
     place.write("photo.png", png(png::ColorType::Rgb, png::BitDepth::Eight, (4, 2), &[9; 24], edit));
-    let output = place.run(["compress", "photo.png"]);
+    place.succeed(["compress", "photo.png"]);
+    assert_says(&place.succeed(["info", "photo.ansel"]), &["PNG chunks", "gAMA 4", "tEXt 13"]);
+    let output = place.run(["decompress", "photo.ansel", "-o", "back.ppm"]);
     assert_eq!(output.status.code(), Some(0));
     let warning = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_says(&warning, &["photo.png", "not kept", "gamma", "Comment"]);
+    assert_says(&warning, &["back.ppm", "not kept", "gAMA", "tEXt"]);
     assert_eq!(warning.lines().count(), 1);
-    place.succeed(["compress", "photo.png", "--quiet", "--force"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.ppm", "--quiet", "--force"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.ppm", "--strip", "--force"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    place.write("longer.png", [&place.read("back.png")[..], b"more"].concat());
+    let output = place.run(["compress", "longer.png"]);
+    assert_says(&String::from_utf8_lossy(&output.stderr), &["longer.png", "not kept", "4 bytes behind"]);
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
 /// Fails for alpha in a file whose name says that it has none: of the PNM formats, PAM alone has.
 fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Result<()> {
     match target {
-        Place::File(path) if format == ImageFormat::Pnm && channels % 2 == 0 => {
+        Place::File(path) if format == ImageFormat::Pnm && channels.is_multiple_of(2) => {
             let pam = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pam"));
             let what = || Error::Unsupported(format!("alpha in {target} (write .pam or .png)"));
             if pam { Ok(()) } else { Err(what()) }

@@ -14,7 +14,6 @@ use crate::planes::Planes;
 pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
     let mut options = DecodeOptions::new();
     options.set_memory_limit(MemoryLimit::Unlimited); // ours are checked before the samples are read
-    options.check_frame_consistency(true);
     options.check_lzw_end_code(true);
     let mut decoder = options.read_info(input).map_err(gif_error)?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));

@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
 use tiff::encoder::colortype::{ColorType as Samples, Gray8, Gray16, RGB8, RGB16};
 use tiff::encoder::{TiffEncoder, TiffValue};
-use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag};
+use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, ValueBuffer};
 use tiff::{ColorType, TiffError};
 
 use super::{ImageInfo, ImageReader, Whole, io_error, rows, set_blocks};
@@ -56,7 +56,7 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
     }
     let samples = info.row_bytes(if depth > 8 { 16 } else { 8 }) * height as usize;
     let mut memory = TiffLimits::default();
-    memory.decoding_buffer_size = samples;
+    memory.decoding_buffer_size = samples.saturating_add(WORKING_BYTES);
     memory.intermediate_buffer_size = samples.saturating_add(WORKING_BYTES);
     memory.ifd_value_size = usize::try_from(limits.metadata_bytes).unwrap_or(usize::MAX);
     let mut decoder = decoder.with_limits(memory);
@@ -91,7 +91,7 @@ fn shape(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<(usize, u32)> {
         ColorType::GrayA(depth @ (8 | 16)) if straight => (2, depth),
         ColorType::Multiband { bit_depth: depth @ (8 | 16), num_samples: 2 } if straight => (2, depth),
         ColorType::RGBA(_) | ColorType::GrayA(_) => {
-            return unsupported("alpha that is multiplied into the colours, or not declared".to_owned());
+            return unsupported("alpha that is multiplied into the colours, or not declared as alpha,".to_owned());
         }
         other => return unsupported(format!("{other:?} samples")),
     };
@@ -109,9 +109,10 @@ fn lossy_source(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<Option<&'s
 
 /// The metadata, and the names of the tags that are not kept.
 fn metadata(decoder: &mut Decoder<impl BufRead + Seek>, limits: &Limits) -> Result<(Metadata, Vec<String>)> {
-    let bytes = |decoder: &mut Decoder<_>, tag| match decoder.find_tag(tag).map_err(tiff_error)? {
-        Some(value) => value.into_u8_vec().map(Some).map_err(tiff_error),
-        None => Ok(None),
+    let bytes = |decoder: &mut Decoder<_>, tag| -> Result<Option<Vec<u8>>> {
+        let mut value = ValueBuffer::empty(Type::BYTE);
+        let found = decoder.image_ifd().find_tag_buf(tag, &mut value).map_err(tiff_error)?;
+        Ok(found.map(|_| value.as_bytes().to_vec()))
     };
     let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).map_err(tiff_error)?;
     let orientation = orientation.filter(|number| (2..=8).contains(number));
@@ -123,7 +124,12 @@ fn metadata(decoder: &mut Decoder<impl BufRead + Seek>, limits: &Limits) -> Resu
     let mut metadata = Metadata::default();
     set_blocks(&mut metadata, blocks, limits)?;
     let mut not_kept = Vec::new();
+    let no_unit = decoder.find_tag_unsigned::<u16>(Tag::ResolutionUnit).map_err(tiff_error)? == Some(1);
+    let resolution = |tag: &Tag| matches!(tag, Tag::XResolution | Tag::YResolution | Tag::ResolutionUnit);
     for tag in decoder.image_ifd().directory().iter().map(|(tag, _)| tag).filter(|tag| !KEPT.contains(tag)) {
+        if no_unit && resolution(&tag) {
+            continue; // says nothing but that pixels are square
+        }
         not_kept.push(match tag {
             Tag::Unknown(number) => format!("TIFF tag {number}"),
             known => format!("TIFF tag {known:?}"),
@@ -133,7 +139,7 @@ fn metadata(decoder: &mut Decoder<impl BufRead + Seek>, limits: &Limits) -> Resu
 }
 
 /// Exif that says no more than the orientation: a header, and a directory of one entry.
-fn exif(orientation: u16) -> Vec<u8> {
+pub(super) fn exif(orientation: u16) -> Vec<u8> {
     let [low, high] = orientation.to_le_bytes();
     [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[low, high, 0, 0, 0, 0, 0, 0]].concat()
 }

@@ -91,7 +91,8 @@ fn open_bmp<'a>(mut input: impl BufRead + Seek + 'a, header: &[u8], limits: &Lim
     let profile = bmp_profile(&mut input, start, header, limits)?;
     input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
     let decoder = BmpDecoder::new(input).map_err(image_error("read"))?;
-    let colours = decoder.get_palette().map(<[[u8; 3]]>::to_vec);
+    // The image crate fills the palette up to 256 colours.
+    let colours = decoder.get_palette().map(|colours| colours[..colours.len().min(bmp_colours(header))].to_vec());
     let (width, height) = decoder.dimensions();
     let channels = decoder.color_type().channel_count().into();
     ImageInfo { width, height, channels, depth: 8 }.check(limits)?;
@@ -124,6 +125,13 @@ fn holds(palette: &Palette, planes: &Planes) -> bool {
 /// Four bytes of a header as a number; zero behind its end.
 fn number(header: &[u8], at: usize) -> u32 {
     header.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+}
+
+/// The number of colours in a palette, as the header says it.
+fn bmp_colours(header: &[u8]) -> usize {
+    let (short, used) = (number(header, 14) == 12, number(header, 46));
+    let bits = number(header, if short { 24 } else { 28 }) & 0xff;
+    if short || used == 0 { 1 << bits.min(8) } else { used as usize }
 }
 
 /// Refuses BMP files with more than eight bits of a channel: the image crate would drop bits.

@@ -1,0 +1,133 @@
+//! Every file of a folder of image files is refused with a reason, or read as the image crate reads it; and what PNG
+//! files say comes back. The folder is `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
+
+mod common;
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use ansel::{Error, ImageFile, Limits, Planes};
+use flate2::read::ZlibDecoder;
+use image::{DynamicImage, ImageFormat};
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// Reads a file in bands of a few rows, and at once.
+fn read(file: &[u8]) -> Result<ImageFile, Error> {
+    let whole = ansel::read_image(Cursor::new(file), &Limits::default())?;
+    let mut reader = ansel::open_image(Cursor::new(file), &Limits::default()).expect("it was read before");
+    let mut start = 0;
+    while reader.rows_left() > 0 {
+        let band = reader.read_rows(7).expect("it was read before");
+        assert!(band == whole.planes.rows(start..start + band.height()), "rows from {start} on differ");
+        start += band.height();
+    }
+    Ok(whole)
+}
+
+/// Fails unless the image crate decodes to the same samples, after what it does to them: palettes and depths below
+/// eight bits are expanded.
+fn assert_same_samples(path: &Path, file: &[u8], planes: &Planes) {
+    let mut reader = image::ImageReader::new(Cursor::new(file));
+    match ImageFormat::from_path(path) {
+        Ok(ImageFormat::Tga) => reader.set_format(ImageFormat::Tga),
+        _ => reader = reader.with_guessed_format().expect("a format"),
+    }
+    let theirs = reader.decode().unwrap_or_else(|e| panic!("{}: not decoded by the image crate: {e}", path.display()));
+    let theirs = match (planes.channels(), planes.depth()) {
+        (1, ..=8) => DynamicImage::from(theirs.to_luma8()),
+        (1, _) => DynamicImage::from(theirs.to_luma16()),
+        (2, ..=8) => DynamicImage::from(theirs.to_luma_alpha8()),
+        (2, _) => DynamicImage::from(theirs.to_luma_alpha16()),
+        (3, ..=8) => DynamicImage::from(theirs.to_rgb8()),
+        (3, _) => DynamicImage::from(theirs.to_rgb16()),
+        (_, ..=8) => DynamicImage::from(theirs.to_rgba8()),
+        _ => DynamicImage::from(theirs.to_rgba16()),
+    };
+    let theirs = Planes::try_from(&theirs).expect("planes");
+    let scale = if planes.depth() < 8 { 255 / ((1 << planes.depth()) - 1) } else { 1 };
+    let ours = Planes::new(planes.samples().mapv(|sample| sample * scale), theirs.depth()).expect("planes");
+    assert!(ours == theirs, "{}: other samples than those of the image crate", path.display());
+}
+
+/// Header and chunks of a PNG file but for the samples, of which the place stays; profiles uncompressed.
+fn chunks(file: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut rest = &file[8..];
+    while rest.len() >= 12 {
+        let length = u32::from_be_bytes(rest[..4].try_into().expect("four bytes")) as usize;
+        let kind = String::from_utf8_lossy(&rest[4..8]).into_owned();
+        let mut data = rest[8..8 + length].to_vec();
+        rest = &rest[12 + length..];
+        match &*kind {
+            "IHDR" => data[12] = 0, // interlacing is a way to store the samples
+            "IDAT" => data.clear(),
+            "iCCP" => {
+                let start = data.iter().position(|&byte| byte == 0).expect("a name") + 2;
+                let mut profile = data[..start].to_vec();
+                std::io::copy(&mut ZlibDecoder::new(&data[start..]), &mut profile).expect("a profile");
+                data = profile;
+            }
+            _ => (),
+        }
+        if kind != "IDAT" || found.last().is_none_or(|(last, _)| last != "IDAT") {
+            found.push((kind.clone(), data));
+        }
+        if kind == "IEND" {
+            break;
+        }
+    }
+    found
+}
+
+/// Fails unless a PNG file comes back with all its chunks.
+fn assert_comes_back(path: &Path, file: &[u8], image: &ImageFile) {
+    let mut again = Vec::new();
+    ansel::write_image(&image.planes, &image.metadata, ImageFormat::Png, &mut again)
+        .unwrap_or_else(|e| panic!("{}: not written: {e}", path.display()));
+    if file.starts_with(b"\x89PNG") {
+        assert_eq!(chunks(&again), chunks(file), "{}", path.display());
+    }
+    let image_again = read(&again).unwrap_or_else(|e| panic!("{}: not read again: {e}", path.display()));
+    assert!(image_again.planes == image.planes, "{}: other samples", path.display());
+    assert!(image_again.metadata == image.metadata, "{}: other metadata", path.display());
+}
+
+#[test]
+fn every_file_of_the_folder_is_read_exactly_or_refused() {
+    let Some(folder) = std::env::var_os("ANSEL_FORMATS").map(PathBuf::from) else {
+        println!("skipped: ANSEL_FORMATS names no folder of image files");
+        return;
+    };
+    let (mut read_files, mut refused) = (0, Vec::new());
+    for path in files(&folder) {
+        let file = std::fs::read(&path).expect("a readable file");
+        let name = path.strip_prefix(&folder).expect("below the folder");
+        let suite = name.starts_with("pngsuite") && name.extension().is_some_and(|extension| extension == "png");
+        let broken = suite && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"x"));
+        match read(&file) {
+            Ok(image) => {
+                assert!(!broken, "{} was read", name.display());
+                assert_same_samples(&path, &file, &image.planes);
+                assert_comes_back(&path, &file, &image);
+                read_files += 1;
+            }
+            Err(error) => {
+                assert!(!suite || broken, "{}: {error}", name.display());
+                assert!(!matches!(error, Error::Io { .. }), "{}: {error}", name.display());
+                refused.push(format!("{}: {error}", name.display()));
+            }
+        }
+    }
+    println!("{read_files} files read, {} refused:\n{}", refused.len(), refused.join("\n"));
+    assert!(read_files > 0, "no image in {}", folder.display());
+}
