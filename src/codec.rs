@@ -35,6 +35,8 @@ const VP8L_PIXELS: usize = 1 << 14;
 pub struct Options {
     /// The model to compress with, and the model file to decompress with if a file asks for one.
     pub model: ModelChoice,
+    /// Whether planes are transformed where that makes the file smaller.
+    pub transforms: Transforms,
     /// Threads; `None` for one per core. The bytes are the same for any number.
     pub threads: Option<NonZeroUsize>,
     /// Where networks run.
@@ -43,6 +45,16 @@ pub struct Options {
     pub limits: Limits,
     /// Called as tiles are done.
     pub progress: Option<Progress>,
+}
+
+/// Which transforms are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transforms {
+    /// All of them.
+    #[default]
+    All,
+    /// None: the planes are coded as they are. To see what the transforms gain.
+    None,
 }
 
 /// A function of (samples done, samples in all).
@@ -131,16 +143,16 @@ impl Codec {
         let mut done = 0;
         let next = |rows: u32| {
             let first = done;
-            done += rows as usize;
-            Ok(planes.samples().slice(s![.., first..done, ..]).to_owned())
+            done += rows;
+            Ok(planes.rows(first..done))
         };
         self.compress_rows(ImageInfo::of(planes), metadata, next, &mut file)?;
         Ok(file)
     }
 
-    /// Compresses an image band by band: `next` is asked for the samples of the next rows, with axes (channel, row,
-    /// column), until all are coded. Each band is decoded again before it is written. Memory does not grow with the
-    /// height of the image.
+    /// Compresses an image band by band: `next` is asked for so many of the next rows until all are coded. Each band is
+    /// decoded again before it is written. Memory does not grow with the height of the image. Returns the number of bytes
+    /// written.
     ///
     /// # Errors
     /// As [`compress`](Self::compress), and whatever `next` and `output` return.
@@ -148,9 +160,9 @@ impl Codec {
         &self,
         info: ImageInfo,
         metadata: &Metadata,
-        mut next: impl FnMut(u32) -> Result<Array3<u16>>,
+        mut next: impl FnMut(u32) -> Result<Planes>,
         mut output: impl Write,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         check_samples(info.width, info.height, info.channels, &self.options.limits)?;
         let (entries, stored) = metadata.store(&self.options.limits)?;
         let header = Header {
@@ -167,16 +179,20 @@ impl Codec {
             return Err(Error::Verification("the header does not read back".to_owned()));
         }
         write(&mut output, &bytes)?;
+        let mut written = bytes.len() as u64;
         let done = self.progress(header.samples());
         for band in 0..header.bands() {
             let (_, rows) = header.band(band);
-            let samples = next(rows)?;
-            if samples.dim() != (info.channels, rows as usize, info.width as usize) {
-                return Err(Error::Unsupported(format!("rows of shape {:?}", samples.dim())));
+            let planes = next(rows)?;
+            let given = ImageInfo::of(&planes);
+            if given != (ImageInfo { height: rows, ..info }) {
+                return Err(Error::Unsupported(format!("rows of another shape, {given:?}")));
             }
-            write(&mut output, &self.encode_band(&header, samples.view(), &done)?)?;
+            let bytes = self.encode_band(&header, planes.samples().view(), &done)?;
+            write(&mut output, &bytes)?;
+            written += bytes.len() as u64;
         }
-        Ok(())
+        Ok(written)
     }
 
     /// Decompresses a file.
@@ -190,39 +206,11 @@ impl Codec {
         let mut planes = Planes::zeros(header.channels(), header.height, header.width, header.depth());
         for band in 0..header.bands() {
             let (first, rows) = header.band(band);
-            let samples = reader.next_band()?;
-            let mut samples_mut = planes.samples_mut();
-            samples_mut.slice_mut(s![.., first as usize..(first + rows) as usize, ..]).assign(&samples);
+            let samples = reader.band_region(Rect { x: 0, y: 0, width: header.width, height: rows })?;
+            let rows = first as usize..(first + rows) as usize;
+            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(&samples);
         }
         reader.finish()?;
-        Ok(Decoded { planes, metadata: reader.metadata })
-    }
-
-    /// Decompresses a rectangle of the image, reading only the tiles that it needs.
-    ///
-    /// # Errors
-    /// As [`decompress`](Self::decompress), and [`Error::Unsupported`] for a rectangle that is not within the image.
-    pub fn decompress_region(&self, file: impl Read + Seek, region: Rect) -> Result<Decoded> {
-        let mut reader = self.reader(file)?;
-        let header = reader.header.clone();
-        let within = |start: u32, length: u32, all: u32| length > 0 && length <= all && start <= all - length;
-        if !within(region.x, region.width, header.width) || !within(region.y, region.height, header.height) {
-            let (width, height) = (header.width, header.height);
-            return Err(Error::Unsupported(format!("a region outside of the image, {width} x {height} pixels")));
-        }
-        let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth());
-        for band in 0..header.bands() {
-            let (first, rows) = header.band(band);
-            let whole = Rect { x: 0, y: first, width: header.width, height: rows };
-            let Some(wanted) = whole.intersection(region) else {
-                reader.skip_band()?;
-                continue;
-            };
-            let local = Rect { y: wanted.y - first, ..wanted };
-            let samples = reader.band_region(local)?;
-            let top = (wanted.y - region.y) as usize;
-            planes.samples_mut().slice_mut(s![.., top..top + wanted.height as usize, ..]).assign(&samples);
-        }
         Ok(Decoded { planes, metadata: reader.metadata })
     }
 
@@ -281,7 +269,8 @@ impl Codec {
 
     /// Encodes the rows of one band: the smaller of what the planned parts and VP8L take.
     fn encode_band(&self, header: &Header, samples: ArrayView3<'_, u16>, done: &Done<'_>) -> Result<Vec<u8>> {
-        let parts = plan::choose(&self.engine, &self.options.model, samples, header.depth())?;
+        let Options { model, transforms, .. } = &self.options;
+        let parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
         let graphics = parts.iter().all(|part| part.graphics);
         let side = if graphics { GRAPHICS_TILE_SIDE } else { TILE_SIDE };
         let mut band = self.encode_parts(header, samples, &parts, side, done)?;
@@ -430,16 +419,46 @@ impl<R: Read + Seek> FileReader<'_, R> {
         &self.metadata
     }
 
-    /// The samples of the next band, with axes (channel, row, column).
+    /// The rows of the next band.
     ///
     /// # Errors
     /// As [`Codec::decompress`].
     ///
     /// # Panics
     /// After the last band.
-    pub fn next_band(&mut self) -> Result<Array3<u16>> {
+    pub fn next_band(&mut self) -> Result<Planes> {
         let (_, rows) = self.header.band(self.band);
-        self.band_region(Rect { x: 0, y: 0, width: self.header.width, height: rows })
+        let samples = self.band_region(Rect { x: 0, y: 0, width: self.header.width, height: rows })?;
+        Planes::new(samples, self.header.depth())
+    }
+
+    /// The samples of a rectangle of the image; only the tiles that it needs are read and decoded.
+    ///
+    /// # Errors
+    /// As [`Codec::decompress`], and [`Error::Unsupported`] for a rectangle that is not within the image.
+    ///
+    /// # Panics
+    /// After a band was read.
+    pub fn region(&mut self, region: Rect) -> Result<Planes> {
+        let header = self.header.clone();
+        let within = |start: u32, length: u32, all: u32| length > 0 && length <= all && start <= all - length;
+        if !within(region.x, region.width, header.width) || !within(region.y, region.height, header.height) {
+            let (width, height) = (header.width, header.height);
+            return Err(Error::Unsupported(format!("a region that is not within {width} x {height} pixels")));
+        }
+        let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth());
+        for band in 0..header.bands() {
+            let (first, rows) = header.band(band);
+            let whole = Rect { x: 0, y: first, width: header.width, height: rows };
+            let Some(wanted) = whole.intersection(region) else {
+                self.skip_band()?;
+                continue;
+            };
+            let samples = self.band_region(Rect { y: wanted.y - first, ..wanted })?;
+            let rows = Rect { y: wanted.y - region.y, ..wanted }.rows();
+            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(&samples);
+        }
+        Ok(planes)
     }
 
     /// Checks that the file ends after the last band; returns its length.

@@ -54,7 +54,7 @@ mod tile;
 mod transforms;
 mod vp8l;
 
-pub use codec::{Codec, Decoded, FileInfo, FileReader, Options, Progress, Verified};
+pub use codec::{Codec, Decoded, FileInfo, FileReader, Options, Progress, Transforms, Verified};
 pub use container::{Band, Header, Metadata, MetadataBlock, MetadataKind, PartSummary};
 pub use error::{Error, FormatError, FormatErrorKind, Result};
 pub use files::{

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView3, s};
 
+use crate::codec::Transforms;
 use crate::container::depth_of;
 use crate::error::Result;
 use crate::models::{Content, ModelChoice, ModelSource};
@@ -43,10 +44,11 @@ pub(crate) struct PlannedPart<'a> {
 /// Chooses how the channels of a band are coded.
 ///
 /// # Errors
-/// [`Error::Model`](crate::Error::Model) if no model has the name that was given.
+/// [`Error::Model`](crate::Error::Model) if no model has the name that was given, or a model file does not fit.
 pub(crate) fn choose<'a>(
     engine: &Engine,
     choice: &'a ModelChoice,
+    transforms: Transforms,
     samples: ArrayView3<'_, u16>,
     depth: u32,
 ) -> Result<Vec<PlannedPart<'a>>> {
@@ -57,7 +59,11 @@ pub(crate) fn choose<'a>(
         if let ModelChoice::File(_) = choice {
             return with_file(choice, samples, depth);
         }
-        let parts = alternatives(samples, depth).into_iter().map(|alternative| under_models(choice, alternative));
+        let alternatives = match transforms {
+            Transforms::All => alternatives(samples, depth),
+            Transforms::None => vec![Alternative::plain(samples, depth)],
+        };
+        let parts = alternatives.into_iter().map(|alternative| under_models(choice, alternative));
         cheapest(engine, parts.collect::<Result<Vec<_>>>()?.concat())
     };
     let mut parts = vec![group(0..colours)?];
@@ -65,8 +71,8 @@ pub(crate) fn choose<'a>(
         return Ok(parts);
     }
     parts.push(group(colours..channels)?);
-    if let (ModelChoice::Named(_), Some((transform, coded))) =
-        (choice, Transform::palette(samples, depth, MAX_COLOURS))
+    if let (ModelChoice::Named(_), Transforms::All) = (choice, transforms)
+        && let Some((transform, coded)) = Transform::palette(samples, depth, MAX_COLOURS)
     {
         let together = cheapest(engine, under_models(choice, Alternative { channels, transforms: vec![transform], coded })?)?;
         let apart = measure(engine, &parts[0])? + measure(engine, &parts[1])?;
@@ -84,11 +90,18 @@ struct Alternative {
     coded: Coded,
 }
 
+impl Alternative {
+    /// The planes as they are.
+    fn plain(samples: ArrayView3<'_, u16>, depth: u32) -> Self {
+        let channels = samples.dim().0;
+        let coded = Coded { samples: samples.to_owned(), sizes: vec![1 << depth; channels] };
+        Self { channels, transforms: Vec::new(), coded }
+    }
+}
+
 /// What a group of 1 or 3 channels can be transformed into; as they are, to begin with.
 fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
-    let channels = samples.dim().0;
-    let plain = Coded { samples: samples.to_owned(), sizes: vec![1 << depth; channels] };
-    let (mut transforms, mut coded) = (Vec::new(), plain);
+    let Alternative { channels, mut transforms, mut coded } = Alternative::plain(samples, depth);
     let mut found = Vec::new();
     if channels == 3 {
         if let Some((grey, one)) = Transform::grey(samples, depth) {
@@ -139,11 +152,10 @@ fn under_models<'a>(choice: &'a ModelChoice, alternative: Alternative) -> Result
 
 /// The samples as they are, under the model file that was given.
 fn with_file<'a>(choice: &'a ModelChoice, samples: ArrayView3<'_, u16>, depth: u32) -> Result<PlannedPart<'a>> {
-    let channels = samples.dim().0;
+    let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let content = if channels == 1 { Content::Grey } else { Content::Colour };
     let coder = PartCoder::Network(ModelSource::for_encoding(choice, content)?);
-    let coded = Coded { samples: samples.to_owned(), sizes: vec![1 << depth; channels] };
-    Ok(PlannedPart { channels, transforms: Vec::new(), coded, coder, graphics: false })
+    Ok(PlannedPart { channels, transforms, coded, coder, graphics: false })
 }
 
 /// The share of the pixels that equal their left neighbour.

@@ -57,6 +57,12 @@ impl Planes {
         &self.samples
     }
 
+    /// The samples, with axes (channel, row, column).
+    #[must_use]
+    pub fn into_samples(self) -> Array3<u16> {
+        self.samples
+    }
+
     pub(crate) fn samples_mut(&mut self) -> ArrayViewMut3<'_, u16> {
         self.samples.view_mut()
     }

@@ -41,7 +41,7 @@ pub enum Command {
     /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld
     Compress(Compress),
     /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP
-    Decompress(Code),
+    Decompress(Decompress),
     /// Show what an .ansel file holds, without decoding it
     Info(Info),
     /// Decode .ansel files and compare checksums; writes nothing
@@ -76,6 +76,27 @@ pub struct Compress {
     /// better thing to keep
     #[arg(long)]
     pub allow_lossy_source: bool,
+    /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and keep what is smallest
+    #[arg(long, value_enum, default_value_t = TransformsName::All)]
+    pub transforms: TransformsName,
+}
+
+/// The arguments of `decompress`.
+#[derive(Debug, Args)]
+pub struct Decompress {
+    #[command(flatten)]
+    pub code: Code,
+    /// Decompress a rectangle only: left column, top row, width, height; no other tiles are read
+    #[arg(long, value_name = "X,Y,W,H", value_parser = rectangle)]
+    pub crop: Option<ansel::Rect>,
+}
+
+fn rectangle(text: &str) -> Result<ansel::Rect, String> {
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(str::parse).collect();
+    match numbers.as_deref() {
+        Ok(&[x, y, width, height]) => Ok(ansel::Rect { x, y, width, height }),
+        _ => Err("four numbers are needed, such as 0,0,640,480".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +170,14 @@ pub struct Report {
     /// Print one JSON object per file
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TransformsName {
+    /// All of them
+    All,
+    /// None: code the samples as they are
+    None,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

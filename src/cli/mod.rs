@@ -4,17 +4,15 @@ mod args;
 mod paths;
 mod report;
 
-use std::io::Cursor;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ansel::{Codec, Device, Error, ImageInfo, Limits, Metadata, ModelChoice, Options, Progress, Result};
+use ansel::{Codec, Device, Error, Limits, Metadata, ModelChoice, Options, Progress, Result, Transforms};
 use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::args::{Arguments, Code, Command, Compress, DeviceName, Engine, Info, Models, Report, Verify};
+use self::args::{Arguments, Code, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, TransformsName, Verify};
 use self::paths::Place;
 
 const IMAGE_EXTENSIONS: [&str; 18] = [
@@ -76,7 +74,7 @@ fn for_each<'a, T>(
     first
 }
 
-fn codec(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Codec> {
+fn options(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Options> {
     let named = ansel::models().iter().any(|model| model.name == engine.model);
     let model = if named || !std::path::Path::new(&engine.model).exists() {
         ModelChoice::Named(engine.model.clone())
@@ -94,7 +92,8 @@ fn codec(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Codec> {
             bar.set_position(done);
         }))
     });
-    Ok(Codec::new(Options { model, threads: engine.threads, device, limits: limits(engine), progress }))
+    let (threads, limits) = (engine.threads, limits(engine));
+    Ok(Options { model, transforms: Transforms::All, threads, device, limits, progress })
 }
 
 fn limits(engine: &Engine) -> Limits {
@@ -111,28 +110,37 @@ fn progress_bar(report: &Report) -> ProgressBar {
 }
 
 fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
-    let Compress { code: Code { inputs, output, engine, report, strip }, allow_lossy_source } = arguments;
+    let Compress { code: Code { inputs, output, engine, report, strip }, allow_lossy_source, transforms } = arguments;
     let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
         .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
         .map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
-    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let transforms = match transforms {
+        TransformsName::All => Transforms::All,
+        TransformsName::None => Transforms::None,
+    };
+    let options = options(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let codec = Codec::new(Options { transforms, ..options });
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());
-        let image = paths::read_image(input, &limits(engine))?;
-        if let (Some(source), false) = (&image.lossy_source, allow_lossy_source) {
+        let reading = |error| paths::about("read", input.path())(error);
+        let mut image = ansel::open_image(paths::open(input)?, &limits(engine)).map_err(reading)?;
+        if let (Some(source), false) = (image.lossy_source(), allow_lossy_source) {
             return Err(lossy_source(source));
         }
         if !strip {
-            warn_not_kept(report, &bar, input, &image.not_kept);
+            warn_not_kept(report, &bar, input, image.not_kept());
         }
-        let metadata = if *strip { Metadata::default() } else { image.metadata };
-        let bytes = codec.compress(&image.planes, &metadata)?;
+        let metadata = if *strip { Metadata::default() } else { image.metadata().clone() };
+        let info = image.info();
+        let mut bytes = 0;
         paths::write(target, output.force, |file| {
-            file.write_all(&bytes).map_err(|source| Error::Io { action: "write", path: PathBuf::new(), source })
+            let next = |rows| image.read_rows(rows).map_err(reading);
+            bytes = codec.compress_rows(info, &metadata, next, file)?;
+            Ok(())
         })?;
-        bar.suspend(|| report::coded(report, input, target, &image.planes, bytes.len()));
+        bar.suspend(|| report::coded(report, input, target, info, bytes));
         Ok(())
     });
     bar.finish_and_clear();
@@ -180,30 +188,46 @@ fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Resu
     }
 }
 
-fn decompress(arguments: &Code) -> std::result::Result<(), ExitCode> {
-    let Code { inputs, output, engine, report, strip } = arguments;
+fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {
+    let Decompress { code: Code { inputs, output, engine, report, strip }, crop } = arguments;
     let inputs = paths::list(inputs, &[ANSEL_EXTENSION])
         .and_then(|inputs| paths::with_destinations(inputs, output, "png"))
         .map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
-    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let codec = Codec::new(options(engine, Some(&bar)).map_err(|e| fail(None, &e))?);
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         let format = output_format(target)?;
         bar.set_message(input.to_string());
-        let bytes = paths::read(input)?;
-        let decoded = codec.decompress(&bytes)?;
-        let metadata = if *strip { Metadata::default() } else { decoded.metadata };
-        check_extension(target, format, decoded.planes.channels())?;
+        let reading = |error| paths::about("read", input.path())(error);
+        let mut reader = codec.reader(paths::open(input)?).map_err(reading)?;
+        let metadata = if *strip { Metadata::default() } else { reader.metadata().clone() };
+        let header = reader.header();
+        let (mut info, bands) = (header.info(), header.bands());
+        let mut region = match crop {
+            Some(crop) => {
+                (info.width, info.height) = (crop.width, crop.height);
+                Some(reader.region(*crop).map_err(reading)?)
+            }
+            None => None,
+        };
+        check_extension(target, format, info.channels)?;
         let mut not_kept = Vec::new();
         paths::write(target, output.force, |file| {
-            let mut writer = ansel::create_image(ImageInfo::of(&decoded.planes), &metadata, format, file)?;
+            let mut writer = ansel::create_image(info, &metadata, format, file)?;
             not_kept = writer.not_kept().to_vec();
-            writer.write_rows(&decoded.planes)?;
+            if let Some(planes) = region.take() {
+                writer.write_rows(&planes)?;
+                return writer.finish();
+            }
+            for _ in 0..bands {
+                writer.write_rows(&reader.next_band().map_err(reading)?)?;
+            }
+            reader.finish().map_err(reading)?;
             writer.finish()
         })?;
         warn_not_kept(report, &bar, target, &not_kept);
-        bar.suspend(|| report::coded(report, input, target, &decoded.planes, bytes.len()));
+        bar.suspend(|| report::decoded(report, input, target, info));
         Ok(())
     });
     bar.finish_and_clear();
@@ -214,10 +238,10 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
     let Verify { files, engine, report } = arguments;
     let files = paths::list(files, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
-    let codec = codec(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
+    let codec = Codec::new(options(engine, Some(&bar)).map_err(|e| fail(None, &e))?);
     let result = for_each(files.iter().map(|file| (file, ())), |file, ()| {
         bar.set_message(file.to_string());
-        let verified = codec.verify(Cursor::new(paths::read(file)?))?;
+        let verified = codec.verify(paths::open(file)?).map_err(paths::about("read", file.path()))?;
         bar.suspend(|| report::verified(report, file, &verified));
         Ok(())
     });
@@ -226,13 +250,13 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
 }
 
 fn info(arguments: &Info, file: &Place) -> Result<()> {
-    let codec = codec(&arguments.engine, None)?;
-    let bytes = Cursor::new(paths::read(file)?);
+    let codec = Codec::new(options(&arguments.engine, None)?);
+    let (input, reading) = (paths::open(file)?, paths::about("read", file.path()));
     let (info, ideal_bits) = if arguments.bits {
-        let verified = codec.verify(bytes)?;
+        let verified = codec.verify(input).map_err(reading)?;
         (verified.info, Some(verified.ideal_bits))
     } else {
-        (codec.read_info(bytes)?, None)
+        (codec.read_info(input).map_err(reading)?, None)
     };
     report::info(arguments.json, file, &info, ideal_bits);
     Ok(())

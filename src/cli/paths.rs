@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Write};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use ansel::{Error, ImageFile, Limits, Result};
+use ansel::{Error, Result};
 
 use super::args::Output;
 
@@ -21,6 +21,14 @@ impl Place {
     /// `-` is standard input or output.
     pub fn new(path: &Path) -> Self {
         if path.as_os_str() == "-" { Self::Standard } else { Self::File(path.to_owned()) }
+    }
+
+    /// The path, for messages.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Standard => Path::new("-"),
+            Self::File(path) => path,
+        }
     }
 }
 
@@ -38,10 +46,10 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error
     move |source| Error::Io { action, path: path.to_owned(), source }
 }
 
-/// Puts a path into an [`Error::Io`] of the library, which knows streams only.
-fn about(path: &Path) -> impl FnOnce(Error) -> Error {
+/// Puts a path into an [`Error::Io`] of the library about one action: it knows streams only.
+pub fn about(done: &'static str, path: &Path) -> impl Fn(Error) -> Error {
     move |error| match error {
-        Error::Io { action, source, .. } => io_error(action, path)(source),
+        Error::Io { action, source, .. } if action == done => io_error(action, path)(source),
         other => other,
     }
 }
@@ -110,6 +118,22 @@ fn ends_in_separator(path: &Path) -> bool {
     path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
+/// What can be read from any position.
+pub trait ReadSeek: BufRead + Seek {}
+
+impl<T: BufRead + Seek> ReadSeek for T {}
+
+/// Opens an input; standard input is read to its end first.
+pub fn open(place: &Place) -> Result<Box<dyn ReadSeek>> {
+    match place {
+        Place::File(path) if path.is_file() => {
+            Ok(Box::new(BufReader::new(File::open(path).map_err(io_error("read", path))?)))
+        }
+        // A pipe or a device has no positions.
+        place => Ok(Box::new(Cursor::new(read(place)?))),
+    }
+}
+
 /// Reads all of an input.
 pub fn read(place: &Place) -> Result<Vec<u8>> {
     match place {
@@ -118,17 +142,6 @@ pub fn read(place: &Place) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes).map_err(io_error("read", Path::new("-")))?;
             Ok(bytes)
-        }
-    }
-}
-
-/// Reads an image and its metadata.
-pub fn read_image(place: &Place, limits: &Limits) -> Result<ImageFile> {
-    match place {
-        Place::Standard => ansel::read_image(Cursor::new(read(place)?), limits),
-        Place::File(path) => {
-            let file = File::open(path).map_err(io_error("read", path))?;
-            ansel::read_image(BufReader::new(file), limits).map_err(about(path))
         }
     }
 }
@@ -154,12 +167,9 @@ fn exists(path: &Path) -> Error {
 /// Writes a result: to standard output, to a device or pipe, or to a temporary file that is renamed when it is
 /// complete. What `content` fails to write becomes an error about `place`.
 pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let path = match place {
-        Place::Standard => Path::new("-"),
-        Place::File(path) => path,
-    };
+    let path = place.path();
     let content = |output: &mut dyn Write| {
-        content(output).and_then(|()| output.flush().map_err(io_error("write", path))).map_err(about(path))
+        content(output).and_then(|()| output.flush().map_err(io_error("write", path))).map_err(about("write", path))
     };
     if *place == Place::Standard {
         return content(&mut std::io::BufWriter::new(std::io::stdout().lock()));

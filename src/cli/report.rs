@@ -1,6 +1,6 @@
 //! What the program prints: lines for people, JSON for programs.
 
-use ansel::{Band, FileInfo, MetadataBlock, PartSummary, Planes, Result, Verified};
+use ansel::{Band, FileInfo, ImageInfo, MetadataBlock, PartSummary, Result, Verified};
 use serde_json::{Value, json};
 
 use super::args::Report;
@@ -17,21 +17,32 @@ fn print(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// After compressing or decompressing a file.
-pub fn coded(report: &Report, input: &Place, output: &Place, planes: &Planes, bytes: usize) {
+/// After compressing a file.
+pub fn coded(report: &Report, input: &Place, output: &Place, info: ImageInfo, bytes: u64) {
+    let samples = u64::from(info.width) * u64::from(info.height) * info.channels as u64;
+    let rate = bpsp(bytes, samples);
+    written(report, input, output, info, &format!(", {bytes} bytes, {rate:.4} bpsp"), json!({ "bytes": bytes, "bpsp": rate }));
+}
+
+/// After decompressing a file.
+pub fn decoded(report: &Report, input: &Place, output: &Place, info: ImageInfo) {
+    written(report, input, output, info, "", json!({}));
+}
+
+fn written(report: &Report, input: &Place, output: &Place, info: ImageInfo, text: &str, mut value: Value) {
     if report.quiet || *output == Place::Standard {
         return;
     }
-    let rate = bpsp(bytes as u64, planes.samples().len() as u64);
+    let ImageInfo { width, height, channels, depth } = info;
     if report.json {
-        print(json!({
-            "input": input.to_string(), "output": output.to_string(), "width": planes.width(),
-            "height": planes.height(), "channels": planes.channels(), "depth": planes.depth(),
-            "bytes": bytes, "bpsp": rate,
-        }));
+        value["input"] = input.to_string().into();
+        value["output"] = output.to_string().into();
+        for (key, number) in [("width", width), ("height", height), ("channels", channels as u32), ("depth", depth)] {
+            value[key] = number.into();
+        }
+        print(value);
     } else {
-        let size = format!("{} x {} x {}", planes.width(), planes.height(), planes.channels());
-        print(format!("{input} -> {output}  {size}, {bytes} bytes, {rate:.4} bpsp"));
+        print(format!("{input} -> {output}  {width} x {height} x {channels}, {depth} bits{text}"));
     }
 }
 

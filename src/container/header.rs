@@ -5,6 +5,7 @@ use std::io::Read;
 use super::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
 use super::metadata::MetadataEntry;
 use crate::error::{FormatErrorKind, Result, malformed};
+use crate::files::ImageInfo;
 use crate::limits::{Limits, MAX_METADATA_BLOCKS, check, check_samples};
 use crate::planes::MAX_CHANNELS;
 
@@ -53,6 +54,12 @@ impl Header {
     #[must_use]
     pub fn version(&self) -> u32 {
         VERSION.into()
+    }
+
+    /// The shape of the image.
+    #[must_use]
+    pub fn info(&self) -> ImageInfo {
+        ImageInfo { width: self.width, height: self.height, channels: self.channels(), depth: self.depth() }
     }
 
     /// The number of samples of the image.
