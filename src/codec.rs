@@ -10,7 +10,7 @@ use ndarray::{Array3, ArrayView3, s};
 use crate::container::{Band, Coder, Header, Metadata, Part, TileEntry, checksum, read_error};
 use crate::error::{Error, FormatError, FormatErrorKind, Result, malformed};
 use crate::files::ImageInfo;
-use crate::limits::{Limits, check_samples};
+use crate::limits::{Limits, MAX_TILE_SIDE, check_samples};
 use crate::models::{ModelChoice, ModelSource};
 use crate::network::Device;
 use crate::parallel::{Engine, SessionPool};
@@ -23,7 +23,7 @@ use crate::transforms::Coded;
 /// Largest side of the tiles that are written, in pixels: of photographs, and of graphics, which repeat themselves over
 /// longer distances.
 const TILE_SIDE: u32 = 512;
-const GRAPHICS_TILE_SIDE: u32 = 1024;
+const GRAPHICS_TILE_SIDE: u32 = 2048;
 /// Most pixels of a band that is written, unless a row has more.
 const BAND_PIXELS: u32 = 1 << 24;
 /// VP8L is tried where at least this share of the pixels repeats its neighbour, and on all images of few pixels.
@@ -283,9 +283,10 @@ impl Codec {
                 graphics: true,
             };
             let silent = Done { progress: None, done: AtomicU64::new(0), all: 0 };
-            let vp8l = self.encode_parts(header, samples, &[part], crate::limits::MAX_TILE_SIDE, &silent)?;
-            if vp8l.len() < band.len() {
-                band = vp8l;
+            match self.encode_parts(header, samples, &[part], MAX_TILE_SIDE, &silent) {
+                Ok(vp8l) if vp8l.len() < band.len() => band = vp8l,
+                Ok(_) | Err(Error::Unsupported(_)) => {} // too large for VP8L, or of no use
+                Err(error) => return Err(error),
             }
         }
         Ok(band)

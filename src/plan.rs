@@ -11,6 +11,7 @@ use crate::codec::Transforms;
 use crate::container::depth_of;
 use crate::error::Result;
 use crate::models::{Content, ModelChoice, ModelSource};
+use crate::network::contract::CheckedModel;
 use crate::parallel::Engine;
 use crate::parts::{self, PartCoder};
 use crate::tile::Rect;
@@ -22,11 +23,11 @@ const MAX_COLOURS: usize = 256;
 /// above, in trying those for photographs.
 const FEW_REPEATS: f64 = 0.02;
 const MOST_REPEATS: f64 = 0.8;
-/// Images up to this many pixels are coded whole to compare candidates.
-const MEASURED_PIXELS: usize = 1 << 17;
-/// Of larger ones, this many tiles per side, of this many pixels a side.
-const MEASURED_TILES: u32 = 3;
-const MEASURED_SIDE: u32 = 128;
+/// To compare candidates, this many tiles of an image are coded per side, of this many pixels a side: more of graphics,
+/// which differ from place to place and repeat themselves; all of an image that has no more pixels than these tiles.
+const MEASURED_TILES: u32 = 2;
+const MEASURED_SIDE: u32 = 96;
+const MEASURED_GRAPHICS_SIDE: u32 = 512;
 
 /// A group of channels, ready to be coded.
 #[derive(Debug, Clone)]
@@ -74,9 +75,10 @@ pub(crate) fn choose<'a>(
     if let (ModelChoice::Named(_), Transforms::All) = (choice, transforms)
         && let Some((transform, coded)) = Transform::palette(samples, depth, MAX_COLOURS)
     {
-        let together = cheapest(engine, under_models(choice, Alternative { channels, transforms: vec![transform], coded })?)?;
-        let apart = measure(engine, &parts[0])? + measure(engine, &parts[1])?;
-        if measure(engine, &together)? < apart {
+        let alternative = Alternative { channels, transforms: vec![transform], coded };
+        let together = cheapest(engine, under_models(choice, alternative)?)?;
+        let bits = |part: &PlannedPart<'_>| measure(engine, part, MEASURED_GRAPHICS_SIDE);
+        if bits(&together)? < bits(&parts[0])? + bits(&parts[1])? {
             return Ok(vec![together]);
         }
     }
@@ -154,8 +156,9 @@ fn under_models<'a>(choice: &'a ModelChoice, alternative: Alternative) -> Result
 fn with_file<'a>(choice: &'a ModelChoice, samples: ArrayView3<'_, u16>, depth: u32) -> Result<PlannedPart<'a>> {
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let content = if channels == 1 { Content::Grey } else { Content::Colour };
-    let coder = PartCoder::Network(ModelSource::for_encoding(choice, content)?);
-    Ok(PlannedPart { channels, transforms, coded, coder, graphics: false })
+    let source = ModelSource::for_encoding(choice, content)?;
+    let graphics = CheckedModel::read(source.file)?.shape.pinned;
+    Ok(PlannedPart { channels, transforms, coded, coder: PartCoder::Network(source), graphics })
 }
 
 /// The share of the pixels that equal their left neighbour.
@@ -171,44 +174,41 @@ pub(crate) fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
 
 /// The cheapest of some parts; a single one is not measured.
 fn cheapest<'a>(engine: &Engine, parts: Vec<PlannedPart<'a>>) -> Result<PlannedPart<'a>> {
-    let mut parts = parts.into_iter();
-    let mut best = parts.next().expect("at least one model is for any planes");
-    let mut least = None;
-    for part in parts {
-        let before = match least {
-            Some(bits) => bits,
-            None => measure(engine, &best)?,
-        };
-        let bits = measure(engine, &part)?;
-        least = Some(bits.min(before));
-        if bits < before {
-            best = part;
-        }
+    let side = if parts.iter().any(|part| part.graphics) { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE };
+    let mut costs = vec![0; parts.len()];
+    if parts.len() > 1 {
+        costs = parts.iter().map(|part| measure(engine, part, side)).collect::<Result<_>>()?;
     }
-    Ok(best)
+    let best = parts.into_iter().zip(costs).min_by_key(|(_, bits)| *bits);
+    Ok(best.expect("at least one model is for any planes").0)
 }
 
 /// The cost of a part in bits, estimated from some of its tiles.
-fn measure(engine: &Engine, part: &PlannedPart<'_>) -> Result<u64> {
+fn measure(engine: &Engine, part: &PlannedPart<'_>, side: u32) -> Result<u64> {
     let mut description = Vec::new();
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
     let PartCoder::Network(source) = &part.coder else { return Ok(header) };
     let (_, height, width) = part.coded.samples.dim();
-    let rects = measured(width as u32, height as u32);
+    let rects = measured(width as u32, height as u32, side);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
     let bits = parts::measure(engine, source, part.coded.samples.view(), &part.coded.sizes, &rects)?;
     Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
 }
 
-/// The tiles to measure.
-fn measured(width: u32, height: u32) -> Vec<Rect> {
-    if width as usize * height as usize <= MEASURED_PIXELS {
+/// The tiles to measure, spread over the image.
+fn measured(width: u32, height: u32, side: u32) -> Vec<Rect> {
+    if u64::from(width) * u64::from(height) <= u64::from(MEASURED_TILES * side).pow(2) {
         return vec![Rect { x: 0, y: 0, width, height }];
     }
-    let side = |length: u32| length.min(MEASURED_SIDE);
-    let place = |length: u32, index: u32| (length - side(length)) / (MEASURED_TILES + 1) * (index + 1);
+    let within = |length: u32| length.min(side);
+    let place = |length: u32, index: u32| (length - within(length)) / (MEASURED_TILES + 1) * (index + 1);
     let tiles = (0..MEASURED_TILES).flat_map(|row| (0..MEASURED_TILES).map(move |column| (row, column)));
-    let rect = |(row, column)| Rect { x: place(width, column), y: place(height, row), width: side(width), height: side(height) };
+    let rect = |(row, column)| Rect {
+        x: place(width, column),
+        y: place(height, row),
+        width: within(width),
+        height: within(height),
+    };
     tiles.map(rect).collect()
 }

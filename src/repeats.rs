@@ -31,7 +31,8 @@ const MATCHES_AT: [Offset; 4] = [(0, -1), (-1, 0), (-1, -1), (-1, 1)];
 /// hashed contexts.
 const PAIRS: usize = (CANDIDATES - 1) + (CANDIDATES - 2) + 1;
 
-const TABLE_BITS: u32 = 17;
+/// The tables have as many entries as the tile has pixels, rounded up to a power of two, within these bounds.
+const TABLE_BITS: (u32, u32) = (10, 20);
 const HASH_MULTIPLIER: u32 = 0x9E37_79B1;
 const COUNT_MAX: u16 = 15;
 /// What a count of one, and a flag that is set, are in a context.
@@ -54,6 +55,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Repeats {
     tables: [Vec<Entry>; CONTEXTS],
+    table_bits: u32,
     /// For each coded pixel, with a border of one: which candidates it equalled.
     masks: Vec<u16>,
     stride: usize,
@@ -70,9 +72,10 @@ pub(crate) struct Found {
 impl Repeats {
     /// Of a tile with no pixel coded yet.
     pub fn new(width: usize, height: usize) -> Self {
-        let table = || vec![Entry::default(); 1 << TABLE_BITS];
+        let table_bits = (width * height).next_power_of_two().ilog2().clamp(TABLE_BITS.0, TABLE_BITS.1);
+        let table = || vec![Entry::default(); 1 << table_bits];
         let stride = width + 2;
-        Self { tables: [table(), table()], masks: vec![0; stride * (height + 1)], stride }
+        Self { tables: [table(), table()], table_bits, masks: vec![0; stride * (height + 1)], stride }
     }
 
     /// Finds the candidates of a pixel of `C` channels. All pixels of earlier steps have been [`note`](Self::note)d.
@@ -91,7 +94,8 @@ impl Repeats {
                 candidate[channel] = value.clamp(0, alphabets[channel].size as i32 - 1) as u16;
             }
         }
-        let entries = [hash::<C, 11>(at, LONG), hash::<C, 5>(at, SHORT)];
+        let entries = [hash::<C, 11>(at, LONG), hash::<C, 5>(at, SHORT)]
+            .map(|hash| (hash >> (u32::BITS - self.table_bits)) as usize);
         let mut counts = [0; CONTEXTS];
         for (index, (candidate, count)) in followers.iter_mut().zip(&mut counts).enumerate() {
             let entry = &self.tables[index][entries[index]];
@@ -149,9 +153,9 @@ impl Repeats {
     }
 }
 
-/// The entry of the table that a context leads to.
-fn hash<'a, const C: usize, const N: usize>(at: impl Fn(Offset) -> &'a [u16; C], context: [Offset; N]) -> usize {
+/// A hash of a context; its high bits lead to the entry of a table.
+fn hash<'a, const C: usize, const N: usize>(at: impl Fn(Offset) -> &'a [u16; C], context: [Offset; N]) -> u32 {
     let samples = context.into_iter().flat_map(at);
     let step = |hash: u32, &sample: &u16| hash.wrapping_add(u32::from(sample) + 1).wrapping_mul(HASH_MULTIPLIER);
-    (samples.fold(0, step) >> (u32::BITS - TABLE_BITS)) as usize
+    samples.fold(0, step)
 }

@@ -19,8 +19,9 @@ const RIFF_BYTES: usize = 20;
 /// Bytes of the VP8L header: signature, sizes, hint for alpha, version.
 const HEADER_BYTES: usize = 5;
 const SIGNATURE: u8 = 0x2f;
-/// libwebp's method and quality: its default, and a strong one. Method 6 takes ten times as long for 1 % at best.
-const SETTINGS: [(i32, f32); 2] = [(4, 75.0), (5, 100.0)];
+/// libwebp's method and quality: its default, and for small images its strongest, which takes ten times as long.
+const SETTINGS: [(i32, f32); 2] = [(4, 75.0), (6, 100.0)];
+const SMALL_PIXELS: usize = 1 << 16;
 /// Most bytes of a stream of so many pixels. Bounds the memory of a decoder, whose tables can be a few hundred times
 /// as large as the stream.
 fn most_bytes(width: u32, height: u32) -> u64 {
@@ -53,7 +54,8 @@ pub(crate) fn encode(samples: ArrayView3<'_, u16>) -> Result<Option<Vec<u8>>> {
     }
     let encoder = Encoder::new(&pixels, layout, width as u32, height as u32);
     let mut best: Option<Vec<u8>> = None;
-    for (method, quality) in SETTINGS {
+    let settings = if width * height <= SMALL_PIXELS { &SETTINGS[..] } else { &SETTINGS[..1] };
+    for &(method, quality) in settings {
         let stream = encode_with(&encoder, method, quality)?;
         if best.as_ref().is_none_or(|best| stream.len() < best.len()) {
             best = Some(stream);

@@ -22,7 +22,7 @@ import data
 import export
 import model
 
-TILE_SIDE = 512
+TILE_SIDE, GRAPHICS_TILE_SIDE = 512, 2048
 PIXELS_AT_ONCE = 1 << 16
 
 
@@ -43,11 +43,11 @@ def read_layers(path):
     return layers, config
 
 
-def tiles(image):
-    """Divides an image evenly into tiles of at most TILE_SIDE."""
+def tiles(image, largest):
+    """Divides an image evenly into tiles of at most `largest` pixels a side."""
     spans = []
     for length in image.shape[:2]:
-        side = math.ceil(length / math.ceil(length / TILE_SIDE))
+        side = math.ceil(length / math.ceil(length / largest))
         spans.append([slice(start, start + side) for start in range(0, length, side)])
     return [image[rows, columns] for rows in spans[0] for columns in spans[1]]
 
@@ -55,7 +55,7 @@ def tiles(image):
 def predicted_bits(layers, config, image):
     """The code length of an image (H, W, C), in bits."""
     total = 0.0
-    for tile in tiles(image):
+    for tile in tiles(image, GRAPHICS_TILE_SIDE if config.pinned else TILE_SIDE):
         padded = data.with_repeats(tile) if config.pinned else data.pad(tile)
         pixels = model.pixels_of(torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()), config)
         for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):

@@ -14,7 +14,7 @@ EXTRAPOLATIONS = [((0, -1), (-1, 0), (-1, -1)), ((0, -1), (0, -1), (0, -2)), ((-
 LONG = [(-2, -1), (-2, 0), (-2, 1), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (0, -3), (0, -2), (0, -1)]
 SHORT = [(-1, -1), (-1, 0), (-1, 1), (0, -2), (0, -1)]
 CANDIDATES = len(NEIGHBOURS) + len(EXTRAPOLATIONS) + 2
-TABLE_BITS = 17
+TABLE_BITS = 10, 20  # as many entries as pixels, rounded up to a power of two, within these bounds
 COUNT_MAX = 15
 HASH_MULTIPLIER = 0x9E3779B1
 # In the context: where the match masks of other pixels are seen, which pairs of candidates are compared, the value of
@@ -54,7 +54,8 @@ def lookup(padded, context):
         for channel in range(channels):
             sample = shifted(padded, place)[:, :, channel].astype(np.uint32)
             hashed = (hashed + sample + np.uint32(1)) * np.uint32(HASH_MULTIPLIER)
-    entry = (hashed >> np.uint32(32 - TABLE_BITS)).astype(np.int64).ravel()
+    table_bits = min(max(int(height * width - 1).bit_length(), TABLE_BITS[0]), TABLE_BITS[1])
+    entry = (hashed >> np.uint32(32 - table_bits)).astype(np.int64).ravel()
     rows, columns = np.indices((height, width))
     step = (columns + LAG * rows).ravel()
     order = np.argsort((entry * (step.max() + 1) + step) * height + rows.ravel())
