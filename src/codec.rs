@@ -18,7 +18,7 @@ use crate::parts::{self, PartCoder};
 use crate::plan::{self, PlannedPart};
 use crate::planes::Planes;
 use crate::tile::{Rect, TileGrid};
-use crate::transforms::Coded;
+use crate::transforms::{Coded, Transform};
 
 /// Largest side of the tiles that are written, in pixels: of photographs, and of graphics, which repeat themselves over
 /// longer distances.
@@ -26,9 +26,13 @@ const TILE_SIDE: u32 = 512;
 const GRAPHICS_TILE_SIDE: u32 = 2048;
 /// Most pixels of a band that is written, unless a row has more.
 const BAND_PIXELS: u32 = 1 << 24;
-/// VP8L is tried where at least this share of the pixels repeats its neighbour, and on all images of few pixels.
-const VP8L_REPEATS: f64 = 0.1;
-const VP8L_PIXELS: usize = 1 << 14;
+/// Coders for long-range repetition are tried where at least this share of the pixels repeats its neighbour, where the
+/// networks predict so badly that they need this many bits per sample, and on all images of few pixels.
+const LONG_RANGE_REPEATS: f64 = 0.1;
+const LONG_RANGE_BITS: f64 = 4.5;
+const LONG_RANGE_PIXELS: usize = 1 << 14;
+/// The slow ones are tried on all images of up to this many pixels, whatever the quick one gave.
+const SLOW_PIXELS: usize = 1 << 17;
 
 /// How a [`Codec`] works. None of it changes the samples that come back.
 #[derive(Debug, Clone, Default)]
@@ -267,37 +271,71 @@ impl Codec {
         Done { progress: self.options.progress.as_ref(), done: AtomicU64::new(0), all }
     }
 
-    /// Encodes the rows of one band: the smaller of what the planned parts and VP8L take.
+    /// Encodes the rows of one band: the smaller of what the planned parts and a coder for long-range repetition take.
     fn encode_band(&self, header: &Header, samples: ArrayView3<'_, u16>, done: &Done<'_>) -> Result<Vec<u8>> {
         let Options { model, transforms, .. } = &self.options;
         let parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
         let graphics = parts.iter().all(|part| part.graphics);
         let side = if graphics { GRAPHICS_TILE_SIDE } else { TILE_SIDE };
-        let mut band = self.encode_parts(header, samples, &parts, side, done)?;
-        if self.vp8l_may_win(&parts, samples, header.depth()) {
-            let part = PlannedPart {
-                channels: header.channels(),
-                transforms: Vec::new(),
-                coded: Coded { samples: samples.to_owned(), sizes: vec![1 << header.depth(); header.channels()] },
-                coder: PartCoder::Vp8l,
-                graphics: true,
+        let mut best = self.encode_parts(header, samples, &parts, side, done)?;
+        let mut coders = self.long_range_coders(&parts, samples, header.depth(), best.len());
+        while let Some(coder) = coders.pop() {
+            let part = match (&parts[..], &coder) {
+                // libwebp has transforms of its own.
+                ([part], PartCoder::Png) => PlannedPart { coder: coder.clone(), ..part.clone() },
+                _ => PlannedPart {
+                    channels: header.channels(),
+                    transforms: Vec::new(),
+                    coded: Coded { samples: samples.to_owned(), sizes: vec![1 << header.depth(); header.channels()] },
+                    coder: coder.clone(),
+                    graphics: true,
+                },
             };
             let silent = Done { progress: None, done: AtomicU64::new(0), all: 0 };
             match self.encode_parts(header, samples, &[part], MAX_TILE_SIDE, &silent) {
-                Ok(vp8l) if vp8l.len() < band.len() => band = vp8l,
-                Ok(_) | Err(Error::Unsupported(_)) => {} // too large for VP8L, or of no use
+                Ok(other) if other.len() < best.len() => {
+                    best = other;
+                    if let PartCoder::Vp8l { strongest: false } = coder {
+                        coders.push(PartCoder::Vp8l { strongest: true });
+                    }
+                }
+                Ok(_) | Err(Error::Unsupported(_)) => {} // the latter if it is too large, or of no use
                 Err(error) => return Err(error),
             }
         }
-        Ok(band)
+        Ok(best)
     }
 
-    fn vp8l_may_win(&self, parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u32) -> bool {
-        let (_, height, width) = samples.dim();
-        depth <= 8
-            && matches!(self.options.model, ModelChoice::Named(_))
-            && !parts.iter().all(|part| matches!(part.coder, PartCoder::Constant))
-            && (width * height <= VP8L_PIXELS || plan::repeats(samples) >= VP8L_REPEATS)
+    /// The coders for long-range repetition that are worth trying, from the last to the first, on a band that the
+    /// networks coded in so many bytes.
+    fn long_range_coders(
+        &self,
+        parts: &[PlannedPart<'_>],
+        samples: ArrayView3<'_, u16>,
+        depth: u32,
+        bytes: usize,
+    ) -> Vec<PartCoder<'static>> {
+        let (channels, height, width) = samples.dim();
+        let pixels = height * width;
+        let bits = 8.0 * bytes as f64 / (pixels * channels) as f64;
+        let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
+        let worth = pixels <= LONG_RANGE_PIXELS
+            || parts.iter().any(palette)
+            || plan::repeats(samples) >= LONG_RANGE_REPEATS
+            || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS;
+        let constant = parts.iter().all(|part| matches!(part.coder, PartCoder::Constant));
+        match &self.options.model {
+            ModelChoice::Named(_) if worth && !constant => match depth {
+                ..=8 if pixels <= SLOW_PIXELS => vec![
+                    PartCoder::Vp8l { strongest: true },
+                    PartCoder::Png,
+                    PartCoder::Vp8l { strongest: false },
+                ],
+                ..=8 => vec![PartCoder::Vp8l { strongest: false }],
+                _ => vec![PartCoder::Png],
+            },
+            _ => Vec::new(),
+        }
     }
 
     /// Codes a band in these parts; the result is a band of the container.
@@ -320,7 +358,8 @@ impl Codec {
             let coder = match coder {
                 PartCoder::Constant => Coder::Constant,
                 PartCoder::Network(source) => Coder::Network(source.identity),
-                PartCoder::Vp8l => Coder::Vp8l,
+                PartCoder::Vp8l { .. } => Coder::Vp8l,
+                PartCoder::Png => Coder::Png,
             };
             written.push(Part { channels: *channels, transforms: transforms.clone(), coder });
         }
@@ -562,7 +601,8 @@ impl<R: Read + Seek> FileReader<'_, R> {
                 Coder::Network(identity) => {
                     PartCoder::Network(ModelSource::for_decoding(&self.codec.options.model, identity)?)
                 }
-                Coder::Vp8l => PartCoder::Vp8l,
+                Coder::Vp8l => PartCoder::Vp8l { strongest: false },
+                Coder::Png => PartCoder::Png,
             };
             let sizes = part.coded_sizes(depth);
             let decoded = parts::decode(&self.codec.engine, &coder, &sizes, &chosen, &slices, damaged)?;

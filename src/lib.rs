@@ -45,6 +45,7 @@ mod parallel;
 mod parts;
 mod plan;
 mod planes;
+mod png_stream;
 mod repeats;
 #[cfg(feature = "bench")]
 #[doc(hidden)]

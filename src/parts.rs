@@ -13,6 +13,7 @@ use crate::error::{Error, FormatErrorKind, Result, malformed};
 use crate::models::ModelSource;
 use crate::network::Network;
 use crate::parallel::Engine;
+use crate::png_stream;
 use crate::tile::{Rect, TileSamples};
 use crate::vp8l;
 
@@ -23,8 +24,10 @@ pub(crate) enum PartCoder<'a> {
     Constant,
     /// A network of the autoregressive family.
     Network(ModelSource<'a>),
-    /// VP8L, for repetition at long range.
-    Vp8l,
+    /// VP8L, for repetition at long range; with its slowest encoder, or with a quick one.
+    Vp8l { strongest: bool },
+    /// PNG's, for the same.
+    Png,
 }
 
 /// A decoded tile of a part.
@@ -62,19 +65,40 @@ pub(crate) fn encode(
             rects[range].iter().for_each(|&rect| done(rect));
             Ok(streams)
         }),
-        PartCoder::Vp8l => {
-            let encode = |&rect: &Rect| {
-                let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
-                let stream = vp8l::encode(tile)?.ok_or_else(|| Error::Unsupported("a tile for VP8L".to_owned()))?;
-                if vp8l::decode(&stream, rect.width, rect.height, sizes.len())? != tile {
-                    return Err(not_decoding(rect));
-                }
-                done(rect);
-                Ok(stream)
+        &PartCoder::Vp8l { strongest } => {
+            let encode = |tile: ArrayView3<'_, u16>| {
+                vp8l::encode(tile, strongest)?.ok_or_else(|| Error::Unsupported("a tile for VP8L".to_owned()))
             };
-            rects.iter().map(encode).collect()
+            encode_each(samples, rects, encode, vp8l::decode, done)
+        }
+        PartCoder::Png => {
+            let encode = |tile: ArrayView3<'_, u16>| png_stream::encode(tile, depth_of(sizes));
+            let decode = |stream: &[u8], width, height, channels| {
+                png_stream::decode(stream, width, height, channels, depth_of(sizes))
+            };
+            encode_each(samples, rects, encode, decode, done)
         }
     }
+}
+
+/// Encodes one tile after the other, decodes it again and compares.
+fn encode_each(
+    samples: ArrayView3<'_, u16>,
+    rects: &[Rect],
+    encode: impl Fn(ArrayView3<'_, u16>) -> Result<Vec<u8>>,
+    decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
+    done: impl Fn(Rect),
+) -> Result<Vec<Vec<u8>>> {
+    let stream = |&rect: &Rect| {
+        let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
+        let stream = encode(tile)?;
+        if decode(&stream, rect.width, rect.height, samples.dim().0)? != tile {
+            return Err(not_decoding(rect));
+        }
+        done(rect);
+        Ok(stream)
+    };
+    rects.iter().map(stream).collect()
 }
 
 /// The code length of some tiles of a part, in bits; nothing is verified.
@@ -186,14 +210,29 @@ pub(crate) fn decode(
             }
             decode_tiles(network, sizes, rects, streams, range, &damaged)
         }),
-        PartCoder::Vp8l => {
-            let decode = |(index, (rect, stream)): (usize, (&Rect, &&[u8]))| {
-                let samples = vp8l::decode(stream, rect.width, rect.height, sizes.len()).map_err(|_| damaged(index))?;
-                Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
+        PartCoder::Vp8l { .. } => decode_each(rects, streams, sizes.len(), vp8l::decode, damaged),
+        PartCoder::Png => {
+            let decode = |stream: &[u8], width, height, channels| {
+                png_stream::decode(stream, width, height, channels, depth_of(sizes))
             };
-            rects.iter().zip(streams).enumerate().map(decode).collect()
+            decode_each(rects, streams, sizes.len(), decode, damaged)
         }
     }
+}
+
+/// Decodes one tile after the other.
+fn decode_each(
+    rects: &[Rect],
+    streams: &[&[u8]],
+    channels: usize,
+    decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
+    damaged: impl Fn(usize) -> Error,
+) -> Result<Vec<DecodedTile>> {
+    let tile = |(index, (rect, stream)): (usize, (&Rect, &&[u8]))| {
+        let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
+        Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
+    };
+    rects.iter().zip(streams).enumerate().map(tile).collect()
 }
 
 /// Decodes a group of tiles in lockstep.

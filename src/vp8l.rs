@@ -8,7 +8,7 @@ use std::io::Cursor;
 
 use image_webp::WebPDecoder;
 use ndarray::{Array3, ArrayView3};
-use webp::{Encoder, PixelLayout, WebPConfig};
+use webpx::{Encoder, Unstoppable};
 
 use crate::error::{Error, FormatErrorKind, Result, malformed};
 
@@ -19,9 +19,9 @@ const RIFF_BYTES: usize = 20;
 /// Bytes of the VP8L header: signature, sizes, hint for alpha, version.
 const HEADER_BYTES: usize = 5;
 const SIGNATURE: u8 = 0x2f;
-/// libwebp's method and quality: its default, and for small images its strongest, which takes ten times as long.
-const SETTINGS: [(i32, f32); 2] = [(4, 75.0), (6, 100.0)];
-const SMALL_PIXELS: usize = 1 << 16;
+/// libwebp's method and quality: two quick ones, and its strongest, which takes some twenty times as long.
+const QUICK: [(u8, f32); 2] = [(4, 75.0), (5, 90.0)];
+const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
 /// Most bytes of a stream of so many pixels. Bounds the memory of a decoder, whose tables can be a few hundred times
 /// as large as the stream.
 fn most_bytes(width: u32, height: u32) -> u64 {
@@ -33,13 +33,12 @@ fn most_bytes(width: u32, height: u32) -> u64 {
 ///
 /// # Errors
 /// [`Error::Unsupported`] if libwebp fails, which it does when it lacks memory.
-pub(crate) fn encode(samples: ArrayView3<'_, u16>) -> Result<Option<Vec<u8>>> {
+pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Option<Vec<u8>>> {
     let (channels, height, width) = samples.dim();
     debug_assert!((1..=4).contains(&channels) && samples.iter().all(|&sample| sample < 256));
     if width > MAX_SIDE || height > MAX_SIDE {
         return Ok(None);
     }
-    let layout = if has_alpha(channels) { PixelLayout::Rgba } else { PixelLayout::Rgb };
     let sources: &[usize] = match channels {
         1 => &[0, 0, 0],
         2 => &[0, 0, 0, 1],
@@ -52,11 +51,11 @@ pub(crate) fn encode(samples: ArrayView3<'_, u16>) -> Result<Option<Vec<u8>>> {
             pixels.extend(sources.iter().map(|&channel| samples[(channel, y, x)] as u8));
         }
     }
-    let encoder = Encoder::new(&pixels, layout, width as u32, height as u32);
     let mut best: Option<Vec<u8>> = None;
-    let settings = if width * height <= SMALL_PIXELS { &SETTINGS[..] } else { &SETTINGS[..1] };
+    let settings = if strongest { &STRONGEST[..] } else { &QUICK };
     for &(method, quality) in settings {
-        let stream = encode_with(&encoder, method, quality)?;
+        let encoder = if has_alpha(channels) { Encoder::new_rgba } else { Encoder::new_rgb };
+        let stream = encode_with(encoder(&pixels, width as u32, height as u32), method, quality)?;
         if best.as_ref().is_none_or(|best| stream.len() < best.len()) {
             best = Some(stream);
         }
@@ -64,15 +63,10 @@ pub(crate) fn encode(samples: ArrayView3<'_, u16>) -> Result<Option<Vec<u8>>> {
     Ok(best.filter(|stream| stream.len() as u64 <= most_bytes(width as u32, height as u32)))
 }
 
-fn encode_with(encoder: &Encoder<'_>, method: i32, quality: f32) -> Result<Vec<u8>> {
+fn encode_with(encoder: Encoder<'_>, method: u8, quality: f32) -> Result<Vec<u8>> {
     let failed = |what: String| Error::Unsupported(format!("libwebp: {what}"));
-    let mut config = WebPConfig::new().map_err(|()| failed("no configuration".into()))?;
-    config.lossless = 1;
-    config.exact = 1;
-    config.method = method;
-    config.quality = quality;
-    config.thread_level = 0;
-    let file = encoder.encode_advanced(&config).map_err(|error| failed(format!("{error:?}")))?;
+    let encoder = encoder.lossless(true).exact(true).method(method).quality(quality);
+    let file = encoder.encode(Unstoppable).map_err(|error| failed(error.to_string()))?;
     let size = file.get(16..RIFF_BYTES).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize);
     let chunk = size.and_then(|size| file.get(RIFF_BYTES..RIFF_BYTES + size));
     match chunk {

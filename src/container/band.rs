@@ -16,6 +16,7 @@ const MAX_TRANSFORMS: u64 = 2;
 const CODER_CONSTANT: u8 = 0;
 const CODER_NETWORK: u8 = 1;
 const CODER_VP8L: u8 = 2;
+const CODER_PNG: u8 = 3;
 
 /// Which model coded a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(crate) enum Coder {
     Network(ModelIdentity),
     /// VP8L, the lossless coding of WebP.
     Vp8l,
+    /// The coding of PNG.
+    Png,
 }
 
 /// Channels that are transformed and coded together.
@@ -131,10 +134,11 @@ impl Band {
                 Coder::Constant => "constant",
                 Coder::Network(_) => "network",
                 Coder::Vp8l => "VP8L",
+                Coder::Png => "PNG",
             },
             model: match part.coder {
                 Coder::Network(identity) => Some((identity.id, identity.digest)),
-                Coder::Constant | Coder::Vp8l => None,
+                Coder::Constant | Coder::Vp8l | Coder::Png => None,
             },
         };
         self.parts.iter().map(summary).collect()
@@ -173,6 +177,7 @@ impl Band {
                     body.extend(identity.digest);
                 }
                 Coder::Vp8l => body.push(CODER_VP8L),
+                Coder::Png => body.push(CODER_PNG),
             }
         }
         for tile in &self.tiles {
@@ -258,6 +263,7 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
             Coder::Network(ModelIdentity { id, digest: body.array()? })
         }
         CODER_VP8L if !constant => Coder::Vp8l,
+        CODER_PNG if !constant => Coder::Png,
         other => return malformed(FormatErrorKind::InvalidField, format!("coder {other}")),
     };
     Ok(Part { channels, transforms, coder })
@@ -271,7 +277,7 @@ pub struct PartSummary {
     pub channels: usize,
     /// The names of the transforms, in the order in which the encoder applied them.
     pub transforms: Vec<&'static str>,
-    /// "network", "VP8L" or "constant".
+    /// "network", "VP8L", "PNG" or "constant".
     pub coder: &'static str,
     /// Of a network, the registry id (0xffff for a model from a file) and the first 4 bytes of its file's SHA-256.
     pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,

@@ -14,7 +14,7 @@ impl Random {
 
 fn check(samples: &Array3<u16>) -> usize {
     let (channels, height, width) = samples.dim();
-    let stream = encode(samples.view()).expect("libwebp works").expect("small enough");
+    let stream = encode(samples.view(), false).expect("libwebp works").expect("small enough");
     for padding in [0, 1, 4] {
         let padded = [&stream[..], &vec![0; padding]].concat();
         let decoded = decode(&padded, width as u32, height as u32, channels).expect("a valid stream");
@@ -63,7 +63,7 @@ fn images_beyond_the_largest_side_have_no_stream() {
 #[test]
 fn a_colour_in_a_grey_image_is_an_error() {
     let samples = Array3::from_shape_fn((3, 5, 5), |(c, y, x)| (9 * c + y + x) as u16);
-    let stream = encode(samples.view()).expect("libwebp works").expect("small enough");
+    let stream = encode(samples.view(), false).expect("libwebp works").expect("small enough");
     assert!(matches!(decode(&stream, 5, 5, 1), Err(Error::Format(_))));
 }
 
@@ -72,7 +72,7 @@ fn damaged_streams_are_decoded_or_refused() {
     let mut random = Random(4);
     for channels in 1..=4 {
         let samples = Array3::from_shape_fn((channels, 30, 40), |(c, y, x)| ((c + 2 * y * y + x) % 256) as u16);
-        let stream = encode(samples.view()).expect("libwebp works").expect("small enough");
+        let stream = encode(samples.view(), false).expect("libwebp works").expect("small enough");
         for turn in 0..400 {
             let mut changed: Vec<u8> = match turn % 4 {
                 0 => (0..random.below(80)).map(|_| random.below(256) as u8).collect(),
