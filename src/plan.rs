@@ -26,6 +26,8 @@ const MEASURED_PIXELS: usize = 1 << 17;
 /// Of larger ones, this many tiles per side, of this many pixels a side.
 const MEASURED_TILES: u32 = 3;
 const MEASURED_SIDE: u32 = 128;
+/// Bits by which a band names a model, which decides for images that cost next to nothing.
+const IDENTITY_BITS: u64 = 40;
 
 /// A group of channels, ready to be coded.
 #[derive(Debug, Clone)]
@@ -65,10 +67,10 @@ pub(crate) fn choose<'a>(
         return Ok(parts);
     }
     parts.push(group(colours..channels)?);
-    if let (ModelChoice::Named(_), Some((transform, coded))) =
-        (choice, Transform::palette(samples, depth, MAX_COLOURS))
+    if let (ModelChoice::Named(_), Some((transform, coded))) = (choice, Transform::palette(samples, depth, MAX_COLOURS))
     {
-        let together = cheapest(engine, under_models(choice, Alternative { channels, transforms: vec![transform], coded })?)?;
+        let together =
+            cheapest(engine, under_models(choice, Alternative { channels, transforms: vec![transform], coded })?)?;
         let apart = measure(engine, &parts[0])? + measure(engine, &parts[1])?;
         if measure(engine, &together)? < apart {
             return Ok(vec![together]);
@@ -182,6 +184,7 @@ fn measure(engine: &Engine, part: &PlannedPart<'_>) -> Result<u64> {
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
     let PartCoder::Network(source) = &part.coder else { return Ok(header) };
+    let header = header + IDENTITY_BITS;
     let (_, height, width) = part.coded.samples.dim();
     let rects = measured(width as u32, height as u32);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
@@ -197,6 +200,14 @@ fn measured(width: u32, height: u32) -> Vec<Rect> {
     let side = |length: u32| length.min(MEASURED_SIDE);
     let place = |length: u32, index: u32| (length - side(length)) / (MEASURED_TILES + 1) * (index + 1);
     let tiles = (0..MEASURED_TILES).flat_map(|row| (0..MEASURED_TILES).map(move |column| (row, column)));
-    let rect = |(row, column)| Rect { x: place(width, column), y: place(height, row), width: side(width), height: side(height) };
+    let rect = |(row, column)| Rect {
+        x: place(width, column),
+        y: place(height, row),
+        width: side(width),
+        height: side(height),
+    };
     tiles.map(rect).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,6 @@ fn hash<'a, const C: usize, const N: usize>(at: impl Fn(Offset) -> &'a [u16; C],
     let step = |hash: u32, &sample: &u16| hash.wrapping_add(u32::from(sample) + 1).wrapping_mul(HASH_MULTIPLIER);
     (samples.fold(0, step) >> (u32::BITS - TABLE_BITS)) as usize
 }
+
+#[cfg(test)]
+mod tests;
