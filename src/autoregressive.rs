@@ -188,3 +188,6 @@ impl Batch {
         self.contexts.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,7 @@ pub(crate) struct Alphabet {
 
 impl Alphabet {
     /// All samples of a depth.
+    #[cfg(test)]
     pub fn full(depth: u32) -> Self {
         Self { depth, size: 1 << depth }
     }

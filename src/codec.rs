@@ -16,16 +16,41 @@ use crate::network::Device;
 use crate::parallel::{Engine, SessionPool};
 use crate::parts::{self, PartCoder};
 use crate::plan::{self, PlannedPart};
-use crate::planes::Planes;
+use crate::planes::{MAX_CHANNELS, Planes};
 use crate::tile::{Rect, TileGrid};
 use crate::transforms::{Coded, Transform};
 
-/// Largest side of the tiles that are written, in pixels: of photographs, and of graphics, which repeat themselves over
-/// longer distances.
-const TILE_SIDE: u32 = 512;
-const GRAPHICS_TILE_SIDE: u32 = 2048;
-/// Most pixels of a band that is written, unless a row has more.
-const BAND_PIXELS: u32 = 1 << 24;
+/// How the images that are written are divided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Division {
+    /// Largest side of a tile, in pixels: of photographs, and of graphics, which repeat themselves over longer
+    /// distances.
+    pub tile_side: u32,
+    pub graphics_tile_side: u32,
+    /// Most pixels of a band, unless a row has more.
+    pub band_pixels: u32,
+}
+
+impl Default for Division {
+    fn default() -> Self {
+        Self { tile_side: 512, graphics_tile_side: 2048, band_pixels: 1 << 24 }
+    }
+}
+
+impl Division {
+    /// Rows of a band: a multiple of the side of a tile, if there is more than one band.
+    fn band_rows(self, width: u32, height: u32) -> u32 {
+        let rows = (self.band_pixels / width).max(1);
+        if rows >= height {
+            height
+        } else if rows > self.graphics_tile_side {
+            rows / self.graphics_tile_side * self.graphics_tile_side
+        } else {
+            rows
+        }
+    }
+}
+
 /// Coders for long-range repetition are tried where at least this share of the pixels repeats its neighbour, where the
 /// networks predict so badly that they need this many bits per sample, and on all images of few pixels.
 const LONG_RANGE_REPEATS: f64 = 0.1;
@@ -111,6 +136,7 @@ pub struct Verified {
 pub struct Codec {
     options: Options,
     engine: Engine,
+    pub(crate) division: Division,
 }
 
 /// Samples that are done, of all samples of an image.
@@ -134,7 +160,7 @@ impl Codec {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let engine = Engine { sessions: SessionPool::default(), device: options.device, threads: options.threads };
-        Self { options, engine }
+        Self { options, engine, division: Division::default() }
     }
 
     /// Compresses planes, and decodes the result before returning it.
@@ -159,7 +185,8 @@ impl Codec {
     /// written.
     ///
     /// # Errors
-    /// As [`compress`](Self::compress), and whatever `next` and `output` return.
+    /// As [`compress`](Self::compress), and whatever `next` and `output` return; [`Error::Unsupported`] for a shape that
+    /// no [`Planes`] have, and for rows of another shape or with samples beyond the depth.
     pub fn compress_rows(
         &self,
         info: ImageInfo,
@@ -167,6 +194,7 @@ impl Codec {
         mut next: impl FnMut(u32) -> Result<Planes>,
         mut output: impl Write,
     ) -> Result<u64> {
+        check_shape(info)?;
         check_samples(info.width, info.height, info.channels, &self.options.limits)?;
         let (entries, stored) = metadata.store(&self.options.limits)?;
         let header = Header {
@@ -174,7 +202,7 @@ impl Codec {
             height: info.height,
             channels: info.channels as u8,
             depth: info.depth as u8,
-            band_rows: band_rows(info.width, info.height),
+            band_rows: self.division.band_rows(info.width, info.height),
             metadata: entries,
         };
         let mut bytes = header.to_bytes();
@@ -276,7 +304,8 @@ impl Codec {
         let Options { model, transforms, .. } = &self.options;
         let parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
         let graphics = parts.iter().all(|part| part.graphics);
-        let side = if graphics { GRAPHICS_TILE_SIDE } else { TILE_SIDE };
+        let Division { tile_side, graphics_tile_side, .. } = self.division;
+        let side = if graphics { graphics_tile_side } else { tile_side };
         let mut best = self.encode_parts(header, samples, &parts, side, done)?;
         let mut coders = self.long_range_coders(&parts, samples, header.depth(), best.len());
         while let Some(coder) = coders.pop() {
@@ -386,13 +415,18 @@ impl Codec {
     }
 }
 
+/// Fails for the shape of an image that cannot be.
+fn check_shape(info: ImageInfo) -> Result<()> {
+    let ImageInfo { width, height, channels, depth } = info;
+    if width == 0 || height == 0 || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
+        let what = format!("an image of {width} x {height} pixels, {channels} channels of {depth} bits");
+        return Err(Error::Unsupported(what));
+    }
+    Ok(())
+}
+
 /// Fails unless the transforms undo themselves.
-fn check_inverse(
-    written: &[Part],
-    parts: &[PlannedPart<'_>],
-    samples: ArrayView3<'_, u16>,
-    depth: u32,
-) -> Result<()> {
+fn check_inverse(written: &[Part], parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u32) -> Result<()> {
     let mut first = 0;
     for (part, planned) in written.iter().zip(parts) {
         let channels = first..first + part.channels;
@@ -402,18 +436,6 @@ fn check_inverse(
         }
     }
     Ok(())
-}
-
-/// Rows of a band: a multiple of the side of a tile, if there is more than one band.
-fn band_rows(width: u32, height: u32) -> u32 {
-    let rows = (BAND_PIXELS / width).max(1);
-    if rows >= height {
-        height
-    } else if rows > GRAPHICS_TILE_SIDE {
-        rows / GRAPHICS_TILE_SIDE * GRAPHICS_TILE_SIDE
-    } else {
-        rows
-    }
 }
 
 /// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
@@ -561,9 +583,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
             let Some(shared) = rects[index].intersection(region) else { continue };
             let within = |outer: Rect| Rect { x: shared.x - outer.x, y: shared.y - outer.y, ..shared };
             let (from, to) = (within(rects[index]), within(region));
-            samples
-                .slice_mut(s![.., to.rows(), to.columns()])
-                .assign(&tile.slice(s![.., from.rows(), from.columns()]));
+            samples.slice_mut(s![.., to.rows(), to.columns()]).assign(&tile.slice(s![.., from.rows(), from.columns()]));
         }
         self.last = Some(band);
         Ok(samples)
@@ -625,3 +645,6 @@ impl<R: Read + Seek> FileReader<'_, R> {
         Ok(tiles)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,56 +2,69 @@
 //!
 //! Each body panics if what this crate promises does not hold for these bytes.
 
+use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
-use ndarray::Array3;
+use ndarray::{Array3, s};
 
-use crate::cdf::{CDF_BITS, Cdf};
-use crate::container::checksum;
+use crate::cdf::{Alphabet, CDF_BITS, Cdf};
+use crate::codec::Division;
+use crate::container::{Band, CHECKSUM_BYTES, Header, checksum};
 use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
-use crate::{Codec, Error, Limits, Metadata, MetadataKind, Options, Planes, Result, models};
+use crate::repeats::{CANDIDATES, Candidate};
+use crate::transforms::{GroupShape, Transform};
+use crate::{Codec, Error, Limits, Metadata, MetadataKind, Options, Planes, Rect, Result, models};
 
-/// Where the fields that [`repair`] needs lie. Format: section "Header".
-const CHANNELS_AT: usize = 20;
-const MODEL_AT: usize = 24;
-const TILES_AT: usize = 40;
-const BLOCKS_AT: usize = 44;
-const FIXED_BYTES: usize = 48;
+/// Bytes before the numbers of a header. Format: section "Header".
+const FIXED_BYTES: usize = 10;
 
-/// Largest side of the images of [`roundtrip`], in pixels.
+/// Largest side of the images of [`roundtrip`] and [`transforms`], in pixels.
 const MAX_SIDE: u8 = 24;
 
+const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
+
+/// Small images are divided into several bands, and these into tiles.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| {
-    let limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
-    Codec::new(Options { threads: NonZeroUsize::new(1), limits, ..Options::default() })
+    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, ..Options::default() };
+    let mut codec = Codec::new(options);
+    codec.division = Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 };
+    codec
 });
 
-/// Reads a header and metadata from any bytes: as they are, and with a right checksum.
+/// Reads header, metadata and tables from any bytes: as they are, and with right checksums.
 pub fn container(bytes: &[u8]) {
     for file in versions(bytes) {
-        if let Some((header, metadata)) = accepted(CODEC.read_header(&file)) {
-            assert_eq!(header.file_bytes(), file.len() as u64);
-            let mut again = Vec::new();
-            header.write(&mut again);
-            assert!(file.starts_with(&again), "the header has a second form");
-            assert!(header.samples() <= 1 << 12);
-            let held: usize = metadata.blocks().iter().map(|block| block.bytes.len()).sum();
-            assert!(held <= 1 << 14, "{held} bytes of metadata");
+        if let Some(header) = accepted(Header::read(&file[..], &LIMITS)) {
+            assert!(file.starts_with(&header.to_bytes()), "the header has a second form");
+            assert!(header.samples() <= LIMITS.samples);
+        }
+        if let Some(info) = accepted(CODEC.read_info(Cursor::new(&file))) {
+            assert_eq!(info.bytes, file.len() as u64);
+            let held: usize = info.metadata.blocks().iter().map(|block| block.bytes.len()).sum();
+            assert!(held as u64 <= LIMITS.metadata_bytes, "{held} bytes of metadata");
+            assert_eq!(info.bands.len(), info.header.bands() as usize);
+            let streams: u64 = info.bands.iter().map(Band::stream_bytes).sum();
+            assert!(streams < info.bytes, "{streams} bytes of streams");
         }
     }
 }
 
-/// Decodes any bytes: as they are, and with a right checksum and a known model.
+/// Decodes any bytes: as they are, and with right checksums and known models.
 pub fn decode(bytes: &[u8]) {
     for file in versions(bytes) {
         let decoded = accepted(CODEC.decompress(&file));
-        let verified = accepted(CODEC.verify(&file));
+        let verified = accepted(CODEC.verify(Cursor::new(&file)));
         assert_eq!(decoded.is_some(), verified.is_some());
         if let (Some(decoded), Some(verified)) = (decoded, verified) {
-            let header = verified.header;
+            let header = verified.info.header;
             assert_eq!((decoded.planes.width(), decoded.planes.height()), (header.width(), header.height()));
-            assert!(verified.ideal_bits.is_finite() && verified.ideal_bits > 0.0);
+            assert!(verified.ideal_bits.is_finite() && verified.ideal_bits >= 0.0);
+            let (x, y) = (header.width() / 3, header.height() / 2);
+            let region = Rect { x, y, width: header.width() - x, height: (header.height() - y).div_ceil(2) };
+            let part = CODEC.decompress_region(Cursor::new(&file), region).expect("a part of what decodes").planes;
+            let whole = decoded.planes.samples();
+            assert!(*part.samples() == whole.slice(s![.., region.rows(), region.columns()]), "another part");
         }
     }
 }
@@ -65,25 +78,103 @@ fn accepted<T>(result: Result<T>) -> Option<T> {
     }
 }
 
-/// The bytes, and the bytes with the header repaired so that what lies behind its checks is reached.
+/// The bytes, and the bytes with all checksums repaired so that what lies behind them is reached.
 fn versions(bytes: &[u8]) -> Vec<Vec<u8>> {
     let repaired = repair(bytes.to_vec());
     std::iter::once(bytes.to_vec()).chain(repaired).collect()
 }
 
-/// Puts a model of the registry and the right checksum into a header, if the file is long enough for it.
+/// Puts right the checksums of header, metadata and bands, as far as there are any, and the digests of the models.
+/// Checksums of tiles stay: only a decoder knows them.
 fn repair(mut file: Vec<u8>) -> Option<Vec<u8>> {
-    let blocks = usize::from(*file.get(BLOCKS_AT)?);
-    let tiles = u32::from_le_bytes(file[TILES_AT..BLOCKS_AT].try_into().ok()?);
-    let end = FIXED_BYTES.checked_add(17 * blocks)?.checked_add(usize::try_from(tiles).ok()?.checked_mul(14)?)?;
-    file.get(end..end.checked_add(8)?)?;
-    if let Some(model) = models().iter().find(|model| model.channels == usize::from(file[CHANNELS_AT])) {
-        file[MODEL_AT..MODEL_AT + 2].copy_from_slice(&model.id.to_le_bytes());
-        file[MODEL_AT + 4..MODEL_AT + 12].copy_from_slice(&checksum(model.file));
+    let (mut at, mut blocks) = (FIXED_BYTES, Vec::new());
+    (0..3).try_for_each(|_| number(&file, &mut at).map(drop))?;
+    let count = *file.get(at)?;
+    at += 1;
+    for _ in 0..count {
+        at += 1;
+        let stored = usize::try_from(number(&file, &mut at)?).ok()?;
+        number(&file, &mut at)?;
+        blocks.push((at, stored));
+        at += CHECKSUM_BYTES;
     }
-    let sum = checksum(&file[..end]);
-    file[end..end + 8].copy_from_slice(&sum);
+    let mut start = at + CHECKSUM_BYTES;
+    file.get(..start)?;
+    for (place, stored) in blocks {
+        let Some(block) = start.checked_add(stored).and_then(|end| file.get(start..end)) else { break };
+        let sum = checksum(block);
+        file[place..place + CHECKSUM_BYTES].copy_from_slice(&sum);
+        start += stored;
+    }
+    let sum = checksum(&file[..at]);
+    file[at..at + CHECKSUM_BYTES].copy_from_slice(&sum);
+    repair_bands(&mut file, start);
     Some(file)
+}
+
+/// Repairs the bands, from the first, that starts at `at`, to one that is not valid.
+fn repair_bands(file: &mut [u8], mut at: usize) {
+    let Ok(header) = Header::read(&file[..], &LIMITS) else { return };
+    for index in 0..header.bands() {
+        let mut body = at;
+        let Some(end) = number(file, &mut body).and_then(|length| body.checked_add(usize::try_from(length).ok()?))
+        else {
+            return;
+        };
+        if end.checked_add(CHECKSUM_BYTES).is_none_or(|sum_end| sum_end > file.len()) {
+            return;
+        }
+        repair_models(&mut file[body..end]);
+        let sum = checksum(&file[at..end]);
+        file[end..end + CHECKSUM_BYTES].copy_from_slice(&sum);
+        let Ok((band, taken)) = Band::read(&file[at..], &header, header.band(index).1) else { return };
+        at = at.saturating_add((taken + band.stream_bytes()) as usize);
+        if at > file.len() {
+            return;
+        }
+    }
+}
+
+/// Puts the digest of the registry behind each model id that it has.
+fn repair_models(body: &mut [u8]) -> Option<()> {
+    let mut at = 0;
+    number(body, &mut at)?;
+    number(body, &mut at)?;
+    let parts = *body.get(at)?;
+    at += 1;
+    for _ in 0..parts {
+        let transforms = *body.get(at)? >> 4;
+        at += 1;
+        for _ in 0..transforms {
+            let length = number(body, &mut at)?;
+            at = at.checked_add(usize::try_from(length).ok()?)?;
+        }
+        let network = *body.get(at)? == 1;
+        at += 1;
+        if network {
+            let id = number(body, &mut at)?;
+            let digest = body.get_mut(at..at + CHECKSUM_BYTES)?;
+            if let Some(model) = models().iter().find(|model| u64::from(model.id) == id) {
+                digest.copy_from_slice(&checksum(model.file));
+            }
+            at += CHECKSUM_BYTES;
+        }
+    }
+    Some(())
+}
+
+/// The number at a place, in any form, and moves behind it.
+fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    Some(number)
 }
 
 /// Bytes that never end: the fuzzer's, again and again.
@@ -109,40 +200,52 @@ impl Endless<'_> {
     }
 }
 
-/// Makes mixtures and intervals of any network outputs, and holds them against the guarantees of the CDF.
+/// Makes mixtures and intervals of any network outputs, candidates and alphabets, and holds them against the guarantees
+/// of the CDF.
 pub fn cdf(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let channels = if input.byte().is_multiple_of(2) { 1 } else { MAX_CHANNELS };
-    let depth = 8 + u32::from(input.byte() % 9);
-    match input.byte() % 4 {
-        0 => pixel::<1>(&mut input, channels, depth),
-        1 => pixel::<2>(&mut input, channels, depth),
-        2 => pixel::<5>(&mut input, channels, depth),
-        _ => pixel::<10>(&mut input, channels, depth),
+    let depth = 1 + u32::from(input.byte() % 16);
+    let kind = input.byte();
+    let alphabets = [(); MAX_CHANNELS].map(|()| {
+        let size = if kind & 4 == 0 { 1 << depth } else { 1 + input.below(1 << depth) };
+        Alphabet { depth, size }
+    });
+    match kind % 4 {
+        0 => pixel::<1>(&mut input, channels, alphabets),
+        1 => pixel::<2>(&mut input, channels, alphabets),
+        2 => pixel::<5>(&mut input, channels, alphabets),
+        _ => pixel::<10>(&mut input, channels, alphabets),
     }
 }
 
-fn pixel<const K: usize>(input: &mut Endless<'_>, channels: usize, depth: u32) {
-    let count = MixtureShape { components: K, channels }.outputs();
+fn pixel<const K: usize>(input: &mut Endless<'_>, channels: usize, alphabets: [Alphabet; MAX_CHANNELS]) {
+    let pinned = input.byte().is_multiple_of(2);
+    let count = MixtureShape { components: K, channels, pinned }.outputs();
     let outputs: Vec<i16> = (0..count).map(|_| i16::from_le_bytes([input.byte(), input.byte()])).collect();
-    let mut mixture = PixelMixture::<K>::new(channels, &outputs);
-    for _ in 0..channels {
+    // Candidates come from the tile and its border: they are of the depth, not always of the alphabet.
+    let depth = alphabets[0].depth;
+    let mut candidate = |_| -> Candidate { std::array::from_fn(|_| input.below(1 << depth) as u16) };
+    let candidates: Vec<Candidate> = (0..if pinned { CANDIDATES } else { 0 }).map(&mut candidate).collect();
+    let mut mixture = PixelMixture::<K>::new(channels, &outputs, &candidates);
+    for (channel, &alphabet) in alphabets[..channels].iter().enumerate() {
         let prediction = input.below(1 << depth) as i32;
-        mixture.next_channel(prediction, depth);
-        assert!(mixture.guess(depth) >> depth == 0, "a guess outside the range");
-        let cdf = mixture.cdf(depth);
-        check_intervals(cdf, depth, input);
-        let sample = input.below(1 << depth);
+        mixture.next_channel(prediction, alphabet);
+        assert!(mixture.guess(alphabet) < alphabet.size, "a guess outside the alphabet");
+        let cdf = mixture.cdf(alphabet);
+        check_intervals(cdf, alphabet.size, input);
+        let repeated = candidates.first().map(|candidate| u32::from(candidate[channel]));
+        let sample = repeated.filter(|&sample| sample < alphabet.size && input.byte().is_multiple_of(2));
+        let sample = sample.unwrap_or_else(|| input.below(alphabet.size));
         let (_, densities) = cdf.interval(sample);
-        mixture.observe(sample as i32 - prediction, &densities);
+        mixture.observe(sample, prediction, &densities);
     }
 }
 
 /// Intervals of neighbouring samples touch, none is empty, all together fill the range, and quantiles find them.
-fn check_intervals<const K: usize>(cdf: Cdf<'_, K>, depth: u32, input: &mut Endless<'_>) {
-    let end = 1u32 << depth;
-    let first = if depth == 8 { 0 } else { input.below(end) };
-    let last = if depth == 8 { end - 1 } else { (first + 40).min(end - 1) };
+fn check_intervals<const K: usize>(cdf: Cdf<'_, K>, end: u32, input: &mut Endless<'_>) {
+    let first = if end <= 256 { 0 } else { input.below(end) };
+    let last = if end <= 256 { end - 1 } else { (first + 40).min(end - 1) };
     let mut left = cdf.interval(first).0.left;
     assert!(first > 0 || left == 0, "the first interval starts at {left}");
     for sample in first..=last {
@@ -166,9 +269,19 @@ pub fn roundtrip(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let sizes = [input.byte(), input.byte()].map(|byte| usize::from(1 + byte % MAX_SIDE));
     let choices = input.byte();
-    let channels = if choices & 1 == 0 { 1 } else { MAX_CHANNELS };
-    let samples = Array3::from_shape_fn((channels, sizes[0], sizes[1]), |_| u16::from(input.byte()));
-    let planes = Planes::new(samples, 8).expect("a valid image");
+    let kind = input.byte();
+    let (channels, depth) = (usize::from(1 + kind % 4), 1 + u32::from(kind / 4 % 16));
+    // Any samples; or three equal channels; or few colours, some values apart.
+    let kind = input.byte() % 4;
+    let step = if kind == 2 { 1 + input.below(1 << depth) as u16 / 3 } else { 1 };
+    let mut sample = |_| input.below(if kind == 2 { 3 } else { 1 << depth }) as u16;
+    let mut samples = Array3::from_shape_fn((channels, sizes[0], sizes[1]), &mut sample);
+    samples.mapv_inplace(|sample| (u32::from(sample) * u32::from(step)).min((1 << depth) - 1) as u16);
+    if kind == 1 && channels >= 3 {
+        let first = samples.slice(s![..1, .., ..]).to_owned();
+        samples.slice_mut(s![..3, .., ..]).assign(&first);
+    }
+    let planes = Planes::new(samples, depth).expect("a valid image");
     let mut metadata = Metadata::default();
     for (bit, kind) in MetadataKind::ALL.into_iter().enumerate().filter(|(bit, _)| choices & 2 << bit != 0) {
         let count = usize::from(input.byte()) << (2 * bit).min(4);
@@ -177,6 +290,39 @@ pub fn roundtrip(bytes: &[u8]) {
     let file = CODEC.compress(&planes, &metadata).expect("a compressed image");
     let decoded = CODEC.decompress(&file).expect("a file that decodes");
     assert!(decoded.planes == planes && decoded.metadata == metadata, "something else came back");
+}
+
+/// Reads the description of a transform from any bytes, and undoes it on planes of its alphabets, and on any.
+pub fn transforms(bytes: &[u8]) {
+    let [kind, width, height, description @ ..] = bytes else { return };
+    let shape = GroupShape {
+        channels: usize::from(1 + kind % 4),
+        depth: 1 + u32::from(kind / 4 % 16),
+        width: (1 + width % MAX_SIDE).into(),
+        height: (1 + height % MAX_SIDE).into(),
+    };
+    let Some(transform) = accepted(Transform::read(description, &shape)) else { return };
+    let mut again = Vec::new();
+    transform.write(&mut again);
+    assert_eq!(Transform::read(&again, &shape).expect("a description that was written"), transform);
+    let sizes = transform.sizes(shape.channels, shape.depth);
+    assert!((1..=MAX_CHANNELS + 1).contains(&sizes.len()) && sizes.iter().all(|size| (1..=1 << 16).contains(size)));
+    let (height, width) = (shape.height as usize, shape.width as usize);
+    let inverse = |coded: &Array3<u16>, origin: (u32, u32)| {
+        let (_, height, width) = coded.dim();
+        let mut out = Array3::zeros((shape.channels, height, width));
+        transform.inverse(coded.view(), origin, out.view_mut()).map(|()| out)
+    };
+    let mut input = Endless { bytes, at: 3 };
+    let coded = Array3::from_shape_fn((sizes.len(), height, width), |(c, _, _)| input.below(sizes[c]) as u16);
+    let samples = inverse(&coded, (0, 0)).expect("planes of the alphabets");
+    assert!(samples.iter().all(|&sample| u32::from(sample) >> shape.depth == 0), "a sample beyond the depth");
+    let (x, y) = (width / 3, height / 2);
+    let part = coded.slice(s![.., y.., x..]).to_owned();
+    let part = inverse(&part, (y as u32, x as u32)).expect("a part of these planes");
+    assert!(part == samples.slice(s![.., y.., x..]), "another part");
+    let hostile = Array3::from_shape_fn((sizes.len(), height, width), |_| input.word() as u16);
+    accepted(inverse(&hostile, (0, 0)));
 }
 
 #[cfg(test)]
@@ -220,6 +366,11 @@ mod tests {
         replay("roundtrip", roundtrip);
     }
 
+    #[test]
+    fn transforms_of_the_corpus_are_undone_or_refused() {
+        replay("transforms", transforms);
+    }
+
     /// Numbers that look random, the same in every run (Marsaglia's xorshift64).
     struct Random(u64);
 
@@ -236,30 +387,94 @@ mod tests {
         }
     }
 
-    /// Valid files of the current models, grey and colour, with metadata and without.
-    fn valid_files() -> Vec<Vec<u8>> {
-        let image = |channels: usize, height: usize, width: usize| {
-            let sample = |(c, y, x): (usize, usize, usize)| ((c * 50 + 9 * y + 4 * x + x * y % 3) & 255) as u16;
-            Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
-        };
+    /// Valid files with every coder and transform, and several bands and tiles, with metadata and without.
+    fn valid_files() -> Vec<(&'static str, Vec<u8>)> {
+        type Sample = fn(usize, usize, usize) -> usize;
+        let smooth: Sample = |c, y, x| c * 50 + 9 * y + 4 * x + x * y % 3;
+        let pattern: Sample = |c, y, x| [10, 200, 90, 30][(x * x / 7 + y * y / 5) % 4] + c * (x * y % 3);
         let mut metadata = Metadata::default();
         metadata.set(MetadataKind::Icc, vec![7; 300]);
         metadata.set(MetadataKind::Xmp, b"<x:xmpmeta/>".to_vec());
-        let images = [
-            (image(1, 6, 9), Metadata::default()),
-            (image(3, 5, 7), metadata),
-            (image(1, 1, 1030), Metadata::default()),
+        let cases: [(&str, Sample, [usize; 3], u32); 9] = [
+            ("grey", smooth, [1, 6, 9], 8),
+            ("colour-metadata", smooth, [3, 5, 7], 8),
+            ("two-bands", smooth, [1, 14, 24], 8),
+            ("two-tiles-of-two-rows", smooth, [3, 2, 13], 8),
+            ("constant", |c, _, _| 9 * c, [4, 3, 3], 8),
+            ("palette", pattern, [3, 12, 12], 8),
+            ("values-16-bit", |_, y, x| 4000 * (x * x % 3 + y % 4), [1, 9, 9], 16),
+            ("grey-as-colour-alpha", |c, y, x| if c == 3 { 255 } else { 20 * y + x * x }, [4, 7, 7], 8),
+            ("repeating", |_, y, x| (x % 5 * 50) ^ (y % 3 * 17), [3, 24, 24], 8),
         ];
-        images.iter().map(|(planes, metadata)| CODEC.compress(planes, metadata).expect("a compressed image")).collect()
+        let compressed = |(name, sample, [channels, height, width], depth): (&'static str, Sample, [usize; 3], u32)| {
+            let sample = |(c, y, x): (usize, usize, usize)| (sample(c, y, x) & ((1 << depth) - 1)) as u16;
+            let planes = Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth);
+            let metadata = if name.ends_with("metadata") { metadata.clone() } else { Metadata::default() };
+            (name, CODEC.compress(&planes.expect("a valid image"), &metadata).expect("a compressed image"))
+        };
+        cases.into_iter().map(compressed).collect()
     }
 
-    /// Runs a body on valid files, and on copies of them with one to three bytes changed.
-    fn mutate(body: fn(&[u8])) {
+    /// Valid descriptions of transforms, each behind the shape that [`transforms`] reads.
+    fn valid_transforms() -> Vec<(&'static str, Vec<u8>)> {
+        let (width, height) = (24, 24);
+        let image = |channels: usize, sample: fn(usize, usize, usize) -> usize| {
+            Array3::from_shape_fn((channels, height, width), |(c, y, x)| sample(c, y, x) as u16)
+        };
+        // Luma and chroma as of JPEG (JFIF), rounded.
+        let converted = |c: usize, y: usize, x: usize| {
+            let (luma, blue, red) =
+                ((60 + 3 * x + 2 * y) as f64, (x % 7) as f64 * 4.0 - 9.0, (y % 5) as f64 * 5.0 - 8.0);
+            let sample = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue][c];
+            sample.round().clamp(0.0, 255.0) as usize
+        };
+        let palette = image(3, |c, y, x| [3, 90, 250][(x + y * c) % 3]);
+        let list = image(1, |_, y, x| [0, 1, 7, 50, 51, 52, 130, 200, 255][(x * y + x) % 9]);
+        let progression = image(2, |c, y, x| 100 + 700 * ((x + c * y) % 50));
+        let lattice = image(3, converted);
+        let found = [
+            ("palette", &palette, 8, Transform::palette(palette.view(), 8, 256)),
+            ("values-list", &list, 8, Transform::values(list.view(), 8)),
+            ("values-progression", &progression, 16, Transform::values(progression.view(), 16)),
+            ("lattice", &lattice, 8, Transform::lattice(lattice.view(), 8)),
+        ];
+        let input = |channels: usize, depth: u8, transform: &Transform| {
+            let mut bytes = vec![channels as u8 - 1 + 4 * (depth - 1), width as u8 - 1, height as u8 - 1];
+            transform.write(&mut bytes);
+            bytes
+        };
+        let mut all = vec![("grey", input(3, 8, &Transform::Grey)), ("none", input(4, 16, &Transform::None))];
+        for (name, samples, depth, transform) in found {
+            all.push((name, input(samples.dim().0, depth, &transform.expect(name).0)));
+        }
+        all
+    }
+
+    /// `ANSEL_WRITE_CORPUS=1 cargo test --lib corpus` writes the files of the current format version.
+    #[test]
+    fn the_corpus_holds_valid_files_or_they_are_written() {
+        let write = std::env::var_os("ANSEL_WRITE_CORPUS").is_some_and(|value| value == "1");
+        let transforms = valid_transforms();
+        for (target, files) in [("container", valid_files()), ("decode", valid_files()), ("transforms", transforms)] {
+            for (name, bytes) in files {
+                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+                if write {
+                    std::fs::create_dir_all(&folder).expect("the folder");
+                    std::fs::write(folder.join(name), &bytes).expect("a written file");
+                }
+                assert!(folder.join(name).exists(), "{target}/{name} is missing");
+                assert!(bytes.len() < 2048, "{name}: {} bytes", bytes.len());
+            }
+        }
+    }
+
+    /// Runs a body on valid inputs, and on copies of them with one to four bytes changed, and cut.
+    fn mutate(inputs: Vec<(&str, Vec<u8>)>, changes: usize, body: fn(&[u8])) {
         let mut random = Random(0x5eed);
-        for file in valid_files() {
-            assert!(repair(file.clone()).is_some_and(|repaired| repaired == file), "a valid file needs no repair");
+        for (name, file) in inputs {
+            println!("{name}");
             body(&file);
-            for _ in 0..200 {
+            for _ in 0..changes {
                 let mut changed = file.clone();
                 for _ in 0..=random.below(3) {
                     let at = random.below(changed.len());
@@ -273,13 +488,37 @@ mod tests {
     }
 
     #[test]
+    fn valid_files_need_no_repair_and_damaged_ones_are_repaired() {
+        for (name, file) in valid_files() {
+            assert!(repair(file.clone()).is_some_and(|repaired| repaired == file), "{name}");
+            let info = CODEC.read_info(Cursor::new(&file)).expect("a valid file");
+            let table = info.header.to_bytes().len() + info.header.metadata_bytes() as usize;
+            for at in [table - 1, table + 1] {
+                let mut damaged = file.clone();
+                damaged[at] ^= 0x10;
+                let repaired = repair(damaged).expect("a file that is long enough");
+                assert!(Header::read(&repaired[..], &LIMITS).is_ok(), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn changed_headers_are_read_or_refused() {
-        mutate(container);
+        mutate(valid_files(), 400, container);
     }
 
     #[test]
     fn changed_files_are_decoded_or_refused() {
-        mutate(decode);
+        mutate(valid_files(), 60, decode);
+    }
+
+    #[test]
+    fn changed_transforms_are_undone_or_refused() {
+        mutate(valid_transforms(), 2000, transforms);
+        let mut random = Random(0x7eaf);
+        for length in 0..2000 {
+            transforms(&random.bytes(length % 60));
+        }
     }
 
     #[test]

@@ -108,49 +108,48 @@ impl Engine {
         self.for_groups(source, threads, Groups::new(rects.len(), most, threads), work)
     }
 
-fn for_groups<T: Send>(
-    &self,
-    source: &ModelSource<'_>,
-    threads: NonZeroUsize,
-    groups: Groups,
-    work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
-) -> Result<Vec<T>> {
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Option<Vec<T>>>> = Mutex::new((0..groups.len()).map(|_| None).collect());
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    let worker = || {
-        let run = || -> Result<()> {
-            let mut network = self.sessions.take(source, self.device)?;
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= groups.len() || lock(&failed).is_some() {
-                    break;
+    fn for_groups<T: Send>(
+        &self,
+        source: &ModelSource<'_>,
+        threads: NonZeroUsize,
+        groups: Groups,
+        work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        let next = AtomicUsize::new(0);
+        let done: Mutex<Vec<Option<Vec<T>>>> = Mutex::new((0..groups.len()).map(|_| None).collect());
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        let worker = || {
+            let run = || -> Result<()> {
+                let mut network = self.sessions.take(source, self.device)?;
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= groups.len() || lock(&failed).is_some() {
+                        break;
+                    }
+                    let result = work(&mut network, groups.range(index))?;
+                    lock(&done)[index] = Some(result);
                 }
-                let result = work(&mut network, groups.range(index))?;
-                lock(&done)[index] = Some(result);
+                self.sessions.give_back(source, network);
+                Ok(())
+            };
+            if let Err(error) = run() {
+                lock(&failed).get_or_insert(error);
             }
-            self.sessions.give_back(source, network);
-            Ok(())
         };
-        if let Err(error) = run() {
-            lock(&failed).get_or_insert(error);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.get().min(groups.len()) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => {
-            let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-            Ok(done.into_iter().flatten().flatten().collect())
+        std::thread::scope(|scope| {
+            for _ in 1..threads.get().min(groups.len()) {
+                scope.spawn(worker);
+            }
+            worker();
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => {
+                let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+                Ok(done.into_iter().flatten().flatten().collect())
+            }
         }
     }
-}
-
 }
 
 /// Locks; a thread that panicked has left nothing half done behind these locks.

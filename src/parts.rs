@@ -58,7 +58,10 @@ pub(crate) fn encode(
     done: impl Fn(Rect) + Sync,
 ) -> Result<Vec<Vec<u8>>> {
     match coder {
-        PartCoder::Constant => Ok(vec![Vec::new(); rects.len()]),
+        PartCoder::Constant => {
+            rects.iter().for_each(|&rect| done(rect));
+            Ok(vec![Vec::new(); rects.len()])
+        }
         PartCoder::Network(source) => engine.for_tiles(source, rects, |network, range| {
             check_channels(network, sizes)?;
             let streams = encode_tiles(network, samples, &alphabets(sizes), &rects[range.clone()])?;
@@ -113,7 +116,7 @@ pub(crate) fn measure(
         check_channels(network, sizes)?;
         let alphabets = alphabets(sizes);
         let tiles = encoded(network, samples, &alphabets, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 32 * tile.coder.finish().0.len() as u64).collect())
+        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.coder.finish().0).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -260,3 +263,6 @@ fn decode_tiles(
     };
     range.zip(tiles).map(decoded).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,6 @@ fn hash<'a, const C: usize, const N: usize>(at: impl Fn(Offset) -> &'a [u16; C],
     let step = |hash: u32, &sample: &u16| hash.wrapping_add(u32::from(sample) + 1).wrapping_mul(HASH_MULTIPLIER);
     samples.fold(0, step)
 }
+
+#[cfg(test)]
+mod tests;

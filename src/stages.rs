@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::ans::{Decoder, Encoder, SampleCoder};
-use crate::cdf::{CDF_BITS, Component};
-use crate::mixture::PixelMixture;
+use crate::cdf::{Alphabet, CDF_BITS, Component};
+use crate::mixture::{MixtureShape, PixelMixture};
 use crate::network::contract::CheckedModel;
 use crate::network::{Device, Network};
+use crate::repeats::{CANDIDATES, Candidate};
 
 const COMPONENTS: usize = 5;
-const CHANNELS: usize = 3;
+const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };
 
 /// The colour model of the registry, evaluated on one batch of contexts.
 #[derive(Debug)]
@@ -42,26 +43,35 @@ impl NetworkStage {
 /// Codes the samples of pixels under their mixtures, without network and walk.
 #[derive(Debug)]
 pub struct MixtureStage {
+    shape: MixtureShape,
+    candidates: Vec<Candidate>,
     outputs: Vec<i16>,
     words: Vec<u32>,
 }
 
 impl MixtureStage {
     /// Mixtures from the network's outputs on `pixels` contexts, with samples 3 above the prediction.
+    ///
+    /// # Panics
+    /// If ONNX Runtime is missing, or the model has another number of components than this stage.
     #[must_use]
     pub fn new(pixels: usize) -> Self {
-        let mut stage = Self { outputs: NetworkStage::new(pixels).run().to_vec(), words: Vec::new() };
+        let mut network = NetworkStage::new(pixels);
+        let shape = network.network.model().shape;
+        assert_eq!(shape.components, COMPONENTS);
+        let candidates = vec![[130; 3]; if shape.pinned { CANDIDATES } else { 0 }];
+        let mut stage = Self { shape, candidates, outputs: network.run().to_vec(), words: Vec::new() };
         stage.words = stage.encode();
         stage
     }
 
     fn walk(&self, coder: &mut impl SampleCoder) {
-        for row in self.outputs.chunks_exact(10 * COMPONENTS) {
-            let mut mixture = PixelMixture::<COMPONENTS>::new(CHANNELS, row);
-            for _ in 0..CHANNELS {
-                mixture.next_channel(128, 8);
-                let (sample, densities) = coder.code(mixture.cdf(8), || 131);
-                mixture.observe(sample as i32 - 128, &densities);
+        for row in self.outputs.chunks_exact(self.shape.outputs()) {
+            let mut mixture = PixelMixture::<COMPONENTS>::new(self.shape.channels, row, &self.candidates);
+            for _ in 0..self.shape.channels {
+                mixture.next_channel(128, EIGHT_BITS);
+                let (sample, densities) = coder.code(mixture.cdf(EIGHT_BITS), || 131);
+                mixture.observe(sample, 128, &densities);
             }
         }
     }
@@ -88,6 +98,6 @@ impl MixtureStage {
 pub fn cumulative_counts() -> u64 {
     let component = |k: usize| Component { weight: 200_000, mean: (100 + k as i32) << 10, inverse: 1 << (18 - k) };
     let components: [Component; COMPONENTS] = std::array::from_fn(component);
-    let cdf = crate::cdf::Cdf::new(&components, 8);
+    let cdf = crate::cdf::Cdf::new(&components, &[], EIGHT_BITS);
     (0..256).map(|sample| u64::from(cdf.interval(sample).0.left) >> (CDF_BITS / 2)).sum()
 }

@@ -273,11 +273,11 @@ mod tests {
     }
 
     /// A tile of 3 x 2 pixels whose samples name their place: row, column, channel.
-    fn labelled(channels: usize) -> (Planes, TileSamples) {
+    fn labelled(channels: usize) -> (Array3<u16>, TileSamples) {
         let label = |(channel, y, x)| (100 * y + 10 * x + channel) as u16;
-        let planes = Planes::new(ndarray::Array3::from_shape_fn((channels, 2, 3), label), 8).expect("valid planes");
-        let tile = TileSamples::of(&planes, Rect { x: 0, y: 0, width: 3, height: 2 });
-        (planes, tile)
+        let samples = Array3::from_shape_fn((channels, 2, 3), label);
+        let tile = TileSamples::of(samples.view(), Rect { x: 0, y: 0, width: 3, height: 2 }, 8);
+        (samples, tile)
     }
 
     #[test]
@@ -294,27 +294,48 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_in_raster_order_with_channels_interleaved_and_the_low_byte_first() {
-        let (_, mut tile) = labelled(3);
-        let words: Vec<u16> = tile.to_bytes().chunks(2).map(|word| u16::from_le_bytes([word[0], word[1]])).collect();
-        let expected = [0, 1, 2, 10, 11, 12, 20, 21, 22, 100, 101, 102, 110, 111, 112, 120, 121, 122];
-        assert_eq!(words, expected);
-        tile.set(0, 0, 0, 0x1234);
-        assert_eq!(tile.to_bytes()[..4], [0x34, 0x12, 1, 0]);
+    fn a_tile_has_the_samples_of_its_rectangle() {
+        for channels in 1..=4 {
+            let label = |(channel, y, x)| (1000 * channel + 100 * y + x) as u16;
+            let image = Array3::from_shape_fn((channels, 5, 7), label);
+            let rect = Rect { x: 2, y: 1, width: 3, height: 4 };
+            let tile = TileSamples::of(image.view(), rect, 16);
+            assert_eq!((tile.width(), tile.height(), tile.channels()), (3, 4, channels));
+            assert_eq!(tile.to_array(), image.slice(ndarray::s![.., rect.rows(), rect.columns()]));
+            assert_eq!(tile.pixel(2, 3)[channels - 1], label((channels - 1, 4, 4)));
+        }
     }
 
     #[test]
-    fn a_stored_tile_changes_its_rectangle_alone() {
-        let (planes, tile) = labelled(3);
-        let mut image = Planes::zeros(3, 5, 7, 8);
-        let rect = Rect { x: 2, y: 1, width: 3, height: 2 };
-        tile.store(&mut image, rect);
-        for ((channel, y, x), &sample) in image.samples().indexed_iter() {
-            let inside = (1..3).contains(&y) && (2..5).contains(&x);
-            let expected = if inside { planes.samples()[[channel, y - 1, x - 2]] } else { 0 };
-            assert_eq!(sample, expected);
+    fn neighbours_are_pixels_of_the_tile_or_its_border() {
+        let (_, tile) = labelled(3);
+        assert_eq!(tile.neighbour::<3>(1, 1, (0, 0)), &[110, 111, 112]);
+        assert_eq!(tile.neighbour::<3>(1, 1, (-1, 1)), &[20, 21, 22]);
+        assert_eq!(tile.neighbour::<3>(1, 1, (0, -2)), &[0, 1, 2]);
+        assert_eq!(tile.neighbour::<3>(2, 1, (-1, 2)), &[20, 21, 22]);
+        assert_eq!(tile.neighbour::<3>(0, 0, (-3, -3)), &[128; 3]);
+        let (_, grey) = labelled(1);
+        assert_eq!(grey.neighbour::<1>(0, 1, (-1, 0)), &[0]);
+        assert_eq!(grey.neighbour::<1>(2, 1, (-1, 3)), &[20]);
+    }
+
+    #[test]
+    fn rectangles_share_what_lies_in_both() {
+        let rect = |x, y, width, height| Rect { x, y, width, height };
+        let whole = rect(2, 3, 10, 8);
+        for (other, shared) in [
+            (whole, Some(whole)),
+            (rect(0, 0, 3, 4), Some(rect(2, 3, 1, 1))),
+            (rect(11, 10, 5, 5), Some(rect(11, 10, 1, 1))),
+            (rect(4, 0, 2, 99), Some(rect(4, 3, 2, 8))),
+            (rect(0, 0, 2, 99), None),
+            (rect(12, 3, 1, 1), None),
+            (rect(2, 0, 10, 3), None),
+            (rect(2, 11, 10, 1), None),
+        ] {
+            assert_eq!(whole.intersection(other), shared);
+            assert_eq!(other.intersection(whole), shared);
         }
-        assert_eq!(TileSamples::of(&image, rect), tile);
     }
 
     #[test]

@@ -2,44 +2,119 @@
 //! exactly these bytes as long as the version's encoder and models are the current ones.
 //!
 //! `ANSEL_WRITE_GOLDEN=1 cargo test --test golden` writes the files of the current version. Do that only when a
-//! change of an unreleased version, or of its models, is meant. Version 0 is experimental; from version 1 on,
-//! stored files are never written again.
+//! change of an unreleased version, or of its models, is meant: what has been released is never written again.
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use ansel::{Codec, Metadata, Planes};
+use ansel::{Codec, Metadata, ModelChoice, Options, Planes, RegisteredModel};
 use common::*;
+use ndarray::{Array3, Axis, s};
 
 /// The version that this library writes.
-const CURRENT: &str = "v0";
+const CURRENT: &str = "v1";
 /// All files of a version together stay below this, in bytes.
 const MOST_BYTES: u64 = 60 << 10;
 
 struct Golden {
-    name: &'static str,
+    name: String,
     planes: Planes,
     metadata: Metadata,
+    /// What it is compressed with.
+    model: ModelChoice,
+}
+
+impl Golden {
+    fn new(name: &str, planes: Planes) -> Self {
+        Self { name: name.to_owned(), planes, metadata: Metadata::default(), model: ModelChoice::default() }
+    }
+
+    fn compressed(&self) -> Vec<u8> {
+        let codec = Codec::new(Options { model: self.model.clone(), ..Options::default() });
+        codec.compress(&self.planes, &self.metadata).expect("a compressed image")
+    }
+}
+
+/// A small page under each model of the registry, whatever the planner would choose for it.
+fn of_models() -> Vec<Golden> {
+    let golden = |model: &RegisteredModel| Golden {
+        model: ModelChoice::File(model.file.into()),
+        ..Golden::new(&format!("model-{}", model.id), page(model.content.channels(), 20, 16))
+    };
+    ansel::models().iter().map(golden).collect()
+}
+
+/// Planes of the samples, which are valid.
+fn planes(samples: Array3<u16>, depth: u32) -> Planes {
+    Planes::new(samples, depth).expect("a valid image")
+}
+
+/// Three equal channels.
+fn grey_as_colour(grey: &Planes) -> Planes {
+    let grey = grey.samples();
+    planes(ndarray::concatenate![Axis(0), *grey, *grey, *grey], 8)
+}
+
+/// Noise that repeats at a distance.
+fn repeating() -> Planes {
+    let noise = noise(3, 16, 4);
+    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 4, x)] as u8)
+}
+
+/// An image with a fourth channel that fades.
+fn with_alpha(colour: &Planes) -> Planes {
+    let (_, height, width) = colour.samples().dim();
+    let alpha = Array3::from_shape_fn((1, height, width), |(_, y, x)| (255 - 3 * x - y) as u16);
+    planes(ndarray::concatenate![Axis(0), *colour.samples(), alpha], 8)
+}
+
+/// Something with noise, and three times as much of a drawing beside it.
+fn page(channels: usize, width: usize, height: usize) -> Planes {
+    let (picture, drawing) = (gentle(channels, width, height), drawing(channels, width, height));
+    image(channels, width, height, |at| {
+        if at.2 < width / 4 { picture.samples()[at] as u8 } else { drawing.samples()[at] as u8 }
+    })
+}
+
+/// A piece of the photograph with every value doubled: half of the values do not occur.
+fn sparse() -> Planes {
+    planes(photograph_crop(3, 32, 24).samples().mapv(|sample| sample / 2 * 2), 8)
 }
 
 fn goldens() -> Vec<Golden> {
-    let plain = |name, planes| Golden { name, planes, metadata: Metadata::default() };
-    vec![
+    let plain = Golden::new;
+    let mut all = vec![
         plain("one-pixel-grey", flat(1, 1, 1, 77)),
         plain("one-pixel-colour", ramp(3, 1, 1)),
+        plain("two-pixels-of-one-bit", planes(Array3::from_shape_fn((1, 1, 2), |(_, _, x)| x as u16), 1)),
         plain("gentle-grey", gentle(1, 40, 30)),
         plain("gentle-colour", gentle(3, 31, 23)),
+        plain("gentle-grey-alpha", gentle(2, 20, 15)),
         plain("noise-colour", noise(3, 12, 11)),
         plain("checkerboard-grey", checkerboard(1, 24, 24)),
-        plain("flat-grey-three-tiles", flat(1, 1030, 3, 128)),
+        plain("flat-colour-alpha", flat(4, 100, 80, 128)),
         plain("gentle-colour-two-tiles", gentle(3, 2, 513)),
-        plain("flat-grey-four-tiles", flat(1, 513, 514, 3)),
+        plain("gentle-grey-of-16-bits", scaled(&gentle(1, 24, 20), 16)),
+        plain("noise-colour-of-10-bits", scaled(&noise(3, 9, 8), 10)),
+        plain("ramp-grey-of-4-bits", scaled(&ramp(1, 20, 16), 4)),
+        plain("values-of-16-bits", planes(gentle(1, 24, 20).samples().mapv(|sample| sample * 257), 16)),
+        plain("values-colour", sparse()),
+        plain("grey-as-colour", grey_as_colour(&gentle(1, 24, 20))),
+        plain("palette", drawing(3, 60, 50)),
+        plain("palette-alpha", drawing(4, 40, 30)),
+        plain("alpha", with_alpha(&gentle(3, 20, 16))),
+        plain("page", page(3, 96, 64)),
+        plain("repeating", repeating()),
         plain("photograph-grey", photograph_crop(1, 64, 48)),
-        plain("photograph-colour", photograph_crop(3, 96, 64)),
-        Golden { name: "metadata", planes: gentle(3, 9, 7), metadata: metadata() },
-    ]
+        plain("photograph-lattice", photograph_crop(3, 96, 64)),
+        Golden { metadata: metadata(), ..plain("metadata", gentle(3, 9, 7)) },
+    ];
+    all.extend(of_models());
+    all
 }
 
 fn folder(version: &str) -> PathBuf {
@@ -47,7 +122,7 @@ fn folder(version: &str) -> PathBuf {
 }
 
 fn path(golden: &Golden) -> PathBuf {
-    folder(CURRENT).join(golden.name).with_extension("ansel")
+    folder(CURRENT).join(&golden.name).with_extension("ansel")
 }
 
 fn stored(golden: &Golden) -> Vec<u8> {
@@ -60,15 +135,15 @@ fn stored(golden: &Golden) -> Vec<u8> {
 }
 
 fn write(golden: &Golden) {
-    let file = Codec::default().compress(&golden.planes, &golden.metadata).expect("a compressed image");
     std::fs::create_dir_all(folder(CURRENT)).expect("the folder");
-    std::fs::write(path(golden), file).expect("a written file");
+    std::fs::write(path(golden), golden.compressed()).expect("a written file");
 }
 
 #[test]
 fn stored_files_decode_to_their_images() {
+    let codec = Codec::default();
     for golden in goldens() {
-        let decoded = Codec::default().decompress(&stored(&golden)).unwrap_or_else(|e| panic!("{}: {e}", golden.name));
+        let decoded = codec.decompress(&stored(&golden)).unwrap_or_else(|e| panic!("{}: {e}", golden.name));
         assert!(decoded.planes == golden.planes, "{}: other samples", golden.name);
         assert!(decoded.metadata == golden.metadata, "{}: other metadata", golden.name);
     }
@@ -77,9 +152,41 @@ fn stored_files_decode_to_their_images() {
 #[test]
 fn images_compress_to_their_stored_files() {
     for golden in goldens() {
-        let file = Codec::default().compress(&golden.planes, &golden.metadata).expect("a compressed image");
-        assert!(file == stored(&golden), "{}: other bytes", golden.name);
+        assert!(golden.compressed() == stored(&golden), "{}: other bytes", golden.name);
     }
+}
+
+/// Two stored files behind one header.
+#[test]
+fn stored_bands_decode_behind_one_another() {
+    let all = goldens();
+    let find = |name| all.iter().find(|golden| golden.name == name).expect("a golden file");
+    let (top, bottom) = (find("gentle-grey-of-16-bits"), find("values-of-16-bits"));
+    let (mut file, below) = (RawFile::parse(&stored(top)), RawFile::parse(&stored(bottom)));
+    file.height *= 2;
+    file.bands.extend(below.bands);
+    let decoded = Codec::default().decompress(&file.to_bytes()).expect("two bands").planes;
+    assert!(*decoded.samples() == ndarray::concatenate![Axis(1), *top.planes.samples(), *bottom.planes.samples()]);
+    let half = decoded.samples().slice(s![.., 20.., ..]);
+    assert!(half == bottom.planes.samples());
+}
+
+#[test]
+fn stored_files_have_every_transform_coder_and_model() {
+    let codec = Codec::default();
+    let mut found = BTreeSet::new();
+    for golden in goldens() {
+        let info = codec.read_info(Cursor::new(stored(&golden))).expect("a valid file");
+        for part in info.bands.iter().flat_map(|band| band.parts()) {
+            found.insert(part.coder.to_owned());
+            found.extend(part.transforms.iter().map(|name| (*name).to_owned()));
+            found.extend(part.model.map(|(id, _)| format!("model {id}")));
+        }
+    }
+    let models = ansel::models().iter().map(|model| format!("model {}", model.id));
+    let names = ["constant", "network", "VP8L", "grey", "palette", "unused values", "lattice"].map(str::to_owned);
+    let missing: Vec<String> = names.into_iter().chain(models).filter(|name| !found.contains(name)).collect();
+    assert!(missing.is_empty(), "no golden file has {missing:?}");
 }
 
 #[test]

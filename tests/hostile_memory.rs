@@ -2,18 +2,20 @@
 
 mod common;
 
+use std::io::Cursor;
+
 use ansel::{Codec, Error, Limits, Options};
+use common::raw::RawPart;
 use common::*;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Bytes that a header is changed to, by their place.
-type Claims<'a> = &'a [(usize, &'a [u8])];
-
 /// More than this is a large allocation, in bytes.
 const LARGE: usize = 4 << 20;
+/// Samples of the images that are decoded here, which themselves take less than that.
+const SAMPLES: u64 = 1 << 18;
 
 /// The most bytes that `work` had allocated at once, beyond what was allocated before.
 fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
@@ -23,76 +25,119 @@ fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, ALLOCATOR.peak_usage().saturating_sub(before))
 }
 
+fn codec_with_limits(limits: Limits) -> Codec {
+    Codec::new(Options { limits, threads: std::num::NonZeroUsize::new(1), ..Options::default() })
+}
+
 fn assert_refused_cheaply(codec: &Codec, file: &[u8], what: &str) {
     let (error, peak) = peak_of(|| codec.decompress(file).expect_err(what));
     assert!(matches!(error, Error::Format(_) | Error::LimitsExceeded { .. }), "{what}: {error}");
     assert!(peak < LARGE, "{what}: {peak} bytes");
-    let (_, peak) = peak_of(|| codec.read_header(file).map(drop));
-    assert!(peak < LARGE, "{what}: {peak} bytes for the header");
-}
-
-/// A small file whose header claims other things, with the right checksum where the tables are as long as before.
-fn claiming(file: &[u8], changes: Claims<'_>) -> Vec<u8> {
-    let mut changed = file.to_vec();
-    for (at, bytes) in changes {
-        changed[*at..*at + bytes.len()].copy_from_slice(bytes);
-    }
-    let same_tables = changed[field::TILES..=field::BLOCKS] == file[field::TILES..=field::BLOCKS];
-    if same_tables {
-        repair_header(&mut changed);
-    }
-    changed
+    let (_, peak) = peak_of(|| codec.verify(Cursor::new(file)).map(drop));
+    assert!(peak < LARGE, "{what}: {peak} bytes to verify");
+    let (_, peak) = peak_of(|| codec.read_info(Cursor::new(file)).map(drop));
+    assert!(peak < LARGE, "{what}: {peak} bytes for the tables");
 }
 
 #[test]
 fn hostile_files_are_refused_without_large_allocations() {
-    let codec = codec_with_threads(1);
-    let file = codec.compress(&gentle(3, 9, 7), &metadata()).expect("a compressed image");
-    let tile = field::FIXED + 3 * field::METADATA_ENTRY;
-    let (most, zeros) = ([0xff; 4], [0; 4]);
-    let cases: [(&str, Claims<'_>); 9] = [
-        ("the largest width", &[(field::WIDTH, &most)]),
-        ("the largest sides", &[(field::WIDTH, &most), (field::HEIGHT, &most)]),
-        ("a width of zero", &[(field::WIDTH, &zeros)]),
-        ("the most tiles", &[(field::TILES, &most)]),
-        (
-            "the most tiles, and as many pixels",
-            &[
-                (field::WIDTH, &[0, 0, 0, 0x20]),
-                (field::HEIGHT, &[1, 0, 0, 0]),
-                (field::TILE_WIDTH, &[1, 0, 1, 0]),
-                (field::TILES, &[0, 0, 0, 0x20]),
-            ],
-        ),
-        ("the most metadata blocks", &[(field::BLOCKS, &[0xff])]),
-        ("much metadata", &[(field::FIXED + 5, &[0, 0, 0, 3])]),
-        ("the most metadata", &[(field::FIXED + 5, &most)]),
-        ("a stream of 4 GiB", &[(tile + 2, &[0xfc, 0xff, 0xff, 0xff])]),
+    let codec = codec_with_limits(Limits { samples: SAMPLES, ..Limits::default() });
+    let planes = gentle(3, 9, 7);
+    let file = codec.compress(&planes, &metadata()).expect("a compressed image");
+    // Sessions and models are no part of what a file asks for.
+    codec.decompress(&file).expect("a file that decodes");
+    let most = u64::from(u32::MAX);
+    let changed = |change: &dyn Fn(&mut RawFile)| {
+        let mut raw = RawFile::parse(&file);
+        change(&mut raw);
+        raw.to_bytes()
+    };
+    type Case = (&'static str, fn(&mut RawFile, u64));
+    let cases: [Case; 15] = [
+        ("the largest width", |raw, most| raw.width = most),
+        ("the largest sides", |raw, most| (raw.width, raw.height) = (most, most)),
+        ("a width of zero", |raw, _| raw.width = 0),
+        ("the most samples of the limit", |raw, _| (raw.width, raw.height) = (1 << 10, 85)),
+        ("the most tiles", |raw, _| (raw.width, raw.bands[0].tile) = (10_000, (1, 1))),
+        ("the most bands", |raw, _| (raw.height, raw.band_rows) = (9000, 1)),
+        ("tables and no streams", |raw, _| raw.bands[0].streams.clear()),
+        ("the most parts", |raw, _| raw.bands[0].count = 255),
+        ("the most metadata blocks", |raw, _| raw.blocks = 255),
+        ("much metadata", |raw, _| raw.entries[0].bytes = 3 << 24),
+        ("much stored metadata", |raw, _| (raw.entries[0].stored_bytes, raw.entries[0].bytes) = (3 << 24, 3 << 24)),
+        ("the most metadata", |raw, most| raw.entries[0].bytes = most),
+        ("a stream of 4 GiB", |raw, most| raw.bands[0].tiles[0].lengths[0] = most),
+        ("a palette of nothing", |raw, _| {
+            let part = &mut raw.bands[0].parts[0];
+            (part.kind, part.transforms) = (0x13, vec![vec![2, 255, 255]]);
+        }),
+        ("a deflated transform that is none", |raw, _| {
+            let part = &mut raw.bands[0].parts[0];
+            (part.kind, part.transforms) = (0x13, vec![vec![0x81; 500]]);
+        }),
     ];
-    for (what, changes) in cases {
-        assert_refused_cheaply(&codec, &claiming(&file, changes), what);
+    for (what, change) in cases {
+        assert_refused_cheaply(&codec, &changed(&|raw| change(raw, most)), what);
     }
+    lengths_that_lie(&codec, &file);
+    a_transform_that_inflates(&codec, &file);
+    vp8l_streams_that_claim_more(&codec);
     samples_limit_holds_before_allocation(&file);
     metadata_that_inflates_stays_within_its_declared_size();
 }
 
+/// Lengths of a band and a transform that are far longer than the file.
+fn lengths_that_lie(codec: &Codec, file: &[u8]) {
+    let raw = RawFile::parse(file);
+    let start = [raw.header(), raw.metadata.clone()].concat();
+    for length in [1 << 20, u64::from(u32::MAX), 1 << 62, u64::MAX] {
+        let length = common::raw::number(length);
+        let band = [&start[..], &length, &raw.bands[0].table()].concat();
+        assert_refused_cheaply(codec, &band, "a long table");
+        let mut body = [&[9, 7, 1, 0x13][..], &length, &[2, 0, 0]].concat();
+        body.insert(0, body.len() as u8);
+        let sum = common::raw::checksum(&body);
+        assert_refused_cheaply(codec, &[&start[..], &body, &sum].concat(), "a long transform");
+    }
+}
+
+/// A description that inflates to 32 MiB.
+fn a_transform_that_inflates(codec: &Codec, file: &[u8]) {
+    use std::io::Write;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![0; 32 << 20]).expect("memory");
+    let bomb = encoder.finish().expect("memory");
+    for kind in 0..=4 {
+        let mut raw = RawFile::parse(file);
+        raw.bands[0].parts[0].kind = 0x13;
+        raw.bands[0].parts[0].transforms = vec![[&[0x80 | kind], &bomb[..]].concat()];
+        assert_refused_cheaply(codec, &raw.to_bytes(), "a transform that inflates");
+    }
+}
+
+/// Streams of the VP8L coder that are none: the size of the tile is the container's.
+fn vp8l_streams_that_claim_more(codec: &Codec) {
+    let file = codec.compress(&drawing(3, 40, 30), &ansel::Metadata::default()).expect("a compressed image");
+    let mut raw = RawFile::parse(&file);
+    raw.bands[0].parts = vec![RawPart { kind: 3, transforms: vec![], coder: vec![2] }];
+    let mut random = Random(5);
+    for length in [0, 1, 10, 1000] {
+        raw.bands[0].streams = random.bytes(length);
+        raw.bands[0].tiles[0].lengths = vec![length as u64];
+        assert_refused_cheaply(codec, &raw.to_bytes(), "a VP8L stream");
+    }
+}
+
 /// 4096 x 4096 pixels in one tile, which the default limits allow.
 fn samples_limit_holds_before_allocation(file: &[u8]) {
-    let side = [0, 0x10, 0, 0];
-    let large = claiming(
-        file,
-        &[
-            (field::WIDTH, &side),
-            (field::HEIGHT, &side),
-            (field::TILE_WIDTH, &side[..2]),
-            (field::TILE_HEIGHT, &side[..2]),
-        ],
-    );
-    let limits = Limits { samples: 3 * (1 << 24) - 1, ..Limits::default() };
-    assert_refused_cheaply(&Codec::new(Options { limits, ..Options::default() }), &large, "a large image");
-    let limits = Limits { samples: 3 * (1 << 24), ..Limits::default() };
-    let codec = Codec::new(Options { limits, ..Options::default() });
-    assert!(codec.read_header(&large).is_ok(), "the limit, not another check, refused the large image");
+    let mut raw = RawFile::parse(file);
+    (raw.width, raw.height, raw.band_rows) = (4096, 4096, 4096);
+    raw.bands[0].tile = (4096, 4096);
+    let large = raw.to_bytes();
+    let limited = |samples| codec_with_limits(Limits { samples, ..Limits::default() });
+    assert_refused_cheaply(&limited(3 * (1 << 24) - 1), &large, "a large image");
+    let info = limited(3 * (1 << 24)).read_info(Cursor::new(&large));
+    assert!(info.is_ok(), "the limit, not another check, refused the large image: {info:?}");
 }
 
 /// A block that claims 100 bytes and inflates to 32 MiB.
@@ -101,11 +146,10 @@ fn metadata_that_inflates_stays_within_its_declared_size() {
     let mut large = ansel::Metadata::default();
     large.set(ansel::MetadataKind::Icc, vec![0; 32 << 20]);
     let file = codec.compress(&ramp(1, 4, 4), &large).expect("a compressed image");
-    let stored = u32::from_le_bytes(file[field::FIXED + 1..][..4].try_into().expect("four bytes"));
-    assert!(stored < 64 << 10, "zeros compress well");
-    let bomb = claiming(&file, &[(field::FIXED + 5, &(stored + 100).to_le_bytes())]);
-    assert_refused_cheaply(&codec, &bomb, "a block that inflates beyond its declared size");
-    let limits = Limits { metadata_bytes: (32 << 20) - 1, ..Limits::default() };
-    let codec = Codec::new(Options { limits, ..Options::default() });
+    let mut bomb = RawFile::parse(&file);
+    assert!(bomb.entries[0].stored_bytes < 64 << 10, "zeros compress well");
+    bomb.entries[0].bytes = bomb.entries[0].stored_bytes + 100;
+    assert_refused_cheaply(&codec, &bomb.to_bytes(), "a block that inflates beyond its declared size");
+    let codec = codec_with_limits(Limits { metadata_bytes: (32 << 20) - 1, ..Limits::default() });
     assert_refused_cheaply(&codec, &file, "a block beyond the limit");
 }

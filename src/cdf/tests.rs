@@ -11,20 +11,81 @@ fn seeded(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
 }
 
-/// Mixtures that the module must stand: more than those that `mixture.rs` can make.
-fn mixtures() -> impl Strategy<Value = [Component; K]> {
-    // In 2^-16 of what the components before it have left of the whole weight.
-    let share = prop_oneof![Just(0), Just(1 << 16), 0..=1u64 << 16];
+/// A mixture, pinned components and an alphabet.
+#[derive(Debug, Clone)]
+struct Case {
+    components: [Component; K],
+    pinned: Vec<Pinned>,
+    alphabet: Alphabet,
+}
+
+impl Case {
+    fn cdf(&self) -> Cdf<'_, K> {
+        Cdf::new(&self.components, &self.pinned, self.alphabet)
+    }
+
+    /// Samples of the alphabet: all of a small one; else both ends, the surroundings of every mean and pinned sample,
+    /// and a sieve.
+    fn samples(&self) -> Vec<u32> {
+        let end = self.alphabet.size;
+        if end <= 256 {
+            return (0..end).collect();
+        }
+        let mut chosen: Vec<u32> = (0..4).chain(end - 4..end).chain((0..end).step_by(509)).collect();
+        let mut around = |sample: u32| chosen.extend(sample - 2..=sample + 2);
+        for component in &self.components {
+            let mean = component.mean >> (POSITION_BITS + 8 - self.alphabet.depth);
+            around(mean.clamp(2, end as i32 - 3) as u32);
+        }
+        self.pinned.iter().for_each(|pin| around(pin.sample.clamp(2, end - 3)));
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+}
+
+/// Cases that the module must stand: more than those that `mixture.rs` can make.
+fn cases() -> impl Strategy<Value = Case> {
+    let share = || prop_oneof![Just(0), Just(1 << 16), 0..=1u64 << 16];
     let mean = prop_oneof![-(1 << 23)..=1 << 23, 0..=255 << POSITION_BITS];
     // A uniform exponent: as many wide components as narrow ones.
     let inverse = prop_oneof![Just(1), Just(1 << 24), Just(i32::MAX), (0..25u32, any::<u32>()).prop_map(wide_range)];
-    prop::array::uniform10((share, mean, inverse)).prop_map(|parts| {
+    // Pinned components may name any 16-bit sample, of the alphabet or not, and one sample twice.
+    let sample = prop_oneof![any::<u16>(), 0..4u16, any::<u16>().prop_map(|sample| sample & 0xff00)];
+    let components = prop::array::uniform10((share(), mean, inverse));
+    let pinned = prop::collection::vec((share(), sample), 0..=crate::repeats::CANDIDATES);
+    (components, pinned, alphabets(), any::<bool>()).prop_map(|(components, pinned, alphabet, pinned_first)| {
+        // Each takes a share, in 2^-16, of what those before it have left of the whole weight.
         let mut left = 1 << WEIGHT_BITS;
-        parts.map(|(share, mean, inverse)| {
+        let mut take = |share: u64| {
             let weight = ((left * share) >> 16) as u32;
             left -= u64::from(weight);
-            Component { weight, mean, inverse }
-        })
+            weight
+        };
+        let mut weights = vec![0; K + pinned.len()];
+        let shares: Vec<u64> = components.iter().map(|part| part.0).chain(pinned.iter().map(|part| part.0)).collect();
+        let order: Vec<usize> =
+            if pinned_first { (0..shares.len()).rev().collect() } else { (0..shares.len()).collect() };
+        order.into_iter().for_each(|index| weights[index] = take(shares[index]));
+        let logistic =
+            std::array::from_fn(|k| Component { weight: weights[k], mean: components[k].1, inverse: components[k].2 });
+        let pin = |(&weight, &(_, sample)): (&u32, &(u64, u16))| Pinned { weight, sample: sample.into() };
+        let pinned = weights[K..].iter().zip(&pinned).map(pin).collect();
+        Case { components: logistic, pinned, alphabet }
+    })
+}
+
+/// Alphabets of all depths: full ones, those of one sample, and any size between.
+fn alphabets() -> impl Strategy<Value = Alphabet> {
+    (1..=16u32, any::<u32>(), 0..4u8).prop_map(|(depth, bits, kind)| {
+        let full = 1 << depth;
+        let size = match kind {
+            0 => full,
+            1 => 1 + (bits & 1),
+            2 => full / 2 + 1,
+            _ => 1 + (bits & (full - 1)),
+        };
+        Alphabet { depth, size }
     })
 }
 
@@ -33,35 +94,16 @@ fn wide_range((exponent, bits): (u32, u32)) -> i32 {
     ((1 << exponent) | (bits & ((1 << exponent) - 1))) as i32
 }
 
-/// Samples of `depth` bits: all of 8 bits; of more, both ends, the surroundings of every mean, and a sieve.
-fn samples(components: &[Component], depth: u32) -> Vec<u32> {
-    let end = 1u32 << depth;
-    if depth == 8 {
-        return (0..end).collect();
-    }
-    let mut chosen: Vec<u32> = (0..4).chain(end - 4..end).chain((0..end).step_by(509)).collect();
-    for component in components {
-        let mean = (component.mean >> (POSITION_BITS + 8 - depth)).clamp(2, end as i32 - 3) as u32;
-        chosen.extend(mean - 2..=mean + 2);
-    }
-    chosen.sort_unstable();
-    chosen.dedup();
-    chosen
-}
-
 proptest! {
-    #![proptest_config(seeded(400))]
+    #![proptest_config(seeded(600))]
 
     #[test]
-    fn the_cdf_starts_at_nothing_ends_at_everything_and_rises_at_every_sample(
-        components in mixtures(),
-        depth in prop::sample::select(vec![8u32, 12, 16]),
-    ) {
-        let cdf = Cdf::new(&components, depth);
+    fn the_cdf_starts_at_nothing_ends_at_everything_and_rises_at_every_sample(case in cases()) {
+        let cdf = case.cdf();
         prop_assert_eq!(cdf.cumulative(0), 0);
-        prop_assert_eq!(cdf.cumulative(1 << depth), WHOLE);
+        prop_assert_eq!(cdf.cumulative(case.alphabet.size), WHOLE);
         let mut before = None;
-        for sample in samples(&components, depth) {
+        for sample in case.samples() {
             let (left, right) = (cdf.cumulative(sample), cdf.cumulative(sample + 1));
             prop_assert!(left < right, "sample {} has [{}, {})", sample, left, right);
             prop_assert!(before <= Some(left), "the CDF falls before sample {}", sample);
@@ -70,12 +112,9 @@ proptest! {
     }
 
     #[test]
-    fn an_interval_lies_between_the_values_of_the_cdf(
-        components in mixtures(),
-        depth in prop::sample::select(vec![8u32, 12, 16]),
-    ) {
-        let cdf = Cdf::new(&components, depth);
-        for sample in samples(&components, depth) {
+    fn an_interval_lies_between_the_values_of_the_cdf(case in cases()) {
+        let cdf = case.cdf();
+        for sample in case.samples() {
             let (interval, _) = cdf.interval(sample);
             let left = cdf.cumulative(sample);
             prop_assert_eq!(interval, Interval { left, probability: cdf.cumulative(sample + 1) - left });
@@ -83,16 +122,12 @@ proptest! {
     }
 
     #[test]
-    fn a_quantile_leads_to_its_sample_from_any_guess(
-        components in mixtures(),
-        depth in prop::sample::select(vec![8u32, 12, 16]),
-        guess in any::<u32>(),
-        step in 1u32..40,
-    ) {
-        let cdf = Cdf::new(&components, depth);
-        for sample in samples(&components, depth) {
+    fn a_quantile_leads_to_its_sample_from_any_guess(case in cases(), guess in any::<u32>(), step in 1u32..40) {
+        let cdf = case.cdf();
+        for sample in case.samples() {
             let Interval { left, probability } = cdf.interval(sample).0;
-            for guess in [0, sample.saturating_sub(step), sample, sample + step, guess >> (32 - depth), guess, u32::MAX] {
+            let scaled = guess >> (32 - case.alphabet.depth);
+            for guess in [0, sample.saturating_sub(step), sample, sample + step, scaled, guess, u32::MAX] {
                 prop_assert_eq!(cdf.quantile(left, guess), sample);
                 prop_assert_eq!(cdf.quantile(left + probability - 1, guess), sample);
             }
@@ -104,13 +139,10 @@ proptest! {
     #![proptest_config(seeded(40))]
 
     #[test]
-    fn the_densities_of_a_component_sum_to_one(
-        components in mixtures(),
-        depth in prop::sample::select(vec![8u32, 12, 16]),
-    ) {
-        let cdf = Cdf::new(&components, depth);
+    fn the_densities_of_a_component_sum_to_one(case in cases()) {
+        let cdf = case.cdf();
         let mut sums = [0u64; K];
-        for sample in 0..1 << depth {
+        for sample in 0..case.alphabet.size {
             let (_, densities) = cdf.interval(sample);
             for (sum, density) in sums.iter_mut().zip(densities) {
                 *sum += u64::from(density);
@@ -158,7 +190,11 @@ fn a_known_mixture_has_its_known_cdf() {
     ];
     for (depth, table) in [(8, &eight[..]), (16, &sixteen)] {
         for &(sample, value) in table {
-            assert_eq!(Cdf::new(&KNOWN, depth).cumulative(sample), value, "sample {sample} of {depth} bits");
+            assert_eq!(
+                Cdf::new(&KNOWN, &[], Alphabet::full(depth)).cumulative(sample),
+                value,
+                "sample {sample} of {depth} bits"
+            );
         }
     }
 }
@@ -166,9 +202,45 @@ fn a_known_mixture_has_its_known_cdf() {
 #[test]
 fn without_weight_each_sample_keeps_its_one_count() {
     for depth in [8, 16] {
-        let cdf = Cdf::new(&[Component { weight: 0, mean: 5, inverse: 9 }], depth);
+        let cdf = Cdf::new(&[Component { weight: 0, mean: 5, inverse: 9 }], &[], Alphabet::full(depth));
         assert_eq!(cdf.interval(1).0, Interval { left: 1, probability: 1 });
         assert_eq!(cdf.cumulative((1 << depth) - 1), (1 << depth) - 1);
+    }
+}
+
+#[test]
+fn a_pinned_component_gives_all_its_weight_to_its_sample() {
+    let nothing = [Component { weight: 0, mean: 5, inverse: 9 }];
+    let alphabet = Alphabet { depth: 4, size: 11 };
+    let room = WHOLE - 11;
+    let pin = |weight, sample| Pinned { weight, sample };
+    let pinned = [pin(1 << 19, 3), pin(1 << 18, 7), pin(1 << 18, 7)];
+    let cdf = Cdf::new(&nothing, &pinned, alphabet);
+    let lefts: Vec<u32> = (0..=11).map(|sample| cdf.cumulative(sample)).collect();
+    let half = room / 2;
+    let expected = [0, 1, 2, 3, 4 + half, 5 + half, 6 + half, 7 + half, 8 + room, 9 + room, 10 + room, WHOLE];
+    assert_eq!(lefts, expected);
+    assert_eq!(cdf.interval(3).0, Interval { left: 3, probability: half + 1 });
+}
+
+#[test]
+fn the_weight_of_pinned_components_outside_of_the_alphabet_falls_to_the_last_sample() {
+    let nothing = [Component { weight: 0, mean: 5, inverse: 9 }];
+    for (size, sample) in [(1, 1), (1, 65_535), (5, 5), (5, 6), (200, 65_535)] {
+        let pinned = [Pinned { weight: 1 << 20, sample }];
+        let cdf = Cdf::new(&nothing, &pinned, Alphabet { depth: 8, size });
+        let last = Interval { left: size - 1, probability: WHOLE - size + 1 };
+        assert_eq!(cdf.interval(size - 1).0, last);
+        assert_eq!(cdf.quantile(WHOLE - 1, 0), size - 1);
+    }
+}
+
+#[test]
+fn differences_are_brought_to_eight_bits() {
+    for (depth, difference, expected) in
+        [(8, -3, -3), (16, -1, -1), (16, 511, 1), (1, 1, 128), (4, -2, -32), (12, -17, -2)]
+    {
+        assert_eq!(Alphabet::full(depth).to_eight_bits(difference), expected);
     }
 }
 

@@ -104,3 +104,6 @@ pub(crate) fn read_error(source: std::io::Error) -> Error {
         _ => Error::Io { action: "read", path: "the file".into(), source },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@ mod bytes;
 mod header;
 mod metadata;
 
-pub(crate) use self::band::{Coder, ModelIdentity, Part, TileEntry, depth_of};
 pub use self::band::{Band, PartSummary};
+pub(crate) use self::band::{Coder, ModelIdentity, Part, TileEntry, depth_of};
 pub(crate) use self::bytes::{CHECKSUM_BYTES, checksum, read_error};
 pub use self::header::Header;
 pub(crate) use self::metadata::{CHUNK_HEADER_BYTES, Palette, PngChunk};

@@ -190,7 +190,7 @@ fn the_recorded_answers_are_those_of_integer_arithmetic() {
 
 /// The grey model of the registry after a change.
 fn changed(change: impl FnOnce(&mut ModelProto)) -> CheckedModel {
-    let grey = models().iter().find(|model| model.channels == 1).expect("a grey model");
+    let grey = models().iter().find(|model| model.content.channels() == 1).expect("a grey model");
     let mut model = ModelProto::decode(grey.file).expect("an ONNX file");
     change(&mut model);
     CheckedModel::read(&model.encode_to_vec()).expect("a model that keeps the contract")

@@ -6,9 +6,12 @@ use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroUsize;
 
-use ansel::{Codec, Error, FormatErrorKind, Limits, Metadata, MetadataKind, Options, Planes};
+use ansel::{Codec, Content, Error, FormatErrorKind, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes};
 use ndarray::{Array3, s};
-use sha2::{Digest, Sha256};
+
+pub mod raw;
+
+pub use raw::RawFile;
 
 /// The one image file that the repository carries.
 pub const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/kodim23.png");
@@ -65,6 +68,38 @@ pub fn gentle(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
+/// Tiles of a pattern, in few colours, as in drawings and text.
+pub fn drawing(channels: usize, width: usize, height: usize) -> Planes {
+    let colours = [[255, 255, 255, 255], [20, 30, 160, 255], [200, 40, 10, 255], [90, 90, 90, 0]];
+    let place = |y: usize, x: usize| match (y % 12, x % 9) {
+        (0, _) => 1,
+        (_, 0) => 3,
+        (y, x) if x * 2 == y && (x + y) % 4 > 0 => 2,
+        _ => 0,
+    };
+    image(channels, width, height, |(channel, y, x)| {
+        colours[place(y, x)][if channels == 2 { 3 * channel } else { channel }]
+    })
+}
+
+/// An image of any depth from an 8-bit one.
+pub fn scaled(planes: &Planes, depth: u32) -> Planes {
+    let scale = |sample: u16| (u32::from(sample) * ((1 << depth) - 1) / 255) as u16;
+    Planes::new(planes.samples().mapv(scale), depth).expect("a valid image")
+}
+
+/// Two images of one size, one above the other, as two bands of one file. Bands know nothing of each other, so those of
+/// the two files are put behind one another.
+pub fn two_bands(codec: &Codec, top: &Planes, bottom: &Planes) -> (Vec<u8>, Planes) {
+    assert_eq!(top.samples().dim(), bottom.samples().dim());
+    let raw = |planes| RawFile::parse(&codec.compress(planes, &Metadata::default()).expect("a compressed image"));
+    let (mut file, below) = (raw(top), raw(bottom));
+    file.height *= 2;
+    file.bands.extend(below.bands);
+    let samples = ndarray::concatenate![ndarray::Axis(1), *top.samples(), *bottom.samples()];
+    (file.to_bytes(), Planes::new(samples, top.depth()).expect("a valid image"))
+}
+
 pub fn photograph() -> Planes {
     let file = BufReader::new(File::open(PHOTOGRAPH).expect("the photograph"));
     ansel::read_image(file, &Limits::default()).expect("a readable photograph").planes
@@ -80,6 +115,17 @@ pub fn photograph_crop(channels: usize, width: usize, height: usize) -> Planes {
 
 pub fn codec_with_threads(threads: usize) -> Codec {
     Codec::new(Options { threads: NonZeroUsize::new(threads), ..Options::default() })
+}
+
+/// A codec that codes all images of 1 or 3 channels as they are, with the registry's model for photographs.
+pub fn codec_for_photographs(channels: usize) -> Codec {
+    Codec::new(Options { model: photograph_model(channels), ..Options::default() })
+}
+
+pub fn photograph_model(channels: usize) -> ModelChoice {
+    let content = if channels == 1 { Content::Grey } else { Content::Colour };
+    let model = ansel::models().iter().find(|model| model.content == content).expect("a model");
+    ModelChoice::File(model.file.into())
 }
 
 /// Metadata of all kinds: one block that compresses well, and two that do not compress.
@@ -103,33 +149,6 @@ pub fn format_error<T>(result: Result<T, Error>, what: &str) -> FormatErrorKind 
         Err(other) => panic!("{what}: not a format error: {other}"),
         Ok(_) => panic!("{what}: accepted"),
     }
-}
-
-/// Where the fields of a header lie; FORMAT.md, section "Header".
-pub mod field {
-    pub const VERSION: usize = 8;
-    pub const WIDTH: usize = 12;
-    pub const HEIGHT: usize = 16;
-    pub const CHANNELS: usize = 20;
-    pub const MODEL_ID: usize = 24;
-    pub const MODEL_DIGEST: usize = 28;
-    pub const TILE_WIDTH: usize = 36;
-    pub const TILE_HEIGHT: usize = 38;
-    pub const TILES: usize = 40;
-    pub const BLOCKS: usize = 44;
-    /// Bytes before the tables.
-    pub const FIXED: usize = 48;
-    pub const METADATA_ENTRY: usize = 17;
-    pub const TILE_ENTRY: usize = 14;
-}
-
-/// Makes the header checksum right again after a change of the header.
-pub fn repair_header(file: &mut [u8]) {
-    let blocks = usize::from(file[field::BLOCKS]);
-    let tiles = u32::from_le_bytes(file[field::TILES..][..4].try_into().expect("four bytes")) as usize;
-    let end = field::FIXED + blocks * field::METADATA_ENTRY + tiles * field::TILE_ENTRY;
-    let sum = Sha256::digest(&file[..end]);
-    file[end..end + 8].copy_from_slice(&sum[..8]);
 }
 
 /// Fails unless a file decodes to these samples and this metadata.

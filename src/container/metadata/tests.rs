@@ -106,7 +106,7 @@ fn a_length_that_lies_is_found() {
     // Equal lengths declare that the block is not compressed.
     lying[0].stored_bytes += 1;
     lying[0].bytes = lying[0].stored_bytes;
-    lying[0].checksum = [0; 8];
+    lying[0].checksum = [0; CHECKSUM_BYTES];
     assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::MetadataChecksum);
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 /// The grey model of the registry.
 fn grey() -> ModelProto {
-    let model = crate::models::models().iter().find(|model| model.channels == 1).expect("a grey model");
+    let model = crate::models::models().iter().find(|model| model.content.channels() == 1).expect("a grey model");
     ModelProto::decode(model.file).expect("an ONNX file")
 }
 
@@ -53,7 +53,7 @@ fn an_unchanged_model_is_accepted() {
     let bytes = grey().encode_to_vec();
     let checked = CheckedModel::read(&bytes).expect("a model that keeps the contract");
     assert_eq!(checked.onnx, bytes);
-    assert_eq!(checked.context_size(), TAPS + 1);
+    assert_eq!(checked.context_size(), TAPS + 1 + if checked.shape.pinned { repeats::context_size(1) } else { 0 });
     let sizes = checked.layers.iter().map(|layer| layer.weights.nrows() * layer.weights.ncols());
     assert_eq!(checked.multiplications(), sizes.sum::<usize>());
 }
@@ -198,13 +198,18 @@ fn the_limits_of_clip_must_be_those_of_the_contract() {
 
 #[test]
 fn metadata_must_be_there_and_known() {
-    for name in ["family", "version", "name", "channels", "components", "known_answer"] {
+    for name in ["family", "version", "name", "channels", "components", "context", "known_answer"] {
         let key = format!("ansel.{name}");
         let reason = format!("metadata {key} is missing");
         assert_refused(&reason, |model| model.metadata_props.retain(|entry| entry.key != key));
     }
     assert_refused("family or version", |model| set_metadata(model, "ansel.family", "flow"));
-    assert_refused("family or version", |model| set_metadata(model, "ansel.version", "1"));
+    for version in ["0", "2", "1.0", ""] {
+        assert_refused("family or version", |model| set_metadata(model, "ansel.version", version));
+    }
+    for context in ["", "Local", "repeats ", "global"] {
+        assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", context));
+    }
     for text in ["", "x", "-1", "3.0", "99999999999999999999999"] {
         assert_refused("ansel.channels is not a number", |model| set_metadata(model, "ansel.channels", text));
         assert_refused("ansel.components is not a number", |model| set_metadata(model, "ansel.components", text));
@@ -226,6 +231,21 @@ fn the_mixture_must_be_one_that_can_be_coded() {
     }
     assert_refused("contexts to", |model| set_metadata(model, "ansel.channels", "3"));
     assert_refused("contexts to", |model| set_metadata(model, "ansel.components", "1"));
+    let other =
+        if CheckedModel::read(&grey().encode_to_vec()).expect("a model").shape.pinned { "local" } else { "repeats" };
+    assert_refused("contexts to", |model| set_metadata(model, "ansel.context", other));
+}
+
+#[test]
+fn contexts_and_outputs_are_those_of_the_channels_and_the_kind_of_context() {
+    for model in crate::models::models() {
+        let CheckedModel { shape, layers, .. } = CheckedModel::read(model.file).expect("a model");
+        let pinned = if shape.pinned { (repeats::context_size(shape.channels), repeats::CANDIDATES) } else { (0, 0) };
+        let outputs = if shape.channels == 1 { 3 } else { 10 };
+        assert_eq!(layers[0].weights.nrows(), 25 * shape.channels + pinned.0);
+        assert_eq!(layers[layers.len() - 1].weights.ncols(), outputs * shape.components + pinned.1);
+    }
+    assert_eq!((repeats::context_size(1), repeats::context_size(3), repeats::CANDIDATES), (68, 72, 11));
 }
 
 #[test]
@@ -267,7 +287,8 @@ fn cut_inputs(model: &mut ModelProto, index: usize, inputs: usize) {
 #[test]
 fn each_layer_must_take_the_outputs_of_the_one_before_it() {
     assert_refused("layer 1 does not take the outputs", |model| cut_inputs(model, 1, 3));
-    assert_refused(&format!("it maps {TAPS} contexts"), |model| cut_inputs(model, 0, TAPS));
+    let fewer = CheckedModel::read(&grey().encode_to_vec()).expect("a model").context_size() - 1;
+    assert_refused(&format!("it maps {fewer} contexts"), |model| cut_inputs(model, 0, fewer));
 }
 
 #[test]

@@ -1,0 +1,314 @@
+use std::sync::LazyLock;
+
+use super::*;
+
+/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
+    }
+}
+
+const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
+
+/// A codec that divides small images into bands and tiles.
+fn dividing(threads: usize) -> Codec {
+    let mut codec = Codec::new(Options { threads: NonZeroUsize::new(threads), ..Options::default() });
+    codec.division = DIVISION;
+    codec
+}
+
+static CODEC: LazyLock<Codec> = LazyLock::new(|| dividing(2));
+
+/// Something smooth with a little noise.
+fn smooth(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
+    let mut random = Random(7);
+    let sample = |(c, y, x): (usize, usize, usize)| {
+        let wave = 0.25 * (x as f32 / 17.0 + c as f32).sin() + 0.2 * ((x + 2 * y) as f32 / 29.0).cos();
+        let noise = random.below(1000) as f32 / 50_000.0;
+        ((0.5 + wave + noise) * (1u32 << depth) as f32) as u16
+    };
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
+}
+
+/// A pattern that repeats, with a change here and there.
+fn pattern(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
+    let mut random = Random(9);
+    let sample = |(c, y, x): (usize, usize, usize)| {
+        let value = ((x % 7) * (y % 5) + c) as u32 * 37 + u32::from(random.below(50) == 0);
+        (value % (1 << depth)) as u16
+    };
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
+}
+
+/// A piece of the photograph: its green channel, or all three, and green again.
+fn photograph(channels: usize, width: usize, height: usize) -> Planes {
+    let bytes = include_bytes!("../../tests/images/kodim23.png");
+    let all = crate::read_image(Cursor::new(bytes), &Limits::default()).expect("the photograph").planes;
+    let source = |channel: usize| if channels < 3 { 1 } else { [0, 1, 2, 1][channel] };
+    let sample = |(c, y, x): (usize, usize, usize)| all.samples()[(source(c), 150 + y, 200 + x)];
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("valid planes")
+}
+
+/// A photograph at the top, a pattern in the middle, constant at the bottom: each band is planned for itself.
+fn mixed(channels: usize) -> Planes {
+    let (width, height) = (40, 75);
+    let (photograph, pattern) = (photograph(channels, width, height), pattern(channels, width, height, 8));
+    let sample = |at: (usize, usize, usize)| match at.1 / 25 {
+        0 => photograph.samples()[at],
+        1 => pattern.samples()[at],
+        _ => 200,
+    };
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("valid planes")
+}
+
+fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
+    codec.compress(planes, &Metadata::default()).expect("a compressed image")
+}
+
+fn bands(file: &[u8]) -> Vec<Band> {
+    CODEC.read_info(Cursor::new(file)).expect("a valid file").bands
+}
+
+#[test]
+fn images_of_all_channels_and_depths_come_back() {
+    for channels in 1..=4 {
+        for depth in [1, 2, 4, 5, 8, 10, 12, 16] {
+            for planes in [smooth(channels, 27, 19, depth), pattern(channels, 27, 19, depth)] {
+                let file = compressed(&CODEC, &planes);
+                let decoded = CODEC.decompress(&file).expect("a file that decodes");
+                assert!(decoded.planes == planes, "{channels} channels of {depth} bits");
+            }
+        }
+    }
+}
+
+#[test]
+fn bands_and_tiles_divide_an_image() {
+    let planes = mixed(3);
+    let file = compressed(&CODEC, &planes);
+    let bands = bands(&file);
+    let coders: Vec<&str> = bands.iter().map(|band| band.parts()[0].coder).collect();
+    assert_eq!((bands.len(), bands[0].tiles(), coders[0], coders[3]), (4, 6, "network", "constant"));
+    assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
+}
+
+#[test]
+fn bands_are_multiples_of_the_side_of_a_tile_where_there_is_room() {
+    let rows = |width, height| Division::default().band_rows(width, height);
+    assert_eq!((rows(1, 1), rows(4096, 4096), rows(4096, 4097), rows(5000, 4000)), (1, 4096, 4096, 3072));
+    assert_eq!((rows(u32::MAX, 9), rows(1 << 24, 9), rows((1 << 24) - 1, 9), rows(20_000, 2000)), (1, 1, 1, 838));
+    for (width, height) in [(1, u32::MAX), (16_383, 70_000), (3_000_000, 100)] {
+        assert!(u64::from(width) * u64::from(rows(width, height)) <= 1 << 24);
+    }
+}
+
+#[test]
+fn every_rectangle_of_an_image_is_decoded_alone() {
+    let mut random = Random(21);
+    for channels in [1, 3, 4] {
+        let planes = mixed(channels);
+        let file = compressed(&CODEC, &planes);
+        let (width, height) = (planes.width(), planes.height());
+        let rect = |x, y, width, height| Rect { x, y, width, height };
+        let mut regions = vec![
+            rect(0, 0, width, height),
+            rect(0, 0, 1, 1),
+            rect(width - 1, height - 1, 1, 1),
+            rect(0, height - 1, width, 1),
+            rect(width - 1, 0, 1, height),
+            rect(0, 24, width, 2),
+            rect(15, 0, 2, height),
+        ];
+        for _ in 0..60 {
+            let (x, y) = (random.below(width), random.below(height));
+            let one = random.below(4) == 0;
+            let side = |rest: u32, random: &mut Random| if one { 1 } else { 1 + random.below(rest) };
+            regions.push(rect(x, y, side(width - x, &mut random), side(height - y, &mut random)));
+        }
+        for region in regions {
+            let part = CODEC.decompress_region(Cursor::new(&file), region).expect("a region").planes;
+            let expected = planes.samples().slice(s![.., region.rows(), region.columns()]);
+            assert!(*part.samples() == expected && part.depth() == 8, "{region:?} of {channels} channels");
+        }
+    }
+}
+
+#[test]
+fn regions_of_transformed_and_vp8l_bands_are_right() {
+    // Grey as colour, a palette, sparse values, luma and chroma; and tiles in two directions.
+    let (grey, colour) = (photograph(1, 60, 40), photograph(3, 60, 40).samples().clone());
+    let equal = Array3::from_shape_fn((3, 40, 60), |(_, y, x)| grey.samples()[(0, y, x)]);
+    let sparse = grey.samples().mapv(|sample| sample / 5 * 5);
+    let pattern = pattern(3, 60, 40, 4).samples().clone();
+    let images = [(equal, "grey"), (pattern, ""), (sparse, "unused values"), (colour, "")];
+    for (samples, transform) in images {
+        let planes = Planes::new(samples, 8).expect("valid planes");
+        let file = compressed(&CODEC, &planes);
+        let parts = bands(&file)[0].parts();
+        assert!(transform.is_empty() || parts[0].transforms.first() == Some(&transform), "{parts:?}");
+        for region in [Rect { x: 3, y: 17, width: 30, height: 9 }, Rect { x: 59, y: 39, width: 1, height: 1 }] {
+            let part = CODEC.decompress_region(Cursor::new(&file), region).expect("a region").planes;
+            assert!(*part.samples() == planes.samples().slice(s![.., region.rows(), region.columns()]));
+        }
+    }
+}
+
+#[test]
+fn regions_outside_of_the_image_are_refused() {
+    let file = compressed(&CODEC, &smooth(1, 9, 7, 8));
+    for (x, y, width, height) in [
+        (0, 0, 0, 1),
+        (0, 0, 1, 0),
+        (9, 0, 1, 1),
+        (0, 7, 1, 1),
+        (0, 0, 10, 7),
+        (1, 0, 9, 7),
+        (0, 1, 9, 7),
+        (u32::MAX, 0, u32::MAX, 1),
+        (1, 1, u32::MAX, u32::MAX),
+    ] {
+        let refused = CODEC.decompress_region(Cursor::new(&file), Rect { x, y, width, height });
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn rows_that_come_one_band_at_a_time_give_the_bytes_of_the_whole() {
+    let mut metadata = Metadata::default();
+    metadata.set(crate::MetadataKind::Icc, vec![5; 99]);
+    for planes in [mixed(3), smooth(4, 33, 50, 12), pattern(1, 1001, 3, 8)] {
+        let expected = CODEC.compress(&planes, &metadata).expect("a compressed image");
+        let (mut file, mut asked) = (Vec::new(), Vec::new());
+        let next = |rows: u32| {
+            let first = asked.iter().sum::<u32>();
+            asked.push(rows);
+            Ok(planes.rows(first..first + rows).samples().clone())
+        };
+        CODEC.compress_rows(ImageInfo::of(&planes), &metadata, next, &mut file).expect("a compressed image");
+        assert!(file == expected);
+        assert!(asked.len() > 1 && asked.iter().sum::<u32>() == planes.height(), "{asked:?}");
+    }
+}
+
+#[test]
+fn bands_are_read_one_after_the_other() {
+    let planes = mixed(3);
+    let file = compressed(&CODEC, &planes);
+    let mut reader = CODEC.reader(Cursor::new(&file)).expect("a reader");
+    let header = reader.header().clone();
+    for band in 0..header.bands() {
+        let (first, rows) = header.band(band);
+        assert!(reader.next_band().expect("a band") == planes.rows(first..first + rows).samples());
+    }
+    assert_eq!(reader.finish().expect("the end"), file.len() as u64);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    for planes in [mixed(1), mixed(3), smooth(4, 50, 40, 16)] {
+        let expected = compressed(&dividing(1), &planes);
+        for threads in [2, 3, 7] {
+            let codec = dividing(threads);
+            assert!(compressed(&codec, &planes) == expected, "{threads} threads");
+            assert!(codec.decompress(&expected).expect("a file that decodes").planes == planes);
+        }
+    }
+}
+
+#[test]
+fn any_division_gives_the_same_samples() {
+    let planes = mixed(3);
+    for (tile_side, graphics_tile_side, band_pixels) in [(1, 1, 1), (3, 50, 40 * 7), (75, 1, 1 << 20), (8, 8, 40 * 32)]
+    {
+        let mut codec = dividing(2);
+        codec.division = Division { tile_side, graphics_tile_side, band_pixels };
+        let file = compressed(&codec, &planes);
+        assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
+    }
+}
+
+#[test]
+fn shapes_and_samples_that_no_image_has_are_refused() {
+    let compress = |info: ImageInfo, samples: Array3<u16>| {
+        CODEC.compress_rows(info, &Metadata::default(), |_| Ok(samples.clone()), Vec::new())
+    };
+    let info = ImageInfo { width: 4, height: 3, channels: 1, depth: 5 };
+    assert!(compress(info, Array3::zeros((1, 3, 4))).is_ok());
+    for (info, samples) in [
+        (ImageInfo { width: 0, ..info }, Array3::zeros((1, 3, 0))),
+        (ImageInfo { height: 0, ..info }, Array3::zeros((1, 0, 4))),
+        (ImageInfo { channels: 0, ..info }, Array3::zeros((0, 3, 4))),
+        (ImageInfo { channels: 5, ..info }, Array3::zeros((5, 3, 4))),
+        (ImageInfo { depth: 0, ..info }, Array3::zeros((1, 3, 4))),
+        (ImageInfo { depth: 17, ..info }, Array3::zeros((1, 3, 4))),
+        (info, Array3::zeros((1, 4, 3))),
+        (info, Array3::zeros((3, 3, 4))),
+        (info, Array3::from_elem((1, 3, 4), 32)),
+        (info, Array3::from_elem((1, 3, 4), u16::MAX)),
+    ] {
+        let refused = compress(info, samples);
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{info:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn an_error_of_the_source_ends_the_work() {
+    let info = ImageInfo { width: 40, height: 75, channels: 1, depth: 8 };
+    let broken = |_| Err(Error::Image("broken".to_owned()));
+    let refused = CODEC.compress_rows(info, &Metadata::default(), broken, Vec::new());
+    assert!(matches!(refused, Err(Error::Image(_))), "{refused:?}");
+}
+
+#[test]
+fn progress_reaches_the_number_of_samples() {
+    for planes in [mixed(3), pattern(4, 30, 30, 8), Planes::new(Array3::zeros((2, 9, 9)), 8).expect("valid planes")] {
+        let last = Arc::new(AtomicU64::new(0));
+        let seen = last.clone();
+        let report = move |done, all| {
+            assert!(done <= all);
+            seen.fetch_max(done, Ordering::Relaxed);
+        };
+        let mut codec = Codec::new(Options { progress: Some(Progress(Arc::new(report))), ..Options::default() });
+        codec.division = DIVISION;
+        let samples = planes.samples().len() as u64;
+        let file = compressed(&codec, &planes);
+        assert_eq!(last.swap(0, Ordering::Relaxed), samples, "compressing");
+        codec.decompress(&file).expect("a file that decodes");
+        assert_eq!(last.load(Ordering::Relaxed), samples, "decompressing");
+    }
+}
+
+#[test]
+fn a_verified_file_says_what_it_holds() {
+    let planes = mixed(3);
+    let file = compressed(&CODEC, &planes);
+    let verified = CODEC.verify(Cursor::new(&file)).expect("an intact file");
+    assert_eq!(verified.info, CODEC.read_info(Cursor::new(&file)).expect("a valid file"));
+    assert_eq!(verified.info.bytes, file.len() as u64);
+    let streams: u64 = verified.info.bands.iter().map(Band::stream_bytes).sum();
+    assert!(verified.ideal_bits > 0.0 && verified.ideal_bits <= 8.0 * streams as f64 + 64.0);
+}
+
+#[test]
+fn damage_is_found_in_the_band_and_tile_where_it_lies() {
+    let planes = mixed(3);
+    let mut file = compressed(&CODEC, &planes);
+    let last = file.len() - 1;
+    let constant = bands(&file)[3].clone();
+    assert_eq!(constant.stream_bytes(), 0, "the last band has no stream");
+    file[last] ^= 1;
+    let refused = CODEC.decompress(&file).map(drop).expect_err("damage");
+    assert!(matches!(&refused, Error::Format(defect) if defect.kind() == FormatErrorKind::HeaderChecksum), "{refused}");
+    // What lies above the damage is there.
+    let region = Rect { x: 0, y: 0, width: 40, height: 20 };
+    assert!(CODEC.decompress_region(Cursor::new(&file), region).is_err(), "all tables are read");
+    let mut reader = CODEC.reader(Cursor::new(&file)).expect("a reader");
+    (0..3).for_each(|_| drop(reader.next_band().expect("an intact band")));
+    assert!(reader.next_band().is_err());
+}

@@ -1,0 +1,251 @@
+use std::num::NonZeroUsize;
+
+use super::*;
+use crate::error::FormatError;
+use crate::models::{Content, ModelChoice};
+use crate::tile::TileGrid;
+
+static CHOICE: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(ModelChoice::default);
+static ENGINE: std::sync::LazyLock<Engine> =
+    std::sync::LazyLock::new(|| Engine { threads: NonZeroUsize::new(2), ..Engine::default() });
+
+fn network(content: Content) -> PartCoder<'static> {
+    PartCoder::Network(ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry"))
+}
+
+/// The coders of planes of so many channels, but for those of constant ones.
+fn coders(channels: usize) -> Vec<PartCoder<'static>> {
+    match channels {
+        1 => vec![network(Content::Grey), network(Content::GraphicsPlane), PartCoder::Vp8l],
+        3 => vec![network(Content::Colour), network(Content::LumaChroma), network(Content::Graphics), PartCoder::Vp8l],
+        _ => vec![PartCoder::Vp8l],
+    }
+}
+
+/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
+    }
+}
+
+const WIDTH: usize = 31;
+const HEIGHT: usize = 18;
+
+/// Planes of noise, of the least and of the greatest symbol, and of a pattern that repeats.
+fn planes(sizes: &[u32]) -> Vec<Array3<u16>> {
+    let shape = (sizes.len(), HEIGHT, WIDTH);
+    let mut random = Random(0x5eed_5eed_5eed);
+    let noise = Array3::from_shape_fn(shape, |(c, _, _)| random.below(sizes[c]) as u16);
+    let greatest = Array3::from_shape_fn(shape, |(c, _, _)| (sizes[c] - 1) as u16);
+    let pattern = Array3::from_shape_fn(shape, |(c, y, x)| noise[(c, y % 4, x % 6)]);
+    vec![noise, Array3::zeros(shape), greatest, pattern]
+}
+
+fn rects() -> Vec<Rect> {
+    TileGrid { image: (WIDTH as u32, HEIGHT as u32), tile: (12, 11) }.rects()
+}
+
+fn damaged(index: usize) -> Error {
+    FormatError::new(FormatErrorKind::TileChecksum, index.to_string()).into()
+}
+
+fn encoded(coder: &PartCoder<'_>, samples: &Array3<u16>, sizes: &[u32]) -> Vec<Vec<u8>> {
+    encode(&ENGINE, coder, samples.view(), sizes, &rects(), |_| ()).expect("encoded tiles")
+}
+
+fn decoded(coder: &PartCoder<'_>, sizes: &[u32], streams: &[Vec<u8>]) -> Result<Vec<DecodedTile>> {
+    let streams: Vec<&[u8]> = streams.iter().map(|stream| &stream[..]).collect();
+    decode(&ENGINE, coder, sizes, &rects(), &streams, damaged)
+}
+
+fn assert_returns(coder: &PartCoder<'_>, samples: &Array3<u16>, sizes: &[u32]) {
+    let streams = encoded(coder, samples, sizes);
+    let tiles = decoded(coder, sizes, &streams).expect("decoded tiles");
+    assert_eq!((streams.len(), tiles.len()), (rects().len(), rects().len()));
+    for ((rect, tile), stream) in rects().into_iter().zip(tiles).zip(streams) {
+        assert_eq!(tile.samples, samples.slice(s![.., rect.rows(), rect.columns()]));
+        // There may be fewer bits than the ideal: samples at the very bottom cost nothing at the end of a stream.
+        let bits = 8.0 * stream.len() as f64;
+        assert!(tile.ideal_bits >= 0.0 && bits - tile.ideal_bits <= 72.0, "{} in {bits}", tile.ideal_bits);
+        assert!(!matches!(coder, PartCoder::Network(_)) || stream.last() != Some(&0), "a zero at the end");
+    }
+}
+
+#[test]
+fn tiles_of_any_planes_come_back_under_every_coder() {
+    let all: [&[u32]; 11] = [
+        &[256],
+        &[2],
+        &[1, 256],
+        &[256; 3],
+        &[256; 4],
+        &[65_536],
+        &[65_536; 3],
+        &[77],
+        &[300, 1, 5],
+        &[16; 3],
+        &[32_769],
+    ];
+    for sizes in all {
+        for coder in coders(sizes.len()) {
+            if matches!(coder, PartCoder::Vp8l) && sizes.iter().any(|&size| size > 256) {
+                continue;
+            }
+            for samples in planes(sizes) {
+                assert_returns(&coder, &samples, sizes);
+            }
+        }
+    }
+}
+
+#[test]
+fn constant_planes_take_no_stream() {
+    for channels in 1..=4 {
+        let sizes = vec![1; channels];
+        let samples = Array3::zeros((channels, HEIGHT, WIDTH));
+        assert_returns(&PartCoder::Constant, &samples, &sizes);
+        let mut streams = encoded(&PartCoder::Constant, &samples, &sizes);
+        assert!(streams.iter().all(Vec::is_empty));
+        streams[3].push(1);
+        assert_damaged(decoded(&PartCoder::Constant, &sizes, &streams), 3);
+    }
+}
+
+#[track_caller]
+fn assert_damaged(result: Result<Vec<DecodedTile>>, index: usize) {
+    match result {
+        Err(Error::Format(defect)) => assert!(defect.to_string().ends_with(&format!(": {index}")), "{defect}"),
+        other => panic!("tile {index} was not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_stream_that_ends_in_zero_is_damaged() {
+    for coder in coders(1).into_iter().chain(coders(3)).filter(|coder| matches!(coder, PartCoder::Network(_))) {
+        let sizes = if matches!(&coder, PartCoder::Network(source) if channels_of(source) == 1) {
+            vec![256]
+        } else {
+            vec![256; 3]
+        };
+        for samples in planes(&sizes) {
+            for zeros in 1..=5 {
+                let mut streams = encoded(&coder, &samples, &sizes);
+                let longer = streams[4].len() + zeros;
+                streams[4].resize(longer, 0);
+                assert_damaged(decoded(&coder, &sizes, &streams), 4);
+            }
+        }
+    }
+}
+
+fn channels_of(source: &ModelSource<'_>) -> usize {
+    crate::models::models().iter().find(|model| model.id == source.identity.id).expect("registered").content.channels()
+}
+
+#[test]
+fn a_damaged_stream_is_an_error_or_gives_other_samples() {
+    let sizes = [256];
+    for coder in coders(1) {
+        for samples in [&planes(&sizes)[0], &planes(&sizes)[3]] {
+            let streams = encoded(&coder, samples, &sizes);
+            let original = decoded(&coder, &sizes, &streams).expect("decoded tiles");
+            let mut random = Random(99);
+            for at in 0..streams[1].len() {
+                let mut changed = streams.clone();
+                changed[1][at] ^= 1 + random.below(255) as u8;
+                match decoded(&coder, &sizes, &changed) {
+                    Ok(tiles) if matches!(coder, PartCoder::Network(_)) => {
+                        assert!(tiles[1].samples != original[1].samples, "byte {at} makes no difference");
+                    }
+                    Ok(_) => {} // VP8L has bits without meaning
+                    error => assert_damaged(error, 1),
+                }
+            }
+            for length in 0..streams[1].len() {
+                let mut changed = streams.clone();
+                changed[1].truncate(length);
+                match decoded(&coder, &sizes, &changed) {
+                    Ok(tiles) if matches!(coder, PartCoder::Network(_)) => {
+                        assert!(tiles[1].samples != original[1].samples, "the end does not matter from {length} on");
+                    }
+                    Ok(_) => {}
+                    error => assert_damaged(error, 1),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_streams_give_symbols_of_the_alphabet_or_an_error() {
+    let mut random = Random(3);
+    for sizes in [&[1, 3, 200][..], &[5], &[40_000]] {
+        for coder in coders(sizes.len()).into_iter().filter(|coder| matches!(coder, PartCoder::Network(_))) {
+            for length in [0, 1, 7, 300] {
+                let stream = |_| (0..length).map(|_| 1 + random.below(255) as u8).collect();
+                let streams: Vec<Vec<u8>> = rects().iter().map(stream).collect();
+                if let Ok(tiles) = decoded(&coder, sizes, &streams) {
+                    let planes = tiles.iter().flat_map(|tile| tile.samples.outer_iter().zip(sizes));
+                    planes.for_each(|(plane, &size)| assert!(plane.iter().all(|&symbol| u32::from(symbol) < size)));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn words_are_streams_without_zeros_at_the_end() {
+    for (words, stream) in [
+        (&[][..], &b""[..]),
+        (&[1], b"\x01"),
+        (&[0x0403_0201], b"\x01\x02\x03\x04"),
+        (&[0x0003_0001], b"\x01\x00\x03"),
+        (&[0, 0x0100], b"\0\0\0\0\0\x01"),
+        (&[u32::MAX, 7], b"\xff\xff\xff\xff\x07"),
+    ] {
+        assert_eq!(to_stream(words), stream);
+        assert_eq!(to_words(stream).expect("words"), words);
+    }
+    for stream in [&b"\0"[..], b"\x01\0", b"\x01\x02\x03\x04\0"] {
+        assert_eq!(to_words(stream), None);
+    }
+}
+
+#[test]
+fn a_model_of_other_channels_is_refused() {
+    let grey = network(Content::Grey);
+    let samples = Array3::zeros((3, HEIGHT, WIDTH));
+    let refused = encode(&ENGINE, &grey, samples.view(), &[256; 3], &rects(), |_| ());
+    assert!(matches!(refused, Err(Error::Model(_))), "{refused:?}");
+    let refused = decoded(&grey, &[256; 3], &vec![Vec::new(); rects().len()]);
+    let kind = |error| matches!(error, Error::Format(defect) if defect.kind() == FormatErrorKind::InvalidField);
+    assert!(refused.is_err_and(kind));
+}
+
+#[test]
+fn what_is_measured_is_the_length_of_the_streams() {
+    let samples = &planes(&[256])[0];
+    let PartCoder::Network(source) = network(Content::Grey) else { unreachable!() };
+    let bits = measure(&ENGINE, &source, samples.view(), &[256], &rects()).expect("a measure");
+    let streams = encoded(&network(Content::Grey), samples, &[256]);
+    assert_eq!(bits, 8 * streams.iter().map(Vec::len).sum::<usize>() as u64);
+}
+
+#[test]
+fn every_tile_is_reported_once() {
+    for (coder, sizes) in [(network(Content::Grey), [256]), (PartCoder::Vp8l, [256]), (PartCoder::Constant, [1])] {
+        let reported = std::sync::Mutex::new(Vec::new());
+        let samples = Array3::zeros((1, HEIGHT, WIDTH));
+        let done = |rect: Rect| reported.lock().expect("no panic").push((rect.y, rect.x));
+        encode(&ENGINE, &coder, samples.view(), &sizes, &rects(), done).expect("encoded tiles");
+        let mut reported = reported.into_inner().expect("no panic");
+        reported.sort_unstable();
+        assert_eq!(reported, rects().iter().map(|rect| (rect.y, rect.x)).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,233 @@
+use std::fs::File;
+use std::io::BufReader;
+
+use ndarray::Array3;
+
+use super::*;
+use crate::limits::Limits;
+
+static CHOICE: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(ModelChoice::default);
+static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
+
+fn chosen(samples: &Array3<u16>, depth: u32) -> Vec<PlannedPart<'static>> {
+    let parts = choose(&ENGINE, &CHOICE, samples.view(), depth).expect("a plan");
+    assert_inverts(&parts, samples, depth);
+    parts
+}
+
+/// Whatever was chosen: the parts have all channels, and their transforms undo themselves.
+fn assert_inverts(parts: &[PlannedPart<'_>], samples: &Array3<u16>, depth: u32) {
+    assert_eq!(parts.iter().map(|part| part.channels).sum::<usize>(), samples.dim().0);
+    let mut first = 0;
+    for part in parts {
+        let channels = samples.slice(s![first..first + part.channels, .., ..]);
+        first += part.channels;
+        let symbols = part.coded.samples.outer_iter().zip(&part.coded.sizes);
+        symbols.for_each(|(plane, &size)| assert!(plane.iter().all(|&symbol| u32::from(symbol) < size)));
+        // The coder does not matter.
+        let coder = crate::container::Coder::Constant;
+        let written = crate::container::Part { channels: part.channels, transforms: part.transforms.clone(), coder };
+        assert_eq!(written.coded_sizes(depth), part.coded.sizes);
+        assert_eq!(written.inverse(part.coded.samples.clone(), (0, 0), depth).expect("samples"), channels);
+        let constant = part.coded.sizes.iter().all(|&size| size == 1);
+        assert_eq!(matches!(part.coder, PartCoder::Constant), constant);
+    }
+}
+
+fn names(part: &PlannedPart<'_>) -> Vec<&'static str> {
+    part.transforms.iter().map(Transform::name).collect()
+}
+
+/// Which content the model of a part is for.
+fn content(part: &PlannedPart<'_>) -> Option<Content> {
+    let PartCoder::Network(source) = &part.coder else { return None };
+    let model = crate::models::models().iter().find(|model| model.id == source.identity.id);
+    Some(model.expect("a registered model").content)
+}
+
+/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
+    }
+}
+
+/// Something smooth with a little noise, of all values.
+fn smooth(channels: usize, width: usize, height: usize) -> Array3<u16> {
+    let mut random = Random(7);
+    Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
+        let wave = 60.0 * (x as f32 / 17.0).sin() + 50.0 * ((x + 2 * y) as f32 / 29.0).cos();
+        ((128.0 + wave + 6.0 * c as f32) as u32 ^ random.below(4)) as u16
+    })
+}
+
+/// Blocks of so many colours at random.
+fn blocks(channels: usize, width: usize, height: usize, colours: u32) -> Array3<u16> {
+    let mut random = Random(11);
+    let colours: Vec<[u16; 4]> = (0..colours).map(|_| std::array::from_fn(|_| random.below(256) as u16)).collect();
+    let places: Vec<usize> = (0..width * height).map(|_| random.below(colours.len() as u32) as usize).collect();
+    Array3::from_shape_fn((channels, height, width), |(c, y, x)| colours[places[y / 5 * width + x / 4]][c])
+}
+
+fn photograph() -> Array3<u16> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/kodim23.png");
+    let file = BufReader::new(File::open(path).expect("the photograph"));
+    crate::read_image(file, &Limits::default()).expect("an image").planes.samples().clone()
+}
+
+#[test]
+fn grey_as_colour_is_one_channel() {
+    let grey = smooth(1, 60, 50);
+    let colour = ndarray::concatenate![ndarray::Axis(0), grey, grey, grey];
+    let parts = chosen(&colour, 8);
+    assert_eq!(parts.len(), 1);
+    assert_eq!((names(&parts[0])[0], parts[0].coded.sizes.len()), ("grey", 1));
+    assert!(matches!(content(&parts[0]), Some(Content::Grey | Content::GraphicsPlane)));
+}
+
+#[test]
+fn grey_of_few_values_as_colour_takes_two_transforms() {
+    let grey = smooth(1, 60, 50).mapv(|sample| sample / 40 * 37);
+    let parts = chosen(&ndarray::concatenate![ndarray::Axis(0), grey, grey, grey], 8);
+    assert_eq!(names(&parts[0]), ["grey", "unused values"]);
+}
+
+#[test]
+fn an_image_of_few_colours_takes_a_palette() {
+    let parts = chosen(&blocks(3, 120, 100, 40), 8);
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec!["palette"]));
+    assert_eq!(content(&parts[0]), Some(Content::GraphicsPlane));
+    assert!(parts[0].graphics);
+}
+
+#[test]
+fn colours_and_alpha_of_few_values_take_one_palette() {
+    let parts = chosen(&blocks(4, 120, 100, 40), 8);
+    assert_eq!((parts.len(), parts[0].channels, names(&parts[0])), (1, 4, vec!["palette"]));
+    let parts = chosen(&blocks(2, 120, 100, 20), 8);
+    assert_eq!((parts.len(), parts[0].channels, names(&parts[0])), (1, 2, vec!["palette"]));
+}
+
+#[test]
+fn constant_channels_take_no_coder() {
+    for (channels, depth) in (1..=4).flat_map(|channels| [1, 8, 16].map(|depth| (channels, depth))) {
+        for sample in [0, (1u32 << depth) as u16 / 2, ((1u32 << depth) - 1) as u16] {
+            let parts = chosen(&Array3::from_elem((channels, 30, 30), sample), depth);
+            let coders: Vec<_> = parts.iter().map(|part| (&part.coder, names(part))).collect();
+            assert!(coders.iter().all(|(coder, _)| matches!(coder, PartCoder::Constant)), "{sample}: {coders:?}");
+            assert!(parts.iter().all(|part| part.graphics));
+            chosen(&Array3::from_elem((channels, 1, 1), sample), depth);
+        }
+    }
+}
+
+#[test]
+fn constant_alpha_costs_nothing_beside_a_photograph() {
+    let mut samples = smooth(4, 70, 60);
+    samples.slice_mut(s![3, .., ..]).fill(255);
+    let parts = chosen(&samples, 8);
+    assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [3, 1]);
+    assert!(matches!(parts[1].coder, PartCoder::Constant));
+    assert_eq!(content(&parts[0]), Some(Content::Colour));
+}
+
+#[test]
+fn values_that_do_not_occur_are_taken_out() {
+    // Every third value, in one channel and in three.
+    for channels in [1, 3] {
+        let parts = chosen(&smooth(channels, 80, 70).mapv(|sample| sample / 3 * 3), 8);
+        assert_eq!(names(&parts[0]), ["unused values"]);
+        assert!(parts[0].coded.sizes.iter().all(|&size| size <= 86));
+    }
+    // 10-bit samples in the upper bits of 16.
+    let ten = smooth(1, 80, 70).mapv(|sample| sample << 8 | sample << 6 & 0xc0);
+    assert_eq!(names(&chosen(&ten, 16)[0]), ["unused values"]);
+}
+
+#[test]
+fn smooth_images_of_all_values_stay_as_they_are() {
+    for channels in 1..=4 {
+        for part in chosen(&smooth(channels, 80, 70), 8) {
+            assert_eq!(names(&part), [""; 0]);
+            assert!(matches!(content(&part), Some(Content::Colour | Content::Grey)) && !part.graphics);
+        }
+    }
+}
+
+#[test]
+fn a_photograph_from_luma_and_chroma_is_converted_back() {
+    let photograph = photograph();
+    let parts = chosen(&photograph, 8);
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec!["lattice"]));
+    assert_eq!(content(&parts[0]), Some(Content::LumaChroma));
+}
+
+#[test]
+fn any_plan_is_inverted() {
+    let mut random = Random(5);
+    for channels in 1..=4 {
+        for depth in [1, 2, 5, 8, 11, 16] {
+            for (width, height) in [(1, 1), (1, 7), (6, 1), (13, 9)] {
+                let shape = (channels, height, width);
+                let noise = Array3::from_shape_fn(shape, |_| random.below(1 << depth) as u16);
+                let few = Array3::from_shape_fn(shape, |_| (random.below(3) << (depth - 1) >> 1) as u16);
+                let equal = Array3::from_shape_fn(shape, |(_, y, x)| noise[(0, y, x)]);
+                for samples in [noise, few, equal] {
+                    chosen(&samples, depth);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_file_codes_the_samples_as_they_are() {
+    for (id, channels) in [(1, 3), (2, 1)] {
+        let model = crate::models::models().iter().find(|model| model.id == id).expect("a model");
+        let choice = ModelChoice::File(model.file.into());
+        let samples = Array3::zeros((channels, 8, 8));
+        let parts = choose(&ENGINE, &choice, samples.view(), 8).expect("a plan");
+        assert_inverts_file(&parts, &samples);
+    }
+}
+
+fn assert_inverts_file(parts: &[PlannedPart<'_>], samples: &Array3<u16>) {
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec![]));
+    assert_eq!(parts[0].coded.samples, samples);
+    assert!(matches!(parts[0].coder, PartCoder::Network(_)));
+}
+
+#[test]
+fn a_name_that_no_model_has_is_an_error() {
+    let choice = ModelChoice::Named("nothing".to_owned());
+    let refused = choose(&ENGINE, &choice, smooth(3, 9, 9).view(), 8);
+    assert!(matches!(refused, Err(crate::Error::Model(_))), "{refused:?}");
+}
+
+#[test]
+fn repeats_are_counted_along_rows() {
+    let row = |samples: &[u16]| Array3::from_shape_fn((1, 1, samples.len()), |(_, _, x)| samples[x]);
+    for (samples, share) in [(&[1][..], 0.0), (&[1, 1], 1.0), (&[1, 2], 0.0), (&[1, 1, 2, 2, 2], 0.75)] {
+        assert!((repeats(row(samples).view()) - share).abs() < 1e-9);
+    }
+    // All channels of a pixel must be equal.
+    let channels = Array3::from_shape_fn((2, 2, 3), |(c, _, x)| (c * x) as u16);
+    assert!(repeats(channels.view()).abs() < 1e-9);
+    assert!((repeats(Array3::zeros((3, 4, 9)).view()) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_is_measured_lies_within_the_image() {
+    for (width, height) in [(1, 1), (362, 362), (363, 400), (100_000, 2), (3, 100_000), (5000, 3000)] {
+        let rects = measured(width, height);
+        let whole = Rect { x: 0, y: 0, width, height };
+        assert!(rects.iter().all(|&rect| whole.intersection(rect) == Some(rect)), "{width} x {height}: {rects:?}");
+        let pixels: usize = rects.iter().map(|rect| rect.pixels()).sum();
+        assert!(pixels <= MEASURED_PIXELS.max(9 * 128 * 128));
+    }
+}
