@@ -1,0 +1,131 @@
+"""FORMAT.md, sections "Network" and "Known-answer test"."""
+
+import math
+import struct
+from functools import lru_cache
+from hashlib import sha256
+from operator import mul
+from pathlib import Path
+from typing import NamedTuple
+
+from basics import FormatError, checksum, clamp, require
+
+
+class Model(NamedTuple):
+    layers: list
+    C: int
+    K: int
+    repeats: bool
+    known_answer: str
+
+
+def protobuf(data):
+    """The fields of a protobuf message: numbers and values, unsigned integers or bytes."""
+    def varint():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = data[position]
+            position += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    position = 0
+    while position < len(data):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+            continue
+        require(key & 7 in (1, 2, 5), "the model is not a protobuf message")
+        size = varint() if key & 7 == 2 else 8 if key & 7 == 1 else 4
+        require(size <= len(data) - position, "the model is truncated")
+        yield key >> 3, data[position:position + size]
+        position += size
+
+
+def onnx(data):
+    """The tensors of an ONNX file, each its sizes and raw data, and the file's metadata."""
+    tensors, properties = {}, {}
+    for field, value in protobuf(data):
+        if field == 7:  # graph
+            for tensor in (list(protobuf(part)) for number, part in protobuf(value) if number == 5):
+                fields = dict(tensor)  # 1 sizes (repeated), 8 name, 9 raw data
+                sizes = [part for number, part in tensor if number == 1]
+                tensors[fields[8].decode()] = sizes, fields.get(9, b"")
+        elif field == 14:  # metadata_props
+            entry = dict(protobuf(value))
+            properties[entry[1].decode()] = entry[2].decode()
+    return tensors, properties
+
+
+def layers_of(tensors):
+    """The layers, each a list of weights, bias and shift by row."""
+    layers = []
+    while "weight_%d" % len(layers) in tensors:
+        (inputs, rows), weight = tensors["weight_%d" % len(layers)]
+        weight = struct.unpack("<%db" % (inputs * rows), weight)
+        bias = struct.unpack("<%di" % rows, tensors["bias_%d" % len(layers)][1])
+        scale = struct.unpack("<%df" % rows, tensors["scale_%d" % len(layers)][1])
+        shift = [1 - math.frexp(v)[1] for v in scale]
+        require(list(scale) == [2.0 ** -v for v in shift] and 0 <= min(shift) <= max(shift) <= 23, "a wrong scale")
+        layers.append([(weight[row::rows], bias[row], shift[row]) for row in range(rows)])
+    require(all(len(b[0][0]) == len(a) for a, b in zip(layers, layers[1:])), "the model is not a chain")
+    return layers
+
+
+def read_model(path):
+    try:
+        tensors, properties = onnx(path.read_bytes())
+        layers = layers_of(tensors)
+        known = properties["ansel.family"] == "autoregressive" and properties["ansel.version"] == "1"
+        context = properties["ansel.context"]
+        require(known and context in ("local", "repeats"), "%s is not a model of this version" % path)
+        C, K, repeats = int(properties["ansel.channels"]), int(properties["ansel.components"]), context == "repeats"
+        require(C in (1, 3) and 1 <= K <= 10, "%s has a wrong shape" % path)
+        inputs, outputs = 25 * C, K * (1 + 2 * C + C * (C - 1) // 2)
+        if repeats:
+            inputs, outputs = inputs + 2 * C + 66, outputs + 11
+        require((len(layers[0][0][0]), len(layers[-1])) == (inputs, outputs), "%s has a wrong shape" % path)
+        return Model(layers, C, K, repeats, properties["ansel.known_answer"])
+    except (LookupError, ValueError, TypeError, AttributeError, struct.error):
+        raise FormatError("%s is not a model" % path) from None
+
+
+@lru_cache(None)
+def model(model_checksum, folder):
+    """The model with a checksum. (This decoder takes any model of the folder for one of the registry.)"""
+    for path in sorted(Path(folder).glob("*.onnx")):
+        if checksum(path.read_bytes()) == model_checksum:
+            return read_model(path)
+    raise FormatError("no model in %s has the checksum %s" % (folder, model_checksum.hex()))
+
+
+# Network
+def network(layers, x):
+    for layer in layers:
+        low, high = (-32768, 32767) if layer is layers[-1] else (0, 2047)
+        x = [clamp((bias + sum(map(mul, x, weight))) >> shift, low, high) for weight, bias, shift in layer]
+    return x
+
+
+# Known-answer test
+def splitmix64(state):
+    while True:
+        state = (state + 0x9e3779b97f4a7c15) % 2**64
+        z = ((state ^ state >> 30) * 0xbf58476d1ce4e5b9) % 2**64
+        z = ((z ^ z >> 27) * 0x94d049bb133111eb) % 2**64
+        yield z ^ z >> 31
+
+
+def known_answer_test(layers):
+    z = splitmix64(0x616e73656c)
+    inputs = len(layers[0][0][0])
+    contexts = [[(next(z) % 511 - 255) >> (n % 8) for _ in range(inputs)] for n in range(1024)]
+    moved = [[(weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer] for layer in layers]
+    digest = sha256()
+    for chain in (layers, moved):
+        for x in contexts:
+            digest.update(struct.pack("<%dh" % len(chain[-1]), *network(chain, x)))
+    return digest.hexdigest()

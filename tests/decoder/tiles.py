@@ -1,0 +1,137 @@
+"""FORMAT.md, sections "Tiles" and "Prediction and context": how a tile of network coded planes is walked over."""
+
+from basics import clamp, eight, require
+from mixture import mixture
+from network import network
+from streams import Stream
+
+
+# Tiles
+def tiles(width, rows, tile_width, tile_height):
+    """Left, top, columns and rows of each tile."""
+    for top in range(0, rows, tile_height):
+        for left in range(0, width, tile_width):
+            yield left, top, min(tile_width, width - left), min(tile_height, rows - top)
+
+
+def network_tile(model, data, w, h, sizes, D):
+    """The symbols of a tile: rows of pixels of all planes."""
+    stream = Stream(data)
+    C = len(sizes)
+    rows = [[None] * w for _ in range(h)]
+    s = border(rows, w, C, D)
+    repeats = Repeats(s, w * h, sizes, D) if model.repeats else None
+    for step in coding_order(w, h):
+        coded = []
+        for x, y in step:
+            P = prediction(s, x, y, C)
+            inputs, found = context(s, x, y, P, C, D), None
+            if repeats:
+                found = repeats.find(x, y)
+                inputs += repeats.context(x, y, P, found)
+            candidates = found.candidates if found else []
+            rows[y][x] = mixture(network(model.layers, inputs), model.K, candidates, P, sizes, D, stream)
+            coded.append((x, y, found))
+        if repeats:
+            for x, y, found in coded:
+                repeats.learn(x, y, found)
+    require(stream.finished(), "a stream does not end with its last symbol")
+    return rows
+
+
+# Border
+def border(rows, w, C, D):
+    """`s`: all channels of a pixel, also of one outside of the tile."""
+    outside = [1 << (D - 1)] * C
+
+    def s(x, y):
+        if y < 0 or y == 0 and x < 0:
+            return outside
+        if x < 0:
+            return rows[y - 1][0]
+        return rows[y][min(x, w - 1)]
+
+    return s
+
+
+# Coding order
+def coding_order(w, h):
+    """The pixels of each step."""
+    for t in range((w - 1) + 4 * (h - 1) + 1):
+        yield [(t - 4 * y, y) for y in range(max(0, (t - w + 4) // 4), min(h - 1, t // 4) + 1)]
+
+
+# Prediction and context
+TAPS = [(dx, dy) for dy in (-3, -2, -1) for dx in range(-3, 4)] + [(dx, 0) for dx in (-3, -2, -1)]
+
+
+def prediction(s, x, y, C):
+    around = zip(s(x - 1, y), s(x, y - 1), s(x - 1, y - 1))
+    return [clamp(N + W - NW, min(N, W), max(N, W)) for W, N, NW in around]
+
+
+def context(s, x, y, P, C, D):
+    taps = [eight(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
+    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)]
+
+
+# Repeats
+NEIGHBOURS = [(-1, 0), (0, -1), (-1, -1), (1, -1), (-2, 0), (0, -2)]
+LONG = [(-1, -2), (0, -2), (1, -2), (-2, -1), (-1, -1), (0, -1), (1, -1), (2, -1), (-3, 0), (-2, 0), (-1, 0)]
+SHORT = [(-1, -1), (0, -1), (1, -1), (-2, 0), (-1, 0)]
+PAIRS = [(0, i) for i in range(1, 11)] + [(1, i) for i in range(2, 11)] + [(9, 10)]
+
+
+class Found:
+    """The candidates of a pixel, and the entries of the two tables that it leads to, with their counts."""
+
+    def __init__(self, candidates, entries, counts):
+        self.candidates, self.entries, self.counts = candidates, entries, counts
+
+
+class Repeats:
+    def __init__(self, s, pixels, sizes, D):
+        self.s, self.sizes, self.D = s, sizes, D
+        self.b = min([b for b in range(10, 20) if 2**b >= pixels], default=20)
+        self.tables = [{}, {}]  # entry to pixel and count; an entry that is not there has the count 0
+        self.masks = {}
+
+    def find(self, x, y):
+        def at(i, j):
+            return self.s(x + i, y + j)
+
+        def plane(a, b, c):
+            return [clamp(i + j - k, 0, size - 1) for i, j, k, size in zip(a, b, c, self.sizes)]
+
+        W, N, NW, NE, WW, NN = candidates = [list(at(i, j)) for i, j in NEIGHBOURS]
+        candidates += [plane(W, N, NW), plane(W, W, WW), plane(N, N, NN)]
+        entries = [self.entry(at, LONG), self.entry(at, SHORT)]
+        counts = []
+        for table, entry in zip(self.tables, entries):
+            pixel, count = table.get(entry, (W, 0))
+            candidates.append(pixel)
+            counts.append(count)
+        return Found(candidates, entries, counts)
+
+    def entry(self, at, pixels):
+        value = 0
+        for i, j in pixels:
+            for v in at(i, j):
+                value = ((value + v + 1) * 0x9e3779b1) % 2**32
+        return value >> (32 - self.b)
+
+    def context(self, x, y, P, found):
+        """The parts 3 to 6 of a context."""
+        candidates = found.candidates
+        result = [eight(v - p, self.D) for candidate in candidates[9:] for v, p in zip(candidate, P)]
+        result += [16 * count for count in found.counts]
+        for i, j in NEIGHBOURS[:4]:
+            result += [64 * bit for bit in self.masks.get((x + i, y + j), [0] * 11)]
+        return result + [64 * (candidates[a] == candidates[b]) for a, b in PAIRS]
+
+    def learn(self, x, y, found):
+        pixel = self.s(x, y)
+        self.masks[x, y] = [int(candidate == pixel) for candidate in found.candidates]
+        for table, entry in zip(self.tables, found.entries):
+            before, count = table.get(entry, (None, 0))
+            table[entry] = pixel, min(count + 1, 15) if before == pixel else 1
