@@ -69,7 +69,7 @@ static REGISTRY: [RegisteredModel; 5] = [
     registered(1, Content::Colour, include_bytes!("../models/colour-f7875bf8.onnx")),
     registered(2, Content::Grey, include_bytes!("../models/grey-66c6603c.onnx")),
     registered(3, Content::LumaChroma, include_bytes!("../models/luma-chroma.onnx")),
-    registered(4, Content::Graphics, include_bytes!("../models/graphics.onnx")),
+    registered(4, Content::Graphics, include_bytes!("../models/graphics-76ffb162.onnx")),
     registered(5, Content::GraphicsPlane, include_bytes!("../models/graphics-plane.onnx")),
 ];
 

@@ -21,6 +21,9 @@ image decompresses. Its time includes start-up, loading the model and file acces
 is the whole process. The codecs run one after the other, each --repeat times over the whole
 set, and the fastest time is kept, for encoding and for decoding.
 
+ansel-plain codes the samples as they are (--transforms none): the difference is what
+recovered luma-chroma planes, palettes and the like gain.
+
 WebP has no grey mode: a grey image reaches it as RGB with three equal channels. oxipng
 receives an uncompressed PNG that was made before the clock starts.
 """
@@ -45,6 +48,8 @@ from pathlib import Path
 
 import report
 
+# The values of ansel's --transforms: a row each, with its own choice of transforms and without.
+TRANSFORMS = {"ansel": "all", "ansel-plain": "none"}
 PEERS = {"jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7", "jxl9": "JPEG XL effort 9",
          "jxl10": "JPEG XL effort 10", "webp": "WebP lossless method 4",
          "oxipng": "oxipng level 2"}
@@ -227,16 +232,18 @@ def call(command: list[str]) -> tuple[float, int]:
     return float(fields[0]), 1024 * int(fields[1])
 
 
-def run_ansel(ansel: str, model: str | None, files: list[Path], shapes: list[dict],
-              repeat: int, scratch: Path) -> dict:
+def run_ansel(ansel: str, transforms: str, model: str | None, files: list[Path],
+              shapes: list[dict], repeat: int, scratch: Path) -> dict:
     """Measure ansel with one model; its encoding times are for all images together."""
     label = f"ansel {Path(model).stem}" if model else "ansel"
+    label += ", no transforms" if transforms == "none" else ""
     options = ["--force", "--quiet", "--threads", "1", *(["--model", model] if model else [])]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
     unpacked = [scratch / f"{path.stem}-decoded{path.suffix}" for path in files]
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
-    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options]
+    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options,
+                "--transforms", transforms]
     for path in packed + unpacked:
         path.unlink(missing_ok=True)  # an earlier model's files must not pass for this one's
     sizes, encode_runs, decode_runs, peaks = [], [], [], []
@@ -270,12 +277,12 @@ def parse() -> argparse.Namespace:
         return int(text)
 
     def codecs(text: str) -> list[str]:
-        unknown = [name for name in text.split(",") if name not in (*PEERS, "ansel")]
+        unknown = [name for name in text.split(",") if name not in (*PEERS, *TRANSFORMS)]
         if unknown:
             raise argparse.ArgumentTypeError(f"unknown codec {unknown[0]!r}")
         return list(dict.fromkeys(text.split(",")))
 
-    every = ",".join([*PEERS, "ansel"])
+    every = ",".join([*PEERS, *TRANSFORMS])
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", type=Path, metavar="IMAGES_FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="NAME",
@@ -298,15 +305,16 @@ def processor() -> str:
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict:
     ansel = shutil.which(options.ansel)
-    if "ansel" in options.codecs and not ansel:
+    if not ansel and not TRANSFORMS.keys().isdisjoint(options.codecs):
         raise BenchError(f"{options.ansel}: not an executable (cargo build --release, or --ansel)")
     files, shapes = convert(options.images, options.limit, scratch)
     rows = []
     for name in options.codecs:
-        for model in (options.model or [None]) if name == "ansel" else [None]:
+        for model in (options.model or [None]) if name in TRANSFORMS else [None]:
             print(f"{name} {model or ''}".rstrip(), file=sys.stderr, flush=True)
-            raw = (run_ansel(ansel, model, files, shapes, options.repeat, scratch)
-                   if name == "ansel" else run_peer_alone(name, files, shapes, options.repeat))
+            raw = (run_ansel(ansel, TRANSFORMS[name], model, files, shapes, options.repeat, scratch)
+                   if name in TRANSFORMS
+                   else run_peer_alone(name, files, shapes, options.repeat))
             rows.append(report.summarise(raw, shapes))
     packages = {name: importlib.metadata.version(name) for name in PACKAGES.values()}
     return {"folder": options.images.resolve().name, "images": len(shapes),
