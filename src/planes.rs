@@ -78,6 +78,19 @@ impl Planes {
         Self { samples: samples.to_owned(), depth: self.depth }
     }
 
+    /// Sets the colour of all pixels that are wholly transparent to 0: it cannot be seen, and is no longer kept.
+    pub fn clear_hidden_colour(&mut self) {
+        let colours = self.channels() - 1;
+        if colours.is_multiple_of(2) {
+            return; // no alpha
+        }
+        for mut pixel in self.samples.lanes_mut(Axis(0)) {
+            if pixel[colours] == 0 {
+                pixel.fill(0);
+            }
+        }
+    }
+
     /// Columns.
     #[must_use]
     pub fn width(&self) -> u32 {
@@ -180,6 +193,22 @@ mod tests {
         assert!(Planes::new(Array3::from_elem((1, 1, 1), u16::MAX), 16).is_ok());
         assert!(Planes::new(Array3::zeros((1, 0, 1)), 8).is_err());
         assert!(Planes::new(Array3::zeros((1, 1, 0)), 8).is_err());
+    }
+
+    #[test]
+    fn hidden_colour_is_cleared_where_alpha_is_zero_and_nowhere_else() {
+        for channels in 1..=4 {
+            let sample = |(c, _, x): (usize, usize, usize)| (if c + 1 == channels { x } else { 7 }) as u16;
+            let planes = Planes::new(Array3::from_shape_fn((channels, 1, 2), sample), 8).expect("planes");
+            let mut cleared = planes.clone();
+            cleared.clear_hidden_colour();
+            if channels % 2 == 1 {
+                assert_eq!(cleared, planes);
+            } else {
+                assert!(cleared.samples().slice(s![.., 0, 0]).iter().all(|&sample| sample == 0));
+                assert_eq!(cleared.samples().slice(s![.., 0, 1]), planes.samples().slice(s![.., 0, 1]));
+            }
+        }
     }
 
     #[test]

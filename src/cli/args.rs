@@ -76,6 +76,9 @@ pub struct Compress {
     /// better thing to keep
     #[arg(long)]
     pub allow_lossy_source: bool,
+    /// Do not keep the colour of wholly transparent pixels: they become 0
+    #[arg(long)]
+    pub clear_hidden_colour: bool,
     /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and keep what is smallest
     #[arg(long, value_enum, default_value_t = TransformsName::All)]
     pub transforms: TransformsName,

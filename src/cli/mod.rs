@@ -110,7 +110,8 @@ fn progress_bar(report: &Report) -> ProgressBar {
 }
 
 fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
-    let Compress { code: Code { inputs, output, engine, report, strip }, allow_lossy_source, transforms } = arguments;
+    let Compress { code, allow_lossy_source, clear_hidden_colour, transforms } = arguments;
+    let Code { inputs, output, engine, report, strip } = code;
     let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
         .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
         .map_err(|e| fail(None, &e))?;
@@ -136,7 +137,13 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
         let info = image.info();
         let mut bytes = 0;
         paths::write(target, output.force, |file| {
-            let next = |rows| image.read_rows(rows).map_err(reading);
+            let next = |rows| {
+                let mut planes = image.read_rows(rows).map_err(reading)?;
+                if *clear_hidden_colour {
+                    planes.clear_hidden_colour();
+                }
+                Ok(planes)
+            };
             bytes = codec.compress_rows(info, &metadata, next, file)?;
             Ok(())
         })?;
