@@ -68,9 +68,9 @@ impl Content {
 static REGISTRY: [RegisteredModel; 5] = [
     registered(1, Content::Colour, include_bytes!("../models/colour-f7875bf8.onnx")),
     registered(2, Content::Grey, include_bytes!("../models/grey-66c6603c.onnx")),
-    registered(3, Content::LumaChroma, include_bytes!("../models/luma-chroma.onnx")),
+    registered(3, Content::LumaChroma, include_bytes!("../models/luma-chroma-5d9d1965.onnx")),
     registered(4, Content::Graphics, include_bytes!("../models/graphics-76ffb162.onnx")),
-    registered(5, Content::GraphicsPlane, include_bytes!("../models/graphics-plane.onnx")),
+    registered(5, Content::GraphicsPlane, include_bytes!("../models/graphics-plane-516bb900.onnx")),
 ];
 
 const fn registered(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {

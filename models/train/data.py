@@ -13,6 +13,7 @@ import sys
 import numpy as np
 from PIL import Image
 
+import augment
 import lattices
 import repeats
 from repeats import REACH
@@ -113,7 +114,7 @@ def sample_crops(images, count, side, config, rng):
     """Random crops with their causal surroundings: (count, planes, side + REACH, side + 2 REACH) uint8."""
     if config.context == "repeats":
         return sample_padded(images, count, side, rng)
-    crops = sample_photographs(images, count, side, rng)
+    crops = augment.augmented(sample_photographs(images, count, side, rng), config.augment, rng)
     if config.planes == "grey":
         crops = to_grey(crops, rng)
     elif config.planes == "luma-chroma":

@@ -1,6 +1,6 @@
 """Predicts the size of images under an exported model, and compares with the codec's files if asked.
 
-    python evaluate.py ../colour-DIGEST.onnx IMAGES_FOLDER [--ansel ../../target/release/ansel]
+    python evaluate.py ../colour-DIGEST.onnx IMAGES_FOLDER [--luma-chroma] [--ansel ../../target/release/ansel]
 
 Reads the integer weights from the ONNX file and evaluates them in integer arithmetic; the mixture is the
 trainer's, in floating point. Images are divided into tiles and padded as in the codec. With --ansel, every
@@ -20,6 +20,7 @@ from onnx import numpy_helper
 
 import data
 import export
+import lattices
 import model
 
 TILE_SIDE, GRAPHICS_TILE_SIDE = 512, 2048
@@ -81,12 +82,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("images")
+    parser.add_argument("--luma-chroma", action="store_true", help="code the images' planes in PhotoCD's conversion")
     parser.add_argument("--ansel", help="the program, to compare with its files")
     options = parser.parse_args()
     layers, config = read_layers(options.model)
     samples = predicted = actual = 0
     for path in data.list_images(options.images):
         image = data.read_image(path)
+        if options.luma_chroma:
+            image = lattices.convert(image.transpose(2, 0, 1), lattices.PHOTO_CD_LATTICE).transpose(1, 2, 0)
         if config.channels == 1:
             image = image[:, :, 1:2]  # the green plane stands for a grey image
         bits = predicted_bits(layers, config, image)

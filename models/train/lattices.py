@@ -21,9 +21,10 @@ def studio_range(weights):
     return weights, *gains, 16, (128, 128)
 
 
+PHOTO_CD_LATTICE = (PHOTO_CD, 1 / 1.3584, (1 / 2.2179, 1 / 1.8215), 0, (156, 137))
 # (lattice, share of the training crops)
 LATTICES = [
-    ((PHOTO_CD, 1 / 1.3584, (1 / 2.2179, 1 / 1.8215), 0, (156, 137)), 0.5),
+    (PHOTO_CD_LATTICE, 0.5),
     (full_range(BT601), 0.2),
     (studio_range(BT601), 0.1),
     (studio_range(BT709), 0.1),

@@ -45,6 +45,7 @@ class Config:
     weight_decay: float
     average: float
     seed: int
+    augment: float = 0.0  # share of the crops of photographs that are changed, see augment.py
 
     @staticmethod
     def read(path):
