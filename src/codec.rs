@@ -86,7 +86,8 @@ pub enum Transforms {
     None,
 }
 
-/// A function of (samples done, samples in all).
+/// A function of (samples done, samples in all). Those in all are the samples of the image, or of the tiles that a
+/// region needs.
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
 
@@ -355,11 +356,9 @@ impl Codec {
         let constant = parts.iter().all(|part| matches!(part.coder, PartCoder::Constant));
         match &self.options.model {
             ModelChoice::Named(_) if worth && !constant => match depth {
-                ..=8 if pixels <= SLOW_PIXELS => vec![
-                    PartCoder::Vp8l { strongest: true },
-                    PartCoder::Png,
-                    PartCoder::Vp8l { strongest: false },
-                ],
+                ..=8 if pixels <= SLOW_PIXELS => {
+                    vec![PartCoder::Vp8l { strongest: true }, PartCoder::Png, PartCoder::Vp8l { strongest: false }]
+                }
                 ..=8 => vec![PartCoder::Vp8l { strongest: false }],
                 _ => vec![PartCoder::Png],
             },
@@ -508,6 +507,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
             let (width, height) = (header.width, header.height);
             return Err(Error::Unsupported(format!("a region that is not within {width} x {height} pixels")));
         }
+        self.done = self.codec.progress(self.samples_of_tiles(region)?);
         let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth());
         for band in 0..header.bands() {
             let (first, rows) = header.band(band);
@@ -521,6 +521,23 @@ impl<R: Read + Seek> FileReader<'_, R> {
             planes.samples_mut().slice_mut(s![.., rows, ..]).assign(&samples);
         }
         Ok(planes)
+    }
+
+    /// The samples of all tiles that a rectangle of the image needs. Goes back to where the input was.
+    fn samples_of_tiles(&mut self, region: Rect) -> Result<u64> {
+        let start = self.input.stream_position().map_err(read_error)?;
+        let mut pixels = 0;
+        for band in 0..self.header.bands() {
+            let (first, rows) = self.header.band(band);
+            self.skip_band()?;
+            let tiles = self.last.iter().flat_map(|band| band.grid(&self.header, rows).rects());
+            let tiles = tiles.map(|tile| Rect { y: first + tile.y, ..tile });
+            pixels +=
+                tiles.filter(|tile| tile.intersection(region).is_some()).map(|tile| tile.pixels() as u64).sum::<u64>();
+        }
+        self.band = 0;
+        self.input.seek(SeekFrom::Start(start)).map_err(read_error)?;
+        Ok(pixels * self.header.channels() as u64)
     }
 
     /// Checks that the file ends after the last band; returns its length.

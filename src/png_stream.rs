@@ -1,16 +1,12 @@
 //! Samples <-> the compressed rows of a PNG file, for images whose parts repeat over long distances: what filters and
 //! deflate do better than VP8L, and all samples of more than 8 bits. Format: section "PNG".
 //!
-//! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng, the decoder
-//! the png crate.
+//! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng.
 
-use std::io::Cursor;
-
-use flate2::Crc;
 use ndarray::{Array3, ArrayView3};
 use oxipng::{BitDepth, ColorType, Options, PngError, RawImage};
-use png::{Decoder, Limits};
 
+use crate::container::inflate;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -70,37 +66,51 @@ fn image_data(file: &[u8]) -> Vec<u8> {
 /// # Errors
 /// [`Error::Format`] for a stream that is damaged.
 pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize, depth: u32) -> Result<Array3<u16>> {
-    let invalid = |what: String| malformed(FormatErrorKind::InvalidField, format!("PNG stream: {what}"));
-    let sample_bytes = if depth <= 8 { 1 } else { 2 };
-    let colour_type = COLOUR_TYPES[channels - 1].png_header_code();
-    let [width_bytes, height_bytes] = [width, height].map(u32::to_be_bytes);
-    let header = [&width_bytes[..], &height_bytes, &[8 * sample_bytes as u8, colour_type, 0, 0, 0]].concat();
-    let mut file = SIGNATURE.to_vec();
-    for (kind, content) in [(b"IHDR", &header[..]), (b"IDAT", stream), (b"IEND", &[])] {
-        let Ok(length) = u32::try_from(content.len()) else { return invalid("4 GiB".to_owned()) };
-        file.extend(length.to_be_bytes());
-        let mut crc = Crc::new();
-        for part in [&kind[..], content] {
-            crc.update(part);
-            file.extend(part);
-        }
-        file.extend(crc.sum().to_be_bytes());
-    }
     let (columns, rows) = (width as usize, height as usize);
-    let mut bytes = vec![0; sample_bytes * columns * rows * channels];
-    let limits = Limits { bytes: bytes.len() + (64 << 20) };
-    let mut reader = match Decoder::new_with_limits(Cursor::new(file), limits).read_info() {
-        Ok(reader) => reader,
-        Err(error) => return invalid(error.to_string()),
+    let sample_bytes = if depth <= 8 { 1 } else { 2 };
+    let pixel_bytes = channels * sample_bytes;
+    let row_bytes = columns * pixel_bytes;
+    let filtered = inflate(stream, (rows * (1 + row_bytes)) as u64, "PNG stream")?;
+    let Some(bytes) = unfilter(&filtered, row_bytes, pixel_bytes) else {
+        return malformed(FormatErrorKind::InvalidField, "PNG stream: an unknown filter");
     };
-    if let Err(error) = reader.next_frame(&mut bytes).and_then(|_| reader.finish()) {
-        return invalid(error.to_string());
-    }
     let sample = |(channel, y, x): (usize, usize, usize)| {
-        let at = sample_bytes * ((y * columns + x) * channels + channel);
+        let at = y * row_bytes + x * pixel_bytes + channel * sample_bytes;
         bytes[at..at + sample_bytes].iter().fold(0, |sample, &byte| sample << 8 | u16::from(byte))
     };
     Ok(Array3::from_shape_fn((channels, rows, columns), sample))
+}
+
+/// Undoes the filters of rows, each of which follows the number of its filter; `None` if there is no such filter.
+fn unfilter(filtered: &[u8], row_bytes: usize, pixel_bytes: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(filtered.len());
+    let mut above = vec![0; row_bytes];
+    for filtered_row in filtered.chunks_exact(1 + row_bytes) {
+        let mut row = filtered_row[1..].to_vec();
+        for index in 0..row_bytes {
+            let before = index.checked_sub(pixel_bytes);
+            let (left, corner) = before.map_or((0, 0), |before| (row[before], above[before]));
+            let predicted = match filtered_row[0] {
+                0 => 0,
+                1 => left,
+                2 => above[index],
+                3 => left.midpoint(above[index]),
+                4 => paeth(left, above[index], corner),
+                _ => return None,
+            };
+            row[index] = row[index].wrapping_add(predicted);
+        }
+        bytes.extend(&row);
+        above = row;
+    }
+    Some(bytes)
+}
+
+/// The neighbour that is nearest to `left + above - corner`; the first of several.
+fn paeth(left: u8, above: u8, corner: u8) -> u8 {
+    let estimate = i16::from(left) + i16::from(above) - i16::from(corner);
+    let distance = |&neighbour: &u8| (estimate - i16::from(neighbour)).abs();
+    [left, above, corner].into_iter().min_by_key(distance).unwrap_or(left)
 }
 
 #[cfg(test)]
@@ -123,6 +133,48 @@ mod tests {
         }
     }
 
+    /// What other programs take for the samples.
+    fn decode_as_file(stream: &[u8], width: u32, height: u32, colour: png::ColorType, depth: png::BitDepth) -> Vec<u8> {
+        let mut info = png::Info::with_size(width, height);
+        (info.color_type, info.bit_depth) = (colour, depth);
+        let mut file = Vec::new();
+        let mut writer =
+            png::Encoder::with_info(&mut file, info).and_then(png::Encoder::write_header).expect("a header");
+        writer.write_chunk(png::chunk::IDAT, stream).expect("a chunk");
+        drop(writer);
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().expect("a PNG file");
+        let mut bytes = vec![0; reader.output_buffer_size().expect("a small image")];
+        reader.next_frame(&mut bytes).expect("samples");
+        bytes
+    }
+
+    #[test]
+    fn streams_are_those_of_png_files() {
+        use png::{BitDepth, ColorType};
+        for (channels, colour) in
+            [(1, ColorType::Grayscale), (2, ColorType::GrayscaleAlpha), (3, ColorType::Rgb), (4, ColorType::Rgba)]
+        {
+            let samples = ramp(channels, 23, 40);
+            let stream = encode(samples.view(), 16).expect("a stream");
+            let bytes: Vec<u8> =
+                samples.view().permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_be_bytes()).collect();
+            assert_eq!(decode_as_file(&stream, 40, 23, colour, BitDepth::Sixteen), bytes);
+            let samples = samples.mapv(|sample| sample >> 8);
+            let stream = encode(samples.view(), 7).expect("a stream");
+            let bytes: Vec<u8> = samples.view().permuted_axes([1, 2, 0]).iter().map(|&sample| sample as u8).collect();
+            assert_eq!(decode_as_file(&stream, 40, 23, colour, BitDepth::Eight), bytes);
+        }
+    }
+
+    #[test]
+    fn filters_are_undone() {
+        let rows = [[0, 1, 2, 3, 200], [1, 5, 6, 7, 8], [2, 5, 6, 7, 250], [3, 9, 9, 9, 9], [4, 1, 2, 3, 4]];
+        let bytes = unfilter(&rows.concat(), 4, 2).expect("known filters");
+        let expected = [[1, 2, 3, 200], [5, 6, 12, 14], [10, 12, 19, 8], [14, 15, 25, 20], [15, 17, 28, 24]];
+        assert_eq!(bytes, expected.concat());
+        assert_eq!(unfilter(&[5, 1, 2], 2, 1), None);
+    }
+
     #[test]
     fn damaged_streams_are_refused() {
         let samples = ramp(1, 20, 20);
@@ -137,6 +189,9 @@ mod tests {
             let decoded = decode(&damaged, 20, 20, 1, 16);
             assert!(decoded.is_err() || decoded.is_ok_and(|decoded| decoded == samples), "byte {index}");
         }
-        assert!(decode(&stream, 21, 20, 1, 16).is_err());
+        assert!(decode(&[&stream[..], &[0]].concat(), 20, 20, 1, 16).is_err());
+        for (width, height, channels, depth) in [(21, 20, 1, 16), (19, 20, 1, 16), (20, 19, 1, 16), (20, 20, 2, 16)] {
+            assert!(decode(&stream, width, height, channels, depth).is_err());
+        }
     }
 }

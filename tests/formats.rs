@@ -1,12 +1,12 @@
-//! Every file of a folder of image files is refused with a reason, or read as the image crate reads it; and what PNG
-//! files say comes back. The folder is `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
+//! Every file of a folder of image files is refused with a reason, or read as the image crate reads it, and comes back
+//! through compression with its metadata; of PNG files, all that they say comes back. The folder is `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
 
 mod common;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use ansel::{Error, ImageFile, Limits, Planes};
+use ansel::{Codec, Error, ImageFile, Limits, Metadata, Planes};
 use flate2::read::ZlibDecoder;
 use image::{DynamicImage, ImageFormat};
 
@@ -89,25 +89,36 @@ fn chunks(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Fails unless a PNG file comes back with all its chunks.
-fn assert_comes_back(path: &Path, file: &[u8], image: &ImageFile) {
+/// Fails unless an image comes back from a PNG file, and a PNG file with its header, palette and all other chunks.
+fn assert_comes_back(path: &Path, file: &[u8], planes: &Planes, metadata: &Metadata) {
     let mut again = Vec::new();
-    ansel::write_image(&image.planes, &image.metadata, ImageFormat::Png, &mut again)
+    ansel::write_image(planes, metadata, ImageFormat::Png, &mut again)
         .unwrap_or_else(|e| panic!("{}: not written: {e}", path.display()));
     if file.starts_with(b"\x89PNG") {
         assert_eq!(chunks(&again), chunks(file), "{}", path.display());
     }
     let image_again = read(&again).unwrap_or_else(|e| panic!("{}: not read again: {e}", path.display()));
-    assert!(image_again.planes == image.planes, "{}: other samples", path.display());
-    assert!(image_again.metadata == image.metadata, "{}: other metadata", path.display());
+    assert!(image_again.planes == *planes, "{}: other samples", path.display());
+    assert!(image_again.metadata == *metadata, "{}: other metadata", path.display());
+}
+
+/// Fails unless an image is the same after compression, and as a PNG file after that.
+fn assert_comes_back_compressed(codec: &Codec, path: &Path, file: &[u8], image: &ImageFile) {
+    let compressed = codec.compress(&image.planes, &image.metadata);
+    let compressed = compressed.unwrap_or_else(|e| panic!("{}: not compressed: {e}", path.display()));
+    let decoded = codec.decompress(&compressed).unwrap_or_else(|e| panic!("{}: not decompressed: {e}", path.display()));
+    assert!(decoded.planes == image.planes, "{}: other samples after compression", path.display());
+    assert!(decoded.metadata == image.metadata, "{}: other metadata after compression", path.display());
+    assert_comes_back(path, file, &decoded.planes, &decoded.metadata);
 }
 
 #[test]
-fn every_file_of_the_folder_is_read_exactly_or_refused() {
+fn every_file_of_the_folder_comes_back_or_is_refused() {
     let Some(folder) = std::env::var_os("ANSEL_FORMATS").map(PathBuf::from) else {
         println!("skipped: ANSEL_FORMATS names no folder of image files");
         return;
     };
+    let codec = Codec::default();
     let (mut read_files, mut refused) = (0, Vec::new());
     for path in files(&folder) {
         let file = std::fs::read(&path).expect("a readable file");
@@ -118,7 +129,8 @@ fn every_file_of_the_folder_is_read_exactly_or_refused() {
             Ok(image) => {
                 assert!(!broken, "{} was read", name.display());
                 assert_same_samples(&path, &file, &image.planes);
-                assert_comes_back(&path, &file, &image);
+                assert_comes_back(&path, &file, &image.planes, &image.metadata);
+                assert_comes_back_compressed(&codec, &path, &file, &image);
                 read_files += 1;
             }
             Err(error) => {

@@ -109,6 +109,7 @@ fn goldens() -> Vec<Golden> {
         plain("alpha", with_alpha(&gentle(3, 20, 16))),
         plain("page", page(3, 96, 64)),
         plain("repeating", repeating()),
+        plain("repeating-of-16-bits", scaled(&repeating(), 16)),
         plain("photograph-grey", photograph_crop(1, 64, 48)),
         plain("photograph-lattice", photograph_crop(3, 96, 64)),
         Golden { metadata: metadata(), ..plain("metadata", gentle(3, 9, 7)) },
@@ -184,7 +185,8 @@ fn stored_files_have_every_transform_coder_and_model() {
         }
     }
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
-    let names = ["constant", "network", "VP8L", "grey", "palette", "unused values", "lattice"].map(str::to_owned);
+    let names =
+        ["constant", "network", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"].map(str::to_owned);
     let missing: Vec<String> = names.into_iter().chain(models).filter(|name| !found.contains(name)).collect();
     assert!(missing.is_empty(), "no golden file has {missing:?}");
 }

@@ -81,7 +81,7 @@ fn hostile_files_are_refused_without_large_allocations() {
     }
     lengths_that_lie(&codec, &file);
     a_transform_that_inflates(&codec, &file);
-    vp8l_streams_that_claim_more(&codec);
+    streams_that_claim_more(&codec);
     samples_limit_holds_before_allocation(&file);
     metadata_that_inflates_stays_within_its_declared_size();
 }
@@ -115,16 +115,22 @@ fn a_transform_that_inflates(codec: &Codec, file: &[u8]) {
     }
 }
 
-/// Streams of the VP8L coder that are none: the size of the tile is the container's.
-fn vp8l_streams_that_claim_more(codec: &Codec) {
+/// Streams of VP8L and PNG that are none, or too long: the size of the tile is the container's.
+fn streams_that_claim_more(codec: &Codec) {
     let file = codec.compress(&drawing(3, 40, 30), &ansel::Metadata::default()).expect("a compressed image");
     let mut raw = RawFile::parse(&file);
-    raw.bands[0].parts = vec![RawPart { kind: 3, transforms: vec![], coder: vec![2] }];
     let mut random = Random(5);
-    for length in [0, 1, 10, 1000] {
-        raw.bands[0].streams = random.bytes(length);
-        raw.bands[0].tiles[0].lengths = vec![length as u64];
-        assert_refused_cheaply(codec, &raw.to_bytes(), "a VP8L stream");
+    let mut streams: Vec<Vec<u8>> = [0, 1, 10, 1000].map(|length| random.bytes(length)).into();
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, &vec![0; 32 << 20]).expect("memory");
+    streams.push(encoder.finish().expect("memory"));
+    for coder in [2, 3] {
+        raw.bands[0].parts = vec![RawPart { kind: 3, transforms: vec![], coder: vec![coder] }];
+        for stream in &streams {
+            raw.bands[0].tiles[0].lengths = vec![stream.len() as u64];
+            raw.bands[0].streams = stream.clone();
+            assert_refused_cheaply(codec, &raw.to_bytes(), "a stream of VP8L or PNG");
+        }
     }
 }
 

@@ -41,6 +41,7 @@ fn samples() -> Vec<Sample> {
         plain("grey and alpha of 12 bits", scaled(&gentle(2, 5, 6), 12)),
         Sample { name: "two bands", file, planes },
         vp8l(),
+        png(),
     ]
 }
 
@@ -51,6 +52,15 @@ fn vp8l() -> Sample {
     let info = CODEC.read_info(Cursor::new(&file)).expect("a valid file");
     assert_eq!(info.bands[0].parts()[0].coder, "VP8L", "this image no longer takes VP8L");
     Sample { name: "VP8L", file, planes }
+}
+
+/// The same of 12 bits, under PNG's coding.
+fn png() -> Sample {
+    let planes = scaled(&repeating(), 12);
+    let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");
+    let info = CODEC.read_info(Cursor::new(&file)).expect("a valid file");
+    assert_eq!(info.bands[0].parts()[0].coder, "PNG", "this image no longer takes PNG");
+    Sample { name: "PNG", file, planes }
 }
 
 /// Noise that repeats at a distance: nothing is better at it than VP8L.
@@ -101,7 +111,10 @@ fn a_file_truncated_at_any_length_is_truncated() {
 fn every_changed_byte_is_found_or_changes_nothing() {
     for Sample { name, file, planes } in samples() {
         let raw = RawFile::parse(&file);
-        let vp8l = raw.bands.iter().any(|band| band.parts.iter().any(|part| part.coder == [2]));
+        let long_range = raw
+            .bands
+            .iter()
+            .any(|band| band.parts.iter().any(|part| [[2], [3]].iter().any(|coder| part.coder == coder)));
         for at in 0..file.len() {
             for bits in [1, 0x80, 0x24, 0xff] {
                 let mut damaged = file.clone();
@@ -109,8 +122,10 @@ fn every_changed_byte_is_found_or_changes_nothing() {
                 match CODEC.decompress(&damaged) {
                     Err(Error::Format(_) | Error::LimitsExceeded { .. }) => {}
                     Err(other) => panic!("byte {at} of {name}: {other}"),
-                    // VP8L has bits without meaning.
-                    Ok(decoded) => assert!(vp8l && decoded.planes == planes, "byte {at} of {name} makes no difference"),
+                    // VP8L has bits without meaning, and so has the head of a zlib stream.
+                    Ok(decoded) => {
+                        assert!(long_range && decoded.planes == planes, "byte {at} of {name} makes no difference")
+                    }
                 }
             }
         }
@@ -274,7 +289,7 @@ fn every_field_out_of_range_is_refused() {
             raw.bands[0].parts[0].kind = 0x13;
             raw.bands[0].parts[0].transforms = vec![vec![5]];
         }),
-        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 3),
+        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 4),
         ("a constant that is not", |raw| raw.bands[0].parts[0].coder = vec![0]),
         ("a model id beyond 16 bits", |raw| raw.bands[0].parts[0].coder = network(1 << 16, [0; 4])),
         ("a stream of 4 GiB", |raw| raw.bands[0].tiles[0].lengths[0] = 1 << 32),
@@ -287,7 +302,7 @@ fn every_field_out_of_range_is_refused() {
 #[test]
 fn a_coder_for_planes_that_are_constant_is_refused() {
     let file = CODEC.compress(&flat(1, 6, 5, 9), &Metadata::default()).expect("a compressed image");
-    for coder in [vec![2], network(2, [0; 4])] {
+    for coder in [vec![2], vec![3], network(2, [0; 4])] {
         let result = decode_changed(&file, |raw| raw.bands[0].parts[0].coder = coder);
         assert_eq!(format_error(result, "a coder"), Kind::InvalidField);
     }
@@ -380,6 +395,8 @@ fn streams_of_a_coder_that_did_not_write_them_are_refused() {
     let file = small_file();
     let result = decode_changed(&file, |raw| raw.bands[0].parts[0].coder = vec![2]);
     assert_eq!(format_error(result, "VP8L"), Kind::TileChecksum);
+    let result = decode_changed(&file, |raw| raw.bands[0].parts[0].coder = vec![3]);
+    assert_eq!(format_error(result, "PNG"), Kind::TileChecksum);
     let Sample { file: vp8l, .. } = vp8l();
     let coder = RawFile::parse(&file).bands[0].parts[0].coder.clone();
     let result = decode_changed(&vp8l, |raw| raw.bands[0].parts[0].coder = coder);
@@ -401,6 +418,18 @@ fn vp8l_streams_that_are_damaged_or_too_long_are_refused() {
         raw.bands[0] = RawBand { parts: vec![part], ..raw.bands[0].clone().with_stream(0, 0, &band.streams) };
     });
     assert_eq!(format_error(result, "colours in a grey image"), Kind::TileChecksum);
+}
+
+#[test]
+fn png_streams_that_are_damaged_or_of_another_length_are_refused() {
+    let Sample { file, .. } = png();
+    let band = RawFile::parse(&file).bands.remove(0);
+    let stream = &band.streams;
+    let longer = [&stream[..], &[0]].concat();
+    for stream in [Vec::new(), stream[..stream.len() - 1].to_vec(), longer, Random(2).bytes(300)] {
+        let result = decode_changed(&file, |raw| raw.bands[0] = band.clone().with_stream(0, 0, &stream));
+        assert_eq!(format_error(result, "a PNG stream"), Kind::TileChecksum);
+    }
 }
 
 #[test]
@@ -463,7 +492,7 @@ fn random_changes_behind_valid_checksums_never_panic() {
     for Sample { name, file, planes } in samples() {
         let raw = RawFile::parse(&file);
         let (header, table) = (raw.header(), raw.bands[0].table());
-        let vp8l = raw.bands[0].parts.iter().any(|part| part.coder == [2]);
+        let long_range = raw.bands[0].parts.iter().any(|part| [[2], [3]].iter().any(|coder| part.coder == coder));
         let mut change = |bytes: &[u8], first: usize| {
             let mut changed = bytes[..bytes.len() - 4].to_vec();
             let at = first + random.next() as usize % (changed.len() - first);
@@ -484,7 +513,7 @@ fn random_changes_behind_valid_checksums_never_panic() {
             if let Ok(decoded) = CODEC.decompress(&changed) {
                 // A smaller tile of VP8L, or another form of a transform, may hold the same samples.
                 let same = decoded.planes == planes;
-                assert!(changed == file || !same || vp8l || name != "network and metadata", "{name}");
+                assert!(changed == file || !same || long_range || name != "network and metadata", "{name}");
             }
         }
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ansel::{Codec, Metadata, MetadataKind, Planes};
-use common::{Random, metadata, photograph_crop};
+use common::{Random, metadata, photograph_crop, scaled};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
 
@@ -82,6 +82,13 @@ fn wallpaper(channels: usize) -> Planes {
     planes(channels, 60, 60, 8, |(c, y, x)| noise.samples()[(c, y % 12, x % 12)])
 }
 
+/// The same of 16 bits, with so many values that they are no transform's.
+fn deep_wallpaper(channels: usize) -> Planes {
+    let mut random = Random(3);
+    let noise = planes(channels, 24, 24, 16, |_| random.next() as u16);
+    planes(channels, 72, 96, 16, |(c, y, x)| noise.samples()[(c, y % 24, x % 24)])
+}
+
 fn all_metadata() -> Metadata {
     let mut metadata = metadata();
     metadata.set(MetadataKind::Palette, vec![1, 1, 0, 0, 0, 255, 255, 255]);
@@ -119,6 +126,8 @@ fn examples() -> Vec<Example> {
         Example { name: "metadata", planes: photograph_crop(1, 5, 3), metadata: all_metadata() },
     ];
     examples.extend((1..=4).map(|channels| example("a wallpaper", wallpaper(channels))));
+    examples.extend((1..=4).map(|channels| example("a wallpaper of 16 bits", deep_wallpaper(channels))));
+    examples.push(example("a wallpaper of 10 bits", scaled(&wallpaper(3), 10)));
     examples
 }
 
@@ -211,7 +220,9 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
     }
     let (planes, file) = two_bands(&codec);
     compare(&codec, "two bands", &planes, &Metadata::default(), &file, &mut ways);
-    let all = ["VP8L", "constant", "grey", "lattice", "model 1", "model 2", "model 3", "model 4", "model 5", "palette"];
+    let all = [
+        "PNG", "VP8L", "constant", "grey", "lattice", "model 1", "model 2", "model 3", "model 4", "model 5", "palette",
+    ];
     let missing: Vec<_> = all.into_iter().chain(["unused values"]).filter(|&way| !ways.contains(way)).collect();
     assert!(missing.is_empty(), "no example is coded with {missing:?}");
 }

@@ -12,7 +12,9 @@ use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::args::{Arguments, Code, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, TransformsName, Verify};
+use self::args::{
+    Arguments, Code, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, TransformsName, Verify,
+};
 use self::paths::Place;
 
 const IMAGE_EXTENSIONS: [&str; 18] = [

@@ -21,7 +21,14 @@ fn print(line: impl std::fmt::Display) {
 pub fn coded(report: &Report, input: &Place, output: &Place, info: ImageInfo, bytes: u64) {
     let samples = u64::from(info.width) * u64::from(info.height) * info.channels as u64;
     let rate = bpsp(bytes, samples);
-    written(report, input, output, info, &format!(", {bytes} bytes, {rate:.4} bpsp"), json!({ "bytes": bytes, "bpsp": rate }));
+    written(
+        report,
+        input,
+        output,
+        info,
+        &format!(", {bytes} bytes, {rate:.4} bpsp"),
+        json!({ "bytes": bytes, "bpsp": rate }),
+    );
 }
 
 /// After decompressing a file.

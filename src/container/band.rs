@@ -54,7 +54,7 @@ impl Part {
     pub fn coded_sizes(&self, depth: u32) -> Vec<u32> {
         let mut sizes = vec![1 << depth; self.channels];
         for transform in &self.transforms {
-            sizes = transform.sizes(sizes.len(), depth_of(&sizes));
+            sizes = transform.sizes(depth_of(&sizes));
         }
         sizes
     }
@@ -67,7 +67,7 @@ impl Part {
         let mut channels = vec![self.channels];
         let mut sizes = vec![1 << depth; self.channels];
         for transform in &self.transforms {
-            sizes = transform.sizes(sizes.len(), depth_of(&sizes));
+            sizes = transform.sizes(depth_of(&sizes));
             channels.push(sizes.len());
         }
         let mut samples = coded;
@@ -252,7 +252,7 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
         let shape = GroupShape { channels: sizes.len(), depth: depth_of(&sizes), width: header.width, height: rows };
         let length = body.number(u64::MAX)?;
         let transform = Transform::read(&body.block(length)?, &shape)?;
-        sizes = transform.sizes(shape.channels, shape.depth);
+        sizes = transform.sizes(shape.depth);
         transforms.push(transform);
     }
     let constant = sizes.iter().all(|&size| size == 1);

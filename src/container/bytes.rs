@@ -1,7 +1,8 @@
-//! Numbers and checksums: what the container's tables are made of. Format: section "Conventions".
+//! Numbers, checksums and compressed blocks: what the container is made of. Format: section "Conventions".
 
 use std::io::{ErrorKind, Read};
 
+use flate2::read::ZlibDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, FormatErrorKind, Result, malformed};
@@ -26,6 +27,49 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
 /// Bytes that [`put_number`] appends.
 pub(crate) fn number_bytes(number: u64) -> usize {
     (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Most bytes of a number.
+pub(crate) const NUMBER_BYTES: usize = 10;
+
+/// A number of [`put_number`], at most `most`, from the bytes that `next` gives.
+///
+/// # Errors
+/// Those of `next`; [`Error::Format`] for a greater number, and for one in more bytes than it needs.
+pub(crate) fn read_number(most: u64, mut next: impl FnMut() -> Result<u8>) -> Result<u64> {
+    let mut number = 0u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let byte = next()?;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits || byte == 0 && shift > 0 {
+            break;
+        }
+        number |= bits << shift;
+        if byte < 0x80 {
+            if number > most {
+                return malformed(FormatErrorKind::InvalidField, format!("{number} where {most} is the most"));
+            }
+            return Ok(number);
+        }
+    }
+    malformed(FormatErrorKind::InvalidField, "a number that is not in its only form")
+}
+
+/// Inflates one whole zlib stream of exactly `length` bytes; reads at most one byte more.
+///
+/// # Errors
+/// [`Error::Format`] for anything else; `what` names the stream.
+pub(crate) fn inflate(stream: &[u8], length: u64, what: &str) -> Result<Vec<u8>> {
+    let invalid = |defect: String| malformed(FormatErrorKind::InvalidField, format!("{what}: {defect}"));
+    let mut bytes = Vec::new();
+    let mut decoder = ZlibDecoder::new(stream);
+    if let Err(error) = decoder.by_ref().take(length + 1).read_to_end(&mut bytes) {
+        return invalid(error.to_string());
+    }
+    if bytes.len() as u64 != length || decoder.total_in() != stream.len() as u64 {
+        return invalid(format!("not one stream of {length} bytes"));
+    }
+    Ok(bytes)
 }
 
 /// Reads fields, and remembers the bytes that it read.
@@ -65,22 +109,7 @@ impl<R: Read> Input<R> {
 
     /// A number of [`put_number`], at most `most`.
     pub fn number(&mut self, most: u64) -> Result<u64> {
-        let mut number = 0u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if bits << shift >> shift != bits || byte == 0 && shift > 0 {
-                break;
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                if number > most {
-                    return malformed(FormatErrorKind::InvalidField, format!("{number} where {most} is the most"));
-                }
-                return Ok(number);
-            }
-        }
-        malformed(FormatErrorKind::InvalidField, "a number that is not in its only form")
+        read_number(most, || self.byte())
     }
 }
 

@@ -9,10 +9,9 @@ pub(crate) use self::palette::Palette;
 use std::io::{Read, Write};
 
 use flate2::Compression;
-use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use super::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
+use super::bytes::{CHECKSUM_BYTES, Input, checksum, inflate, put_number};
 use crate::error::{FormatErrorKind, Result, malformed};
 use crate::limits::{Limits, check};
 
@@ -152,7 +151,11 @@ impl Metadata {
             if checksum(block) != entry.checksum {
                 return malformed(FormatErrorKind::MetadataChecksum, format!("the {} is damaged", kind.name()));
             }
-            let bytes = if entry.stored_bytes == entry.bytes { block.to_vec() } else { inflate(block, entry.bytes)? };
+            let bytes = if entry.stored_bytes == entry.bytes {
+                block.to_vec()
+            } else {
+                inflate(block, entry.bytes.into(), "compressed metadata")?
+            };
             blocks.push(MetadataBlock { kind, bytes });
         }
         Ok(Self { blocks })
@@ -204,21 +207,6 @@ impl MetadataEntry {
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory cannot fail")
-}
-
-/// Inflates a block that must be one zlib stream of `length` bytes. Reads at most one byte more, so that a hostile
-/// block cannot grow beyond what was checked.
-fn inflate(block: &[u8], length: u32) -> Result<Vec<u8>> {
-    let invalid = |what: String| malformed(FormatErrorKind::InvalidField, format!("compressed metadata: {what}"));
-    let mut bytes = Vec::new();
-    let mut decoder = ZlibDecoder::new(block);
-    if let Err(error) = decoder.by_ref().take(u64::from(length) + 1).read_to_end(&mut bytes) {
-        return invalid(error.to_string());
-    }
-    if bytes.len() != length as usize || decoder.total_in() != block.len() as u64 {
-        return invalid(format!("not one stream of {length} bytes"));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ static CHOICE: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(Model
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
 
 fn chosen(samples: &Array3<u16>, depth: u32) -> Vec<PlannedPart<'static>> {
-    let parts = choose(&ENGINE, &CHOICE, samples.view(), depth).expect("a plan");
+    let parts = choose(&ENGINE, &CHOICE, Transforms::All, samples.view(), depth).expect("a plan");
     assert_inverts(&parts, samples, depth);
     parts
 }
@@ -186,12 +186,21 @@ fn any_plan_is_inverted() {
 }
 
 #[test]
+fn without_transforms_the_samples_stay_as_they_are() {
+    for samples in [blocks(3, 60, 50, 40), blocks(4, 60, 50, 40), smooth(1, 60, 50).mapv(|sample| sample / 3 * 3)] {
+        let parts = choose(&ENGINE, &CHOICE, Transforms::None, samples.view(), 8).expect("a plan");
+        assert_inverts(&parts, &samples, 8);
+        assert!(parts.iter().all(|part| part.transforms.is_empty()));
+    }
+}
+
+#[test]
 fn a_model_file_codes_the_samples_as_they_are() {
     for (id, channels) in [(1, 3), (2, 1)] {
         let model = crate::models::models().iter().find(|model| model.id == id).expect("a model");
         let choice = ModelChoice::File(model.file.into());
         let samples = Array3::zeros((channels, 8, 8));
-        let parts = choose(&ENGINE, &choice, samples.view(), 8).expect("a plan");
+        let parts = choose(&ENGINE, &choice, Transforms::All, samples.view(), 8).expect("a plan");
         assert_inverts_file(&parts, &samples);
     }
 }
@@ -205,7 +214,7 @@ fn assert_inverts_file(parts: &[PlannedPart<'_>], samples: &Array3<u16>) {
 #[test]
 fn a_name_that_no_model_has_is_an_error() {
     let choice = ModelChoice::Named("nothing".to_owned());
-    let refused = choose(&ENGINE, &choice, smooth(3, 9, 9).view(), 8);
+    let refused = choose(&ENGINE, &choice, Transforms::All, smooth(3, 9, 9).view(), 8);
     assert!(matches!(refused, Err(crate::Error::Model(_))), "{refused:?}");
 }
 
@@ -223,11 +232,14 @@ fn repeats_are_counted_along_rows() {
 
 #[test]
 fn what_is_measured_lies_within_the_image() {
-    for (width, height) in [(1, 1), (362, 362), (363, 400), (100_000, 2), (3, 100_000), (5000, 3000)] {
-        let rects = measured(width, height);
+    let sizes = [(1, 1), (192, 192), (193, 192), (1024, 1024), (1024, 1025), (100_000, 2), (3, 400_000), (5000, 3000)];
+    for ((width, height), side) in sizes.into_iter().flat_map(|size| [(size, 96), (size, 512)]) {
+        let rects = measured(width, height, side);
         let whole = Rect { x: 0, y: 0, width, height };
         assert!(rects.iter().all(|&rect| whole.intersection(rect) == Some(rect)), "{width} x {height}: {rects:?}");
         let pixels: usize = rects.iter().map(|rect| rect.pixels()).sum();
-        assert!(pixels <= MEASURED_PIXELS.max(9 * 128 * 128));
+        let most = (MEASURED_TILES * side).pow(2) as usize;
+        assert!(pixels <= most, "{pixels} pixels of {width} x {height}");
+        assert!(pixels == (width * height) as usize || rects.len() > 1);
     }
 }

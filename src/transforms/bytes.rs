@@ -1,4 +1,4 @@
-//! Descriptions of transforms as bytes: numbers of variable length, and deflation. Format: section "Transforms".
+//! Descriptions of transforms as bytes: what is left of them, and deflation. Format: section "Transforms".
 
 use std::io::{Read, Write};
 
@@ -6,24 +6,13 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
+use crate::container::read_number;
 use crate::error::{FormatErrorKind, Result, malformed};
 
 /// An `Err` for a description that the format does not allow.
 pub(super) fn invalid<T>(what: impl std::fmt::Display) -> Result<T> {
     malformed(FormatErrorKind::InvalidField, format!("transform: {what}"))
 }
-
-/// Appends a number in groups of 7 bits, the lowest first; all bytes but the last have the high bit set.
-pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// Most bytes of a number up to `2^64 - 1`.
-pub(super) const NUMBER_BYTES: usize = 10;
 
 /// What is left of a description.
 pub(super) struct Reader<'a>(pub &'a [u8]);
@@ -41,21 +30,9 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// A number of [`put_number`], at most `most`.
+    /// A number, at most `most`.
     pub fn number(&mut self, most: u64) -> Result<u64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-                return invalid("a number beyond 64 bits, or in more bytes than it needs");
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                return if number > most { invalid(format!("{number} where {most} is the most")) } else { Ok(number) };
-            }
-        }
-        invalid("a number beyond 64 bits")
+        read_number(most, || self.byte())
     }
 
     pub fn end(&self) -> Result<()> {
@@ -88,29 +65,4 @@ pub(super) fn inflate(stream: &[u8], most: usize) -> Result<Vec<u8>> {
         return invalid("bytes after the compressed description");
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_come_back() {
-        for number in [0, 1, 127, 128, 300, 65535, 1 << 35, u64::MAX - 1, u64::MAX] {
-            let mut bytes = Vec::new();
-            put_number(&mut bytes, number);
-            assert!(bytes.len() <= NUMBER_BYTES);
-            assert_eq!(Reader(&bytes).number(number).expect("a number"), number);
-            assert!(Reader(&bytes[..bytes.len() - 1]).number(number).is_err());
-            assert!(number == 0 || Reader(&bytes).number(number - 1).is_err());
-        }
-    }
-
-    #[test]
-    fn numbers_have_one_form() {
-        for bytes in [&[0x80, 0][..], &[0xff, 0x80, 0], &[0xff; 9], &[0xff, 255, 255, 255, 255, 255, 255, 255, 255, 2]]
-        {
-            assert!(Reader(bytes).number(u64::MAX).is_err(), "{bytes:?}");
-        }
-    }
 }

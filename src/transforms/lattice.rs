@@ -5,8 +5,9 @@
 
 use ndarray::{Array3, ArrayView3, ArrayViewMut3};
 
-use super::bytes::{NUMBER_BYTES, Reader, invalid, put_number};
+use super::bytes::{Reader, invalid};
 use super::{Coded, GroupShape};
+use crate::container::{NUMBER_BYTES, put_number};
 use crate::error::Result;
 
 mod conversion;

@@ -46,12 +46,6 @@ pub(crate) struct GroupShape {
 }
 
 impl GroupShape {
-    /// The shape of samples with axes (channel, row, column).
-    pub fn of(samples: ArrayView3<'_, u16>, depth: u32) -> Self {
-        let (channels, height, width) = samples.dim();
-        Self { channels, depth, width: width as u32, height: height as u32 }
-    }
-
     fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -60,8 +54,6 @@ impl GroupShape {
 /// A transform and its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transform {
-    /// The samples as they are.
-    None,
     /// Ranks among the values that occur.
     Values(Values),
     /// Indices into a list of colours.
@@ -99,7 +91,6 @@ impl Transform {
     /// The name, as users know it.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::None => "none",
             Self::Values(_) => "unused values",
             Self::Palette(_) => "palette",
             Self::Grey => "grey",
@@ -108,9 +99,8 @@ impl Transform {
     }
 
     /// Alphabet sizes of the coded channels.
-    pub fn sizes(&self, channels: usize, depth: u32) -> Vec<u32> {
+    pub fn sizes(&self, depth: u32) -> Vec<u32> {
         match self {
-            Self::None => vec![1 << depth; channels],
             Self::Values(values) => values.sizes(),
             Self::Palette(palette) => vec![palette.len() as u32],
             Self::Grey => vec![1 << depth],
@@ -121,7 +111,7 @@ impl Transform {
     /// Restores a rectangle: `coded` and `out` have its size, `origin` is its first row and column in the image.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for a symbol outside of its alphabet (which `None` and `Grey` do not
+    /// [`Error::Format`](crate::Error::Format) for a symbol outside of its alphabet (which `Grey` does not
     /// look at).
     ///
     /// # Panics
@@ -132,13 +122,12 @@ impl Transform {
         origin: (u32, u32),
         mut out: ArrayViewMut3<'_, u16>,
     ) -> Result<()> {
-        for (plane, size) in coded.outer_iter().zip(self.sizes(out.dim().0, u16::BITS)) {
+        for (plane, size) in coded.outer_iter().zip(self.sizes(u16::BITS)) {
             if let Some(symbol) = plane.iter().find(|&&symbol| u32::from(symbol) >= size) {
                 return invalid(format!("symbol {symbol} in an alphabet of {size}"));
             }
         }
         match self {
-            Self::None => out.assign(&coded),
             Self::Values(values) => values.inverse(coded, out),
             Self::Palette(palette) => palette.inverse(coded, out),
             Self::Grey => out.outer_iter_mut().for_each(|mut plane| plane.assign(&coded.index_axis(Axis(0), 0))),
@@ -150,7 +139,6 @@ impl Transform {
     /// Appends the description.
     pub fn write(&self, out: &mut Vec<u8>) {
         let (kind, body) = match self {
-            Self::None => (0, Vec::new()),
             Self::Values(values) => (1, values.to_bytes()),
             Self::Palette(palette) => (2, palette.to_bytes()),
             Self::Grey => (3, Vec::new()),
@@ -176,9 +164,9 @@ impl Transform {
         };
         let kind = first & !DEFLATED;
         let most = match kind {
-            0 | 3 => 0,
             1 => Values::most_bytes(shape),
             2 => Palette::most_bytes(shape),
+            3 => 0,
             4 => Lattice::most_bytes(shape),
             _ => return invalid(format!("kind {kind}")),
         };
@@ -191,7 +179,6 @@ impl Transform {
         };
         let mut reader = Reader(body);
         let transform = match kind {
-            0 => Self::None,
             1 => Self::Values(Values::read(&mut reader, shape)?),
             2 => Self::Palette(Palette::read(&mut reader, shape)?),
             3 if shape.channels == 3 => Self::Grey,

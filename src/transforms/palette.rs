@@ -167,12 +167,18 @@ fn read_rice(reader: &mut Reader<'_>, count: usize, low: u32, shape: &GroupShape
     let mut next = 0u128;
     let mut colours = Vec::with_capacity(count);
     for _ in 0..count {
-        let high = bits.by_ref().take_while(|&bit| bit == 0).count() as u128;
-        let distance =
-            (0..low).fold(high << low, |distance, bit| distance | u128::from(bits.next().unwrap_or(0)) << bit);
+        let mut bit = || bits.next().map_or_else(|| invalid("a palette that ends early"), Ok);
+        let mut high = 0u128;
+        while bit()? == 0 {
+            high += 1;
+        }
+        let mut distance = high << low;
+        for place in 0..low {
+            distance |= u128::from(bit()?) << place;
+        }
         let number = next + distance;
         if number >= end {
-            return invalid("a colour beyond the depth, or a palette that ends early");
+            return invalid("a colour beyond the depth");
         }
         next = number + 1;
         colours.push(colour_of(

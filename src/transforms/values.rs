@@ -2,8 +2,9 @@
 
 use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Zip};
 
-use super::bytes::{NUMBER_BYTES, Reader, invalid, packed_len, put_number};
+use super::bytes::{Reader, invalid, packed_len};
 use super::{Coded, GroupShape};
+use crate::container::{NUMBER_BYTES, put_number};
 use crate::error::Result;
 
 /// A contiguous range of at most this many values is worth its description.

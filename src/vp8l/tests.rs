@@ -55,7 +55,7 @@ fn repetition_costs_little() {
 
 #[test]
 fn images_beyond_the_largest_side_have_no_stream() {
-    assert!(encode(Array3::zeros((1, 1, 16384)).view()).expect("no failure").is_none());
+    assert!(encode(Array3::zeros((1, 1, 16384)).view(), false).expect("no failure").is_none());
     check(&Array3::zeros((1, 1, 16383)));
     assert!(decode(&[0; 30], 16384, 1, 1).is_err());
 }

@@ -10,7 +10,8 @@ it decodes some hundreds of pixels per second. Exit code: 0 success, 1 a file th
 error, 2 wrong usage, 3 Pillow is missing.
 
 The modules are in the order of the text, each with one function or more for each of its sections: basics.py
-(Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), network.py, mixture.py (to CDF), streams.py.
+(Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), network.py, mixture.py (to CDF), streams.py (to
+PNG).
 """
 
 import struct
@@ -22,7 +23,7 @@ from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require
 from network import known_answer_test, model, read_model
-from streams import NoPillow, vp8l_tile
+from streams import NoPillow, png_tile, vp8l_tile
 from tiles import network_tile, tiles
 from transforms import depth_of, transform
 
@@ -155,7 +156,7 @@ def read_part(body, head, P):
         transforms.append(transform(description, len(sizes), depth_of(sizes), P))
         sizes = transforms[-1].sizes
     coder = body.byte()
-    require(coder <= 2 and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
+    require(coder <= 3 and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
     model_checksum = None
     if coder == 1:
         body.number("the model id", most=0xffff)
@@ -182,6 +183,8 @@ def decode_planes(part, stream, w, h, folder):
         return [[[0] * len(part.sizes)] * w] * h
     if part.coder == 2:
         return vp8l_tile(stream, w, h, len(part.sizes))
+    if part.coder == 3:
+        return png_tile(stream, w, h, len(part.sizes), depth_of(part.sizes))
     found = model(part.model, folder)
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
     return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes))

@@ -1,7 +1,8 @@
-"""FORMAT.md, sections "Streams" and "VP8L"."""
+"""FORMAT.md, sections "Streams", "VP8L" and "PNG"."""
 
 import io
 import struct
+import zlib
 
 from basics import require
 
@@ -66,3 +67,40 @@ def vp8l_tile(stream, w, h, planes):
         require(all(red == green == blue for red, green, blue, _ in pixels), "a VP8L stream of grey has a colour")
     read = {1: slice(0, 1), 2: slice(2, 4), 3: slice(0, 3), 4: slice(0, 4)}[planes]
     return [[pixel[read] for pixel in pixels[y * w:(y + 1) * w]] for y in range(h)]
+
+
+# PNG
+def png_tile(stream, w, h, planes, depth):
+    """The symbols of a tile: rows of pixels of all planes."""
+    sample = 1 if depth <= 8 else 2
+    row_bytes = w * planes * sample
+    data = rows_of_zlib(stream, h * (1 + row_bytes))
+    rows, above = [], bytes(row_bytes)
+    for start in range(0, len(data), 1 + row_bytes):
+        above = unfilter(data[start], data[start + 1:start + 1 + row_bytes], above, planes * sample)
+        symbols = above if sample == 1 else struct.unpack(">%dH" % (w * planes), above)
+        rows.append([list(symbols[planes * x:planes * (x + 1)]) for x in range(w)])
+    return rows
+
+
+def rows_of_zlib(stream, size):
+    decoder = zlib.decompressobj()
+    try:
+        data = decoder.decompress(stream, size + 1)
+    except zlib.error:
+        data = None
+    require(data is not None and len(data) == size and decoder.eof and not decoder.unused_data,
+            "a PNG stream is not one zlib stream of %d bytes" % size)
+    return data
+
+
+def unfilter(number, row, above, pixel):
+    require(number <= 4, "filter %d is not known" % number)
+    decoded = bytearray()
+    for place, byte in enumerate(row):
+        a, b, c = 0, above[place], 0
+        if place >= pixel:
+            a, c = decoded[place - pixel], above[place - pixel]
+        nearest = min((a, b, c), key=lambda neighbour: abs(a + b - c - neighbour))
+        decoded.append((byte + (0, a, b, (a + b) // 2, nearest)[number]) % 256)
+    return bytes(decoded)

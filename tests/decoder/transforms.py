@@ -23,11 +23,11 @@ def transform(description, C, D, P):
     body = Reader(description)
     byte = body.byte()
     kind, b = byte & 127, 1 if D <= 8 else 2
-    require(kind <= 4, "transform %d is not known" % kind)
+    require(1 <= kind <= 4, "transform %d is not known" % kind)
     if byte & 128:
-        most = [0, C * (3 * 2**D + 20), 2 + 256 * b * C, 0, 11 + 8 * (P // 64 + 1)][kind]
+        most = [C * (3 * 2**D + 20), 2 + 256 * b * C, 0, 11 + 8 * (P // 64 + 1)][kind - 1]
         body = Reader(inflate(description[1:], most))
-    result = [none, values, palette, grey, lattice][kind](body, C, D, P)
+    result = [values, palette, grey, lattice][kind - 1](body, C, D, P)
     body.end("the description of transform %d" % kind)
     return result
 
@@ -41,10 +41,6 @@ def inflate(stream, most):
     require(body is not None and len(body) <= most and decoder.eof and not decoder.unused_data,
             "a compressed description is not one deflate stream of at most %d bytes" % most)
     return body
-
-
-def none(body, C, D, P):
-    return Transform([1 << D] * C, lambda symbols, place: symbols)
 
 
 # Values

@@ -101,6 +101,7 @@ impl Raw {
                 Coder::Constant => vec![0],
                 Coder::Network(identity) => [&[1], &number(identity.id.into())[..], &identity.digest].concat(),
                 Coder::Vp8l => vec![2],
+                Coder::Png => vec![3],
             },
         };
         let lengths = |tile: &TileEntry| tile.stream_bytes.iter().flat_map(|&bytes| number(bytes.into())).collect();
@@ -166,7 +167,7 @@ fn what_is_written_is_read() {
     let mut long = example();
     long.tiles[3].stream_bytes = vec![u32::MAX, 0];
     let together =
-        Band { parts: vec![part(3, vec![palette()], Coder::Vp8l), part(1, vec![values()], Coder::Vp8l)], ..example() };
+        Band { parts: vec![part(3, vec![palette()], Coder::Vp8l), part(1, vec![values()], Coder::Png)], ..example() };
     for band in [example(), vp8l, four, long, together] {
         let mut file = written(&band);
         assert_eq!(file, Raw::of(&band).bytes());
@@ -235,7 +236,7 @@ fn transforms_that_cannot_be_are_invalid() {
     for count in 3..16 {
         assert_invalid(&format!("{count} transforms"), |raw| {
             raw.parts[0].kind = 3 | count << 4;
-            raw.parts[0].transforms.resize(count.into(), described(&Transform::None));
+            raw.parts[0].transforms.resize(count.into(), described(&grey()));
         });
     }
     assert_invalid("transform: no description", |raw| raw.parts[1].transforms[0] = vec![0]);
@@ -252,12 +253,13 @@ fn transforms_that_cannot_be_are_invalid() {
 
 #[test]
 fn coders_that_are_unknown_or_do_not_fit_the_planes_are_invalid() {
-    for coder in [3, 0x80, 255] {
+    for coder in [4, 0x80, 255] {
         assert_invalid(&format!("coder {coder}"), |raw| raw.parts[0].coder[0] = coder);
     }
     assert_invalid("coder 0", |raw| raw.parts[0].coder = vec![0]);
     assert_invalid("coder 1", |raw| raw.parts[1].coder = raw.parts[0].coder.clone());
     assert_invalid("coder 2", |raw| raw.parts[1].coder = vec![2]);
+    assert_invalid("coder 3", |raw| raw.parts[1].coder = vec![3]);
     assert_invalid("65536 where 65535 is the most", |raw| {
         raw.parts[0].coder.splice(1..3, number(0x1_0000));
     });

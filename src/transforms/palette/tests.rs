@@ -1,7 +1,7 @@
 use ndarray::Array3;
 
-use crate::transforms::Transform;
 use crate::transforms::tests::{Random, SHAPES, check};
+use crate::transforms::{GroupShape, Transform};
 
 /// An image of these colours, in a random order.
 fn image_of(colours: &[Vec<u16>], (height, width): (usize, usize), random: &mut Random) -> Array3<u16> {
@@ -76,4 +76,18 @@ fn all_shapes_and_depths_come_back() {
             check(&found, &samples, depth);
         }
     }
+}
+
+#[test]
+fn rice_codes_that_end_early_are_refused() {
+    let shape = GroupShape { channels: 1, depth: 8, width: 9, height: 9 };
+    let read = |bytes: &[u8]| Transform::read(bytes, &shape);
+    // Two colours, 0 and 1; two low bits each: 1 00, 1 00.
+    assert!(read(&[2, 1, 2, 0b00_1001]).is_ok());
+    // The low bits of the last colour, and its 1, are not there.
+    for (form, bits) in [(7, 0b1), (2, 0b1000_0001), (0, 0b1), (5, 0b0100_0001)] {
+        let refused = read(&[2, 1, form, bits]);
+        assert!(refused.is_err_and(|error| error.to_string().contains("ends early")), "form {form}");
+    }
+    assert!(read(&[2, 1, 0]).is_err());
 }
