@@ -18,7 +18,6 @@ use crate::parts::{self, PartCoder};
 use crate::plan::{self, PlannedPart};
 use crate::planes::{MAX_CHANNELS, Planes};
 use crate::tile::{Rect, TileGrid};
-use crate::transforms::{Coded, Transform};
 
 /// How the images that are written are divided.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +49,6 @@ impl Division {
         }
     }
 }
-
-/// Coders for long-range repetition are tried where at least this share of the pixels repeats its neighbour, where the
-/// networks predict so badly that they need this many bits per sample, and on all images of few pixels.
-const LONG_RANGE_REPEATS: f64 = 0.1;
-const LONG_RANGE_BITS: f64 = 4.5;
-const LONG_RANGE_PIXELS: usize = 1 << 14;
-/// The slow ones are tried on all images of up to this many pixels, whatever the quick one gave.
-const SLOW_PIXELS: usize = 1 << 17;
 
 /// How a [`Codec`] works. None of it changes the samples that come back.
 #[derive(Debug, Clone, Default)]
@@ -308,62 +299,23 @@ impl Codec {
         let Division { tile_side, graphics_tile_side, .. } = self.division;
         let side = if graphics { graphics_tile_side } else { tile_side };
         let mut best = self.encode_parts(header, samples, &parts, side, done)?;
-        let mut coders = self.long_range_coders(&parts, samples, header.depth(), best.len());
-        while let Some(coder) = coders.pop() {
-            let part = match (&parts[..], &coder) {
-                // libwebp has transforms of its own.
-                ([part], PartCoder::Png) => PlannedPart { coder: coder.clone(), ..part.clone() },
-                _ => PlannedPart {
-                    channels: header.channels(),
-                    transforms: Vec::new(),
-                    coded: Coded { samples: samples.to_owned(), sizes: vec![1 << header.depth(); header.channels()] },
-                    coder: coder.clone(),
-                    graphics: true,
-                },
-            };
+        let mut others = match model {
+            ModelChoice::Named(_) => plan::long_range(&parts, samples, header.depth(), best.len()),
+            ModelChoice::File(_) => Vec::new(),
+        };
+        while let Some(part) = others.pop() {
             let silent = Done { progress: None, done: AtomicU64::new(0), all: 0 };
+            let stronger = part.stronger();
             match self.encode_parts(header, samples, &[part], MAX_TILE_SIDE, &silent) {
                 Ok(other) if other.len() < best.len() => {
                     best = other;
-                    if let PartCoder::Vp8l { strongest: false } = coder {
-                        coders.push(PartCoder::Vp8l { strongest: true });
-                    }
+                    others.extend(stronger);
                 }
                 Ok(_) | Err(Error::Unsupported(_)) => {} // the latter if it is too large, or of no use
                 Err(error) => return Err(error),
             }
         }
         Ok(best)
-    }
-
-    /// The coders for long-range repetition that are worth trying, from the last to the first, on a band that the
-    /// networks coded in so many bytes.
-    fn long_range_coders(
-        &self,
-        parts: &[PlannedPart<'_>],
-        samples: ArrayView3<'_, u16>,
-        depth: u32,
-        bytes: usize,
-    ) -> Vec<PartCoder<'static>> {
-        let (channels, height, width) = samples.dim();
-        let pixels = height * width;
-        let bits = 8.0 * bytes as f64 / (pixels * channels) as f64;
-        let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-        let worth = pixels <= LONG_RANGE_PIXELS
-            || parts.iter().any(palette)
-            || plan::repeats(samples) >= LONG_RANGE_REPEATS
-            || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS;
-        let constant = parts.iter().all(|part| matches!(part.coder, PartCoder::Constant));
-        match &self.options.model {
-            ModelChoice::Named(_) if worth && !constant => match depth {
-                ..=8 if pixels <= SLOW_PIXELS => {
-                    vec![PartCoder::Vp8l { strongest: true }, PartCoder::Png, PartCoder::Vp8l { strongest: false }]
-                }
-                ..=8 => vec![PartCoder::Vp8l { strongest: false }],
-                _ => vec![PartCoder::Png],
-            },
-            _ => Vec::new(),
-        }
     }
 
     /// Codes a band in these parts; the result is a band of the container.

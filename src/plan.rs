@@ -31,6 +31,17 @@ const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 40;
 
+/// Coders for long-range repetition are tried where at least this share of the pixels repeats its neighbour, where the
+/// networks predict so badly that they need this many bits per 8-bit sample, and on all images of few pixels.
+const LONG_RANGE_REPEATS: f64 = 0.1;
+const LONG_RANGE_BITS: f64 = 4.5;
+const LONG_RANGE_PIXELS: usize = 1 << 14;
+/// PNG is tried for samples of up to 8 bits, and VP8L's slowest encoder whatever its quick one gave, up to this many
+/// pixels.
+const SLOW_PIXELS: usize = 1 << 17;
+/// VP8L's slowest encoder is tried after a quick one was best, up to this many pixels.
+const SLOWEST_PIXELS: usize = 1 << 21;
+
 /// A group of channels, ready to be coded.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedPart<'a> {
@@ -42,6 +53,64 @@ pub(crate) struct PlannedPart<'a> {
     pub coder: PartCoder<'a>,
     /// Whether the model is one for graphics, which gain by large tiles.
     pub graphics: bool,
+}
+
+impl PlannedPart<'_> {
+    /// Planes as they are, under a coder for long-range repetition.
+    fn plain(samples: ArrayView3<'_, u16>, depth: u32, coder: PartCoder<'static>) -> Self {
+        let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
+        Self { channels, transforms, coded, coder, graphics: true }
+    }
+
+    /// The same under a slower encoder, if there is one.
+    pub fn stronger(&self) -> Option<Self> {
+        let (_, height, width) = self.coded.samples.dim();
+        match self.coder {
+            PartCoder::Vp8l { strongest: false } if height * width <= SLOWEST_PIXELS => {
+                Some(Self { coder: PartCoder::Vp8l { strongest: true }, ..self.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A whole band under coders for long-range repetition, as far as they are worth trying, from the last to the first, when
+/// the chosen parts took so many bytes.
+pub(crate) fn long_range(
+    parts: &[PlannedPart<'_>],
+    samples: ArrayView3<'_, u16>,
+    depth: u32,
+    bytes: usize,
+) -> Vec<PlannedPart<'static>> {
+    let (channels, height, width) = samples.dim();
+    let pixels = height * width;
+    let bits = 8.0 * bytes as f64 / (pixels * channels) as f64;
+    let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
+    let worth = pixels <= LONG_RANGE_PIXELS
+        || parts.iter().any(palette)
+        || repeats(samples) >= LONG_RANGE_REPEATS
+        || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS;
+    if !worth || parts.iter().all(|part| matches!(part.coder, PartCoder::Constant)) {
+        return Vec::new();
+    }
+    let mut others = Vec::new();
+    if depth > 8 || pixels <= SLOW_PIXELS {
+        others.push(PlannedPart::plain(samples, depth, PartCoder::Png));
+        if let [PlannedPart { channels, transforms, coded, .. }] = parts
+            && !transforms.is_empty()
+        {
+            let (transforms, coded) = (transforms.clone(), coded.clone());
+            others.push(PlannedPart { channels: *channels, transforms, coded, coder: PartCoder::Png, graphics: true });
+        }
+    }
+    if depth <= 8 {
+        // libwebp has transforms of its own.
+        if pixels <= SLOW_PIXELS {
+            others.push(PlannedPart::plain(samples, depth, PartCoder::Vp8l { strongest: true }));
+        }
+        others.push(PlannedPart::plain(samples, depth, PartCoder::Vp8l { strongest: false }));
+    }
+    others
 }
 
 /// Chooses how the channels of a band are coded.
@@ -164,7 +233,7 @@ fn with_file<'a>(choice: &'a ModelChoice, samples: ArrayView3<'_, u16>, depth: u
 }
 
 /// The share of the pixels that equal their left neighbour.
-pub(crate) fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
+fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     let (_, height, width) = samples.dim();
     let (left, right) = (samples.slice(s![.., .., ..width - 1]), samples.slice(s![.., .., 1..]));
     let mut equal = ndarray::Array2::from_elem((height, width - 1), true);
