@@ -3,13 +3,16 @@
 //! The modules, in the order of the data:
 //!
 //! ```text
-//! image file    --files-->          Planes (channel, row, column) + Metadata
-//! Planes        --tile-->           tiles, coding order, contexts
-//! contexts      --network-->        mixture parameters (integers)
-//! parameters    --mixture, cdf-->   intervals (integers)
-//! intervals     --ans-->            words
-//! words         --container-->      bytes
+//! image file    --files-->              Planes (channel, row, column) + Metadata
+//! Planes        --plan, transforms-->   coded planes of each part, by measured cost
+//! coded planes  --tile, repeats-->      tiles, coding order, contexts
+//! contexts      --network-->            mixture parameters (integers)
+//! parameters    --mixture, cdf-->       intervals (integers)
+//! intervals     --ans-->                words
+//! words         --container-->          bytes
 //! ```
+//!
+//! Where a part repeats itself over long distances, `vp8l` or `png_stream` may take the place of the middle four.
 //!
 //! [`Codec`] walks the way in both directions; [`container`] describes the bytes.
 //!
@@ -21,6 +24,11 @@
 //! let codec = Codec::default();
 //! let bytes = codec.compress(&ramp, &Metadata::default())?;
 //! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
+//!
+//! // A rectangle of it; of a large file, only the tiles that it needs are read.
+//! let mut reader = codec.reader(std::io::Cursor::new(&bytes))?;
+//! let part = reader.region(ansel::Rect { x: 2, y: 1, width: 4, height: 3 })?;
+//! assert_eq!(part.samples()[[0, 0, 0]], 10);
 //! # Ok::<(), ansel::Error>(())
 //! ```
 // Not `forbid`: ndarray's `s!` allows itself a block of its own.
