@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 
 /// Largest side of a tile, in pixels: what VP8L can code.
 pub(crate) const MAX_TILE_SIDE: u32 = 16_383;
+/// Largest side of a tile that a network codes, in pixels: its memory is needed at once.
+pub(crate) const MAX_NETWORK_TILE_SIDE: u32 = 4096;
 /// Largest model file, in bytes. Parsing may take some sixty times as much memory.
 pub(crate) const MAX_MODEL_BYTES: u64 = 4 << 20;
 /// Most metadata blocks in one file.

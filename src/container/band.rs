@@ -7,7 +7,7 @@ use ndarray::Array3;
 use super::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
 use super::header::Header;
 use crate::error::{FormatErrorKind, Result, malformed};
-use crate::limits::MAX_TILE_SIDE;
+use crate::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
 use crate::tile::TileGrid;
 use crate::transforms::{GroupShape, Transform};
 
@@ -228,6 +228,11 @@ impl Band {
         }
         if parts.len() != count || channels != header.channels() {
             return malformed(FormatErrorKind::InvalidField, format!("{count} parts of {channels} channels in a band"));
+        }
+        let network = parts.iter().any(|part| matches!(part.coder, Coder::Network(_)));
+        if network && tile.0.max(tile.1) > MAX_NETWORK_TILE_SIDE {
+            let what = format!("tiles of {} x {} pixels for a network", tile.0, tile.1);
+            return malformed(FormatErrorKind::InvalidField, what);
         }
         let mut band = Self { tile, parts, tiles: Vec::new() };
         for _ in 0..band.grid(header, rows).len() {

@@ -126,6 +126,8 @@ def band(reader, head, rows, folder):
     tile_width = body.number("the tile width", 1, min(16383, head.width))
     tile_height = body.number("the tile height", 1, min(16383, rows))
     parts = [read_part(body, head, head.width * rows) for _ in range(body.byte())]
+    network = any(part.coder == 1 for part in parts)
+    require(not network or max(tile_width, tile_height) <= 4096, "a tile is too large for a network")
     require(sum(part.channels for part in parts) == head.channels, "the parts have not the channels of the image")
     places = list(tiles(head.width, rows, tile_width, tile_height))
     table = []

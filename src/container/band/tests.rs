@@ -383,3 +383,14 @@ fn a_part_without_transforms_codes_the_samples() {
     let samples = samples(4);
     assert_eq!(part.inverse(samples.clone(), (0, 0), 8).expect("samples"), samples);
 }
+
+#[test]
+fn tiles_that_a_network_codes_have_at_most_4096_pixels_a_side() {
+    let head = Header { width: 5000, height: ROWS, ..header(1, 8) };
+    let network = Coder::Network(IDENTITY);
+    for (side, coder, valid) in [(4096, network, true), (4097, network, false), (5000, Coder::Vp8l, true)] {
+        let tiles = tiles(5000u32.div_ceil(side) as usize, 1);
+        let band = Band { tile: (side, ROWS), parts: vec![part(1, Vec::new(), coder)], tiles };
+        assert_eq!(Band::read(&written(&band)[..], &head, ROWS).is_ok(), valid, "{side} pixels");
+    }
+}
