@@ -396,7 +396,7 @@ mod tests {
         let mut metadata = Metadata::default();
         metadata.set(MetadataKind::Icc, vec![7; 300]);
         metadata.set(MetadataKind::Xmp, b"<x:xmpmeta/>".to_vec());
-        let cases: [(&str, Sample, [usize; 3], u32); 9] = [
+        let cases: [(&str, Sample, [usize; 3], u32); 10] = [
             ("grey", smooth, [1, 6, 9], 8),
             ("colour-metadata", smooth, [3, 5, 7], 8),
             ("two-bands", smooth, [1, 14, 24], 8),
@@ -406,6 +406,7 @@ mod tests {
             ("values-16-bit", |_, y, x| 4000 * (x * x % 3 + y % 4), [1, 9, 9], 16),
             ("grey-as-colour-alpha", |c, y, x| if c == 3 { 255 } else { 20 * y + x * x }, [4, 7, 7], 8),
             ("repeating", |_, y, x| (x % 5 * 50) ^ (y % 3 * 17), [3, 24, 24], 8),
+            ("repeating-16-bit", |c, y, x| (9 + x % 8 + y % 3 * 8) * (c + 3) * 40_503 % 65_521, [3, 24, 24], 16),
         ];
         let compressed = |(name, sample, [channels, height, width], depth): (&'static str, Sample, [usize; 3], u32)| {
             let sample = |(c, y, x): (usize, usize, usize)| (sample(c, y, x) & ((1 << depth) - 1)) as u16;

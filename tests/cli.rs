@@ -300,15 +300,15 @@ fn info_shows_what_a_file_holds() {
 }
 
 #[test]
-fn the_photograph_takes_a_thousandth_more_than_its_ideal_code_length() {
+fn the_photograph_takes_a_thousandth_more_than_its_ideal_code_length_and_its_tables() {
     let place = Place::new();
     place.succeed(["compress", PHOTOGRAPH, "-o", "photo.ansel", "--quiet"]);
     let value = json(&place.succeed(["info", "photo.ansel", "--bits", "--json"]));
     let ideal = value["ideal_bits"].as_f64().expect("bits") / 8.0;
     let [sum, streams] = ["file", "streams"].map(|part| value["bytes"][part].as_u64().expect("bytes"));
     assert_eq!(sum, place.read("photo.ansel").len() as u64);
-    assert!(streams < sum);
-    assert!(ideal <= sum as f64 && sum as f64 <= 1.001 * ideal, "{sum} bytes, ideal are {ideal}");
+    assert!(ideal <= streams as f64 + 64.0 && streams as f64 <= 1.001 * ideal, "{streams} bytes, ideal are {ideal}");
+    assert!(streams < sum && sum as f64 <= 1.005 * ideal, "{sum} bytes, ideal are {ideal}");
     assert_says(&place.succeed(["info", "photo.ansel", "--bits"]), &["tables", "metadata", "streams", "ideal"]);
     place.succeed(["decompress", "photo.ansel", "--threads", "1"]);
     assert!(place.image("photo.png") == photograph());
@@ -605,7 +605,9 @@ fn images_beyond_the_limits_are_exit_code_5() {
 #[test]
 fn a_runtime_that_is_missing_or_wrong_is_exit_code_6() {
     let (place, _) = Place::with_photo();
-    place.succeed(["compress", "photo.png"]);
+    place
+        .write("model.onnx", ansel::models().iter().find(|model| model.content.channels() == 3).expect("a model").file);
+    place.succeed(["compress", "photo.png", "--model", "model.onnx"]);
     place.write("library.so", "no library");
     let library = place.path("library.so");
     for path in [Path::new("/nonexistent"), &library, place.0.path()] {
@@ -665,11 +667,14 @@ fn a_file_made_with_a_model_file_needs_it_again() {
 
 #[test]
 fn a_model_of_the_program_given_as_a_file_is_recorded_as_the_program_s() {
-    let (place, _) = Place::with_photo();
-    place.write("mine.onnx", ansel::models().iter().find(|model| model.content.channels() == 3).expect("a model").file);
+    let (place, planes) = Place::with_photo();
+    let model = ansel::models().iter().find(|model| model.content.channels() == 3).expect("a model");
+    place.write("mine.onnx", model.file);
     place.succeed(["compress", "photo.png", "--model", "mine.onnx"]);
-    place.succeed(["compress", "photo.png", "-o", "named.ansel"]);
-    assert!(place.read("photo.ansel") == place.read("named.ansel"));
+    let info = json(&place.succeed(["info", "photo.ansel", "--json"]));
+    assert_eq!(info["bands"][0]["parts"][0]["model"]["id"], model.id);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    assert!(place.image("back.png") == planes);
 }
 
 /// The start of a model file's SHA-256, as the header carries it.

@@ -61,8 +61,8 @@ fn grey_as_colour(grey: &Planes) -> Planes {
 
 /// Noise that repeats at a distance.
 fn repeating() -> Planes {
-    let noise = noise(3, 16, 4);
-    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 4, x)] as u8)
+    let noise = noise(3, 16, 16);
+    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
 }
 
 /// An image with a fourth channel that fades.

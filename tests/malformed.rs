@@ -65,8 +65,8 @@ fn png() -> Sample {
 
 /// Noise that repeats at a distance: nothing is better at it than VP8L.
 fn repeating() -> Planes {
-    let noise = noise(3, 16, 4);
-    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 4, x)] as u8)
+    let noise = noise(3, 16, 16);
+    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
 }
 
 /// A file after a change of its fields, with lengths and checksums that fit.

@@ -63,7 +63,9 @@ impl Slow<'_> {
                 hash = ((hash + sample as u64 + 1) * 0x9e37_79b1) % (1 << 32);
             }
         }
-        hash / (1 << 15)
+        let (_, height, width) = self.samples.dim();
+        let bits = (10..20).find(|bits| 1 << bits >= width * height).unwrap_or(20);
+        hash / (1 << (32 - bits))
     }
 
     fn keys(&self, x: i64, y: i64) -> [(usize, u64); 2] {
@@ -182,7 +184,7 @@ fn tiles(sizes: &[u32], width: usize, height: usize) -> Vec<Array3<u16>> {
 }
 
 fn assert_all<const C: usize>(sizes: [u32; C]) {
-    for (width, height) in [(1, 1), (1, 9), (9, 1), (2, 5), (23, 17), (40, 8)] {
+    for (width, height) in [(1, 1), (1, 9), (9, 1), (2, 5), (23, 17), (40, 8), (32, 32), (41, 25)] {
         for samples in tiles(&sizes, width, height) {
             assert_as_expected(&samples, sizes);
         }
