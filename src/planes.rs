@@ -175,6 +175,8 @@ impl TryFrom<&DynamicImage> for Planes {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::s;
+
     use super::*;
 
     #[test]
