@@ -19,10 +19,10 @@ use crate::transforms::{Coded, Transform};
 
 /// Most colours of a palette.
 const MAX_COLOURS: usize = 256;
-/// Shares of the pixels that equal their left neighbour: below, there is no point in trying networks for graphics;
-/// above, in trying those for photographs.
-const FEW_REPEATS: f64 = 0.02;
-const MOST_REPEATS: f64 = 0.8;
+/// Shares of the pixels that equal their left neighbour: below, only networks for photographs are tried (of CID22's
+/// photographs, one in forty has more); above, only those for graphics.
+const FEW_REPEATS: f64 = 0.35;
+const MOST_REPEATS: f64 = 0.6;
 /// To compare candidates, this many tiles of an image are coded per side, of this many pixels a side: more of graphics,
 /// which differ from place to place and repeat themselves; all of an image that has no more pixels than these tiles.
 const MEASURED_TILES: u32 = 2;
@@ -31,9 +31,8 @@ const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 40;
 
-/// Coders for long-range repetition are tried where at least this share of the pixels repeats its neighbour, where the
-/// networks predict so badly that they need this many bits per 8-bit sample, and on all images of few pixels.
-const LONG_RANGE_REPEATS: f64 = 0.1;
+/// Coders for long-range repetition are tried where more than few pixels repeat their neighbour, where the networks predict
+/// so badly that they need this many bits per 8-bit sample, and on all images of few pixels.
 const LONG_RANGE_BITS: f64 = 4.5;
 const LONG_RANGE_PIXELS: usize = 1 << 14;
 /// PNG is tried for samples of up to 8 bits, and VP8L's slowest encoder whatever its quick one gave, up to this many
@@ -88,7 +87,7 @@ pub(crate) fn long_range(
     let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
     let worth = pixels <= LONG_RANGE_PIXELS
         || parts.iter().any(palette)
-        || repeats(samples) >= LONG_RANGE_REPEATS
+        || repeats(samples) >= FEW_REPEATS
         || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS;
     if !worth || parts.iter().all(|part| matches!(part.coder, PartCoder::Constant)) {
         return Vec::new();
