@@ -325,7 +325,8 @@ impl Codec {
             match self.encode_parts(header, samples, &[part], MAX_TILE_SIDE, &silent) {
                 Ok(other) if other.len() < best.len() => {
                     best = other;
-                    if let PartCoder::Vp8l { strongest: false } = coder {
+                    let strongest = |coder: &PartCoder<'_>| matches!(coder, PartCoder::Vp8l { strongest: true });
+                    if matches!(coder, PartCoder::Vp8l { strongest: false }) && !coders.iter().any(strongest) {
                         coders.push(PartCoder::Vp8l { strongest: true });
                     }
                 }
