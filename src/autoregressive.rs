@@ -12,7 +12,7 @@ use crate::cdf::Alphabet;
 use crate::error::Result;
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, PixelMixture};
 use crate::network::Network;
-use crate::repeats::{Found, Repeats};
+use crate::repeats::{CANDIDATES, Found, Repeats};
 use crate::tile::{REACH, TileSamples};
 
 /// Pixels that the encoder, which knows all samples, gathers for one network call.
@@ -37,23 +37,35 @@ pub(crate) fn code_tiles<C: SampleCoder>(
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
-    // The number of components is known to the compiler in all that runs once per sample.
+    // The numbers of components are known to the compiler in all that runs once per sample.
     match network.model().shape.components {
-        1 => walk::<C, 1>(network, tiles, alphabets),
-        2 => walk::<C, 2>(network, tiles, alphabets),
-        3 => walk::<C, 3>(network, tiles, alphabets),
-        4 => walk::<C, 4>(network, tiles, alphabets),
-        5 => walk::<C, 5>(network, tiles, alphabets),
-        6 => walk::<C, 6>(network, tiles, alphabets),
-        7 => walk::<C, 7>(network, tiles, alphabets),
-        8 => walk::<C, 8>(network, tiles, alphabets),
-        9 => walk::<C, 9>(network, tiles, alphabets),
-        MAX_COMPONENTS => walk::<C, MAX_COMPONENTS>(network, tiles, alphabets),
+        1 => with_pinned::<C, 1>(network, tiles, alphabets),
+        2 => with_pinned::<C, 2>(network, tiles, alphabets),
+        3 => with_pinned::<C, 3>(network, tiles, alphabets),
+        4 => with_pinned::<C, 4>(network, tiles, alphabets),
+        5 => with_pinned::<C, 5>(network, tiles, alphabets),
+        6 => with_pinned::<C, 6>(network, tiles, alphabets),
+        7 => with_pinned::<C, 7>(network, tiles, alphabets),
+        8 => with_pinned::<C, 8>(network, tiles, alphabets),
+        9 => with_pinned::<C, 9>(network, tiles, alphabets),
+        MAX_COMPONENTS => with_pinned::<C, MAX_COMPONENTS>(network, tiles, alphabets),
         other => unreachable!("the contract refuses {other} components"),
     }
 }
 
-fn walk<C: SampleCoder, const K: usize>(
+fn with_pinned<C: SampleCoder, const K: usize>(
+    network: &mut Network,
+    tiles: &mut [ActiveTile<C>],
+    alphabets: &[Alphabet],
+) -> Result<()> {
+    if network.model().shape.pinned {
+        walk::<C, K, CANDIDATES>(network, tiles, alphabets)
+    } else {
+        walk::<C, K, 0>(network, tiles, alphabets)
+    }
+}
+
+fn walk<C: SampleCoder, const K: usize, const P: usize>(
     network: &mut Network,
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
@@ -73,11 +85,11 @@ fn walk<C: SampleCoder, const K: usize>(
         if C::KNOWS_SAMPLES {
             batch.note(first, tiles, repeats.as_mut());
             if batch.pixels.len() >= ENCODER_BATCH || step + 1 == steps {
-                batch.code::<C, K>(network, tiles, alphabets)?;
+                batch.code::<C, K, P>(network, tiles, alphabets)?;
                 batch.clear();
             }
         } else {
-            batch.code::<C, K>(network, tiles, alphabets)?;
+            batch.code::<C, K, P>(network, tiles, alphabets)?;
             batch.note(first, tiles, repeats.as_mut());
             batch.clear();
         }
@@ -140,7 +152,7 @@ impl Batch {
     }
 
     /// Evaluates the network on the gathered pixels and codes their samples.
-    fn code<C: SampleCoder, const K: usize>(
+    fn code<C: SampleCoder, const K: usize, const P: usize>(
         &mut self,
         network: &mut Network,
         tiles: &mut [ActiveTile<C>],
@@ -155,7 +167,8 @@ impl Batch {
         for (index, (&((tile, x, y), predictions), outputs)) in self.pixels.iter().zip(rows).enumerate() {
             let ActiveTile { samples, coder } = &mut tiles[tile];
             let candidates = self.found.get(index).map_or(&[][..], |found| &found.candidates);
-            let mut mixture = PixelMixture::<K>::new(shape.channels, outputs, candidates);
+            let candidates = candidates.first_chunk().expect("candidates for all pinned components");
+            let mut mixture = PixelMixture::<K, P>::new(shape.channels, outputs, candidates);
             for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];

@@ -221,14 +221,25 @@ pub fn cdf(bytes: &[u8]) {
 }
 
 fn pixel<const K: usize>(input: &mut Endless<'_>, channels: usize, alphabets: [Alphabet; MAX_CHANNELS]) {
-    let pinned = input.byte().is_multiple_of(2);
-    let count = MixtureShape { components: K, channels, pinned }.outputs();
+    if input.byte().is_multiple_of(2) {
+        pixel_with::<K, CANDIDATES>(input, channels, alphabets);
+    } else {
+        pixel_with::<K, 0>(input, channels, alphabets);
+    }
+}
+
+fn pixel_with<const K: usize, const P: usize>(
+    input: &mut Endless<'_>,
+    channels: usize,
+    alphabets: [Alphabet; MAX_CHANNELS],
+) {
+    let count = MixtureShape { components: K, channels, pinned: P > 0 }.outputs();
     let outputs: Vec<i16> = (0..count).map(|_| i16::from_le_bytes([input.byte(), input.byte()])).collect();
     // Candidates come from the tile and its border: they are of the depth, not always of the alphabet.
     let depth = alphabets[0].depth;
-    let mut candidate = |_| -> Candidate { std::array::from_fn(|_| input.below(1 << depth) as u16) };
-    let candidates: Vec<Candidate> = (0..if pinned { CANDIDATES } else { 0 }).map(&mut candidate).collect();
-    let mut mixture = PixelMixture::<K>::new(channels, &outputs, &candidates);
+    let candidate = |_| -> Candidate { std::array::from_fn(|_| input.below(1 << depth) as u16) };
+    let candidates: [Candidate; P] = std::array::from_fn(candidate);
+    let mut mixture = PixelMixture::<K, P>::new(channels, &outputs, &candidates);
     for (channel, &alphabet) in alphabets[..channels].iter().enumerate() {
         let prediction = input.below(1 << depth) as i32;
         mixture.next_channel(prediction, alphabet);

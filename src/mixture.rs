@@ -47,44 +47,32 @@ impl MixtureShape {
 /// The mixture of one pixel, channel after channel: [`next_channel`](Self::next_channel),
 /// [`cdf`](Self::cdf), [`observe`](Self::observe).
 #[derive(Debug)]
-pub(crate) struct PixelMixture<'a, const K: usize> {
+pub(crate) struct PixelMixture<'a, const K: usize, const P: usize> {
     channels: usize,
     outputs: &'a [i16],
-    candidates: &'a [Candidate],
+    candidates: &'a [Candidate; P],
     channel: usize,
     residuals: [i32; MAX_CHANNELS],
     components: [Component; K],
-    pinned: [Pinned; CANDIDATES],
+    pinned: [Pinned; P],
 }
 
-impl<'a, const K: usize> PixelMixture<'a, K> {
+impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
     /// The mixture of `channels` channels given by one row of network outputs, with a pinned component for each
     /// candidate: all or none. Any outputs are valid.
-    pub fn new(channels: usize, outputs: &'a [i16], candidates: &'a [Candidate]) -> Self {
-        let shape = MixtureShape { components: K, channels, pinned: !candidates.is_empty() };
+    pub fn new(channels: usize, outputs: &'a [i16], candidates: &'a [Candidate; P]) -> Self {
+        const { assert!(P == 0 || P == CANDIDATES) };
+        let shape = MixtureShape { components: K, channels, pinned: P > 0 };
         debug_assert_eq!(outputs.len(), shape.outputs());
-        debug_assert!(candidates.is_empty() || candidates.len() == CANDIDATES);
-        let mut mixture = Self {
-            channels,
-            outputs,
-            candidates,
-            channel: 0,
-            residuals: [0; MAX_CHANNELS],
-            components: [Component::default(); K],
-            pinned: [Pinned::default(); CANDIDATES],
-        };
+        let (components, pinned) = ([Component::default(); K], [Pinned::default(); P]);
+        let residuals = [0; MAX_CHANNELS];
+        let mut mixture = Self { channels, outputs, candidates, channel: 0, residuals, components, pinned };
         let clamp = |logit: i32| logit.clamp(LOGIT_LIMITS.0, LOGIT_LIMITS.1);
         let logits = mixture.group(0).map(clamp);
-        let mut pinned_logits = [LOGIT_LIMITS.0; CANDIDATES];
-        for (logit, &output) in pinned_logits.iter_mut().zip(&outputs[shape.logistic_outputs()..]) {
-            *logit = clamp(output.into());
-        }
+        let pinned_logits: [i32; P] = std::array::from_fn(|p| clamp(outputs[shape.logistic_outputs() + p].into()));
         let most = logits.into_iter().chain(pinned_logits).fold(LOGIT_LIMITS.0, i32::max);
-        let mut pinned = [0; CANDIDATES];
-        for (weight, logit) in pinned.iter_mut().zip(pinned_logits).take(candidates.len()) {
-            *weight = exp2(logit - most, 31);
-        }
-        mixture.set_weights(&logits.map(|logit| exp2(logit - most, 31)), &pinned);
+        let weight = |logit: i32| exp2(logit - most, 31);
+        mixture.set_weights(&logits.map(weight), &pinned_logits.map(weight));
         mixture
     }
 
@@ -118,14 +106,14 @@ impl<'a, const K: usize> PixelMixture<'a, K> {
 
     /// The CDF of the channel.
     pub fn cdf(&self, alphabet: Alphabet) -> Cdf<'_, K> {
-        Cdf::new(&self.components, &self.pinned[..self.candidates.len()], alphabet)
+        Cdf::new(&self.components, &self.pinned, alphabet)
     }
 
     /// A likely sample of the channel: that of the heaviest component.
     pub fn guess(&self, alphabet: Alphabet) -> u32 {
         let heaviest = self.components.iter().max_by_key(|component| component.weight);
         let (weight, mean) = heaviest.map_or((0, 0), |component| (component.weight, component.mean));
-        let pin = self.pinned[..self.candidates.len()].iter().max_by_key(|pin| pin.weight);
+        let pin = self.pinned.iter().max_by_key(|pin| pin.weight);
         match pin.filter(|pin| pin.weight > weight) {
             Some(pin) => pin.sample.min(alphabet.size - 1),
             None => {
@@ -149,8 +137,7 @@ impl<'a, const K: usize> PixelMixture<'a, K> {
     }
 
     /// Normalises weights to a sum of at most 2^20; weights that are all zero leave the old ones.
-    fn set_weights(&mut self, logistic: &[u64; K], pinned: &[u64; CANDIDATES]) {
-        let pinned = &pinned[..self.candidates.len()];
+    fn set_weights(&mut self, logistic: &[u64; K], pinned: &[u64; P]) {
         let sum = logistic.iter().chain(pinned).sum::<u64>();
         if sum == 0 {
             return;

@@ -61,11 +61,11 @@ impl PlannedPart<'_> {
         Self { channels, transforms, coded, coder, graphics: true }
     }
 
-    /// The same under a slower encoder, if there is one.
+    /// The same under a slower encoder, if there is one that is not tried anyway.
     pub fn stronger(&self) -> Option<Self> {
         let (_, height, width) = self.coded.samples.dim();
         match self.coder {
-            PartCoder::Vp8l { strongest: false } if height * width <= SLOWEST_PIXELS => {
+            PartCoder::Vp8l { strongest: false } if (SLOW_PIXELS + 1..=SLOWEST_PIXELS).contains(&(height * width)) => {
                 Some(Self { coder: PartCoder::Vp8l { strongest: true }, ..self.clone() })
             }
             _ => None,

@@ -7,7 +7,6 @@ use crate::cdf::{Alphabet, CDF_BITS, Component};
 use crate::mixture::{MixtureShape, PixelMixture};
 use crate::network::contract::CheckedModel;
 use crate::network::{Device, Network};
-use crate::repeats::{CANDIDATES, Candidate};
 
 const COMPONENTS: usize = 5;
 const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };
@@ -44,7 +43,6 @@ impl NetworkStage {
 #[derive(Debug)]
 pub struct MixtureStage {
     shape: MixtureShape,
-    candidates: Vec<Candidate>,
     outputs: Vec<i16>,
     words: Vec<u32>,
 }
@@ -58,16 +56,15 @@ impl MixtureStage {
     pub fn new(pixels: usize) -> Self {
         let mut network = NetworkStage::new(pixels);
         let shape = network.network.model().shape;
-        assert_eq!(shape.components, COMPONENTS);
-        let candidates = vec![[130; 3]; if shape.pinned { CANDIDATES } else { 0 }];
-        let mut stage = Self { shape, candidates, outputs: network.run().to_vec(), words: Vec::new() };
+        assert_eq!((shape.components, shape.pinned), (COMPONENTS, false));
+        let mut stage = Self { shape, outputs: network.run().to_vec(), words: Vec::new() };
         stage.words = stage.encode();
         stage
     }
 
     fn walk(&self, coder: &mut impl SampleCoder) {
         for row in self.outputs.chunks_exact(self.shape.outputs()) {
-            let mut mixture = PixelMixture::<COMPONENTS>::new(self.shape.channels, row, &self.candidates);
+            let mut mixture = PixelMixture::<COMPONENTS, 0>::new(self.shape.channels, row, &[]);
             for _ in 0..self.shape.channels {
                 mixture.next_channel(128, EIGHT_BITS);
                 let (sample, densities) = coder.code(mixture.cdf(EIGHT_BITS), || 131);

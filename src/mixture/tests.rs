@@ -21,12 +21,12 @@ fn outputs() -> impl Strategy<Value = Vec<i16>> {
 }
 
 /// The weights sum to at most 2^20, and each component loses less than one count.
-fn assert_weights<const K: usize>(mixture: &PixelMixture<'_, K>) {
-    let pinned = &mixture.pinned[..mixture.candidates.len()];
+fn assert_weights<const K: usize, const P: usize>(mixture: &PixelMixture<'_, K, P>) {
+    let pinned = &mixture.pinned;
     let logistic: u32 = mixture.components.iter().map(|component| component.weight).sum();
     let sum = logistic + pinned.iter().map(|pin| pin.weight).sum::<u32>();
     let whole = 1 << WEIGHT_BITS;
-    let lost = (K + pinned.len()) as u32;
+    let lost = (K + P) as u32;
     assert!((whole - lost..=whole).contains(&sum), "the weights sum to {sum}");
 }
 
@@ -40,9 +40,21 @@ struct Pixel {
 
 /// Walks through the channels of a pixel, brought to an alphabet, and checks every step.
 fn assert_walk<const K: usize>(outputs: &[i16], channels: usize, alphabet: Alphabet, pixel: &Pixel) {
-    let pinned = !pixel.candidates.is_empty();
-    let used = MixtureShape { components: K, channels, pinned }.outputs();
-    let mut mixture = PixelMixture::<K>::new(channels, &outputs[..used], &pixel.candidates);
+    match pixel.candidates.first_chunk() {
+        Some(candidates) => assert_walk_with::<K, CANDIDATES>(outputs, channels, alphabet, pixel, candidates),
+        None => assert_walk_with::<K, 0>(outputs, channels, alphabet, pixel, &[]),
+    }
+}
+
+fn assert_walk_with<const K: usize, const P: usize>(
+    outputs: &[i16],
+    channels: usize,
+    alphabet: Alphabet,
+    pixel: &Pixel,
+    candidates: &[Candidate; P],
+) {
+    let used = MixtureShape { components: K, channels, pinned: P > 0 }.outputs();
+    let mut mixture = PixelMixture::<K, P>::new(channels, &outputs[..used], candidates);
     for (sample, prediction) in pixel.samples.into_iter().zip(pixel.predictions).take(channels) {
         let prediction = i32::from(prediction >> (16 - alphabet.depth));
         let sample = u32::from(sample >> (16 - alphabet.depth)).min(alphabet.size - 1);
@@ -128,7 +140,7 @@ fn extreme_outputs_and_extreme_samples_make_a_valid_mixture() {
 #[test]
 fn weights_that_are_all_zero_leave_the_old_ones() {
     let outputs = vec![0; COLOUR.outputs()];
-    let mut mixture = PixelMixture::<K>::new(COLOUR.channels, &outputs, &[]);
+    let mut mixture = PixelMixture::<K, 0>::new(COLOUR.channels, &outputs, &[]);
     let before = mixture.components.map(|component| component.weight);
     mixture.observe(0, 0, &[0; K]);
     assert_eq!(mixture.components.map(|component| component.weight), before);
@@ -137,7 +149,7 @@ fn weights_that_are_all_zero_leave_the_old_ones() {
 #[test]
 fn the_weights_become_the_posterior_of_the_components() {
     let outputs = vec![0; COLOUR.outputs()];
-    let mut mixture = PixelMixture::<K>::new(COLOUR.channels, &outputs, &[]);
+    let mut mixture = PixelMixture::<K, 0>::new(COLOUR.channels, &outputs, &[]);
     let mut densities = [0; K];
     (densities[0], densities[3]) = (3_000_000, 1_000_000);
     mixture.observe(0, 0, &densities);
@@ -152,7 +164,7 @@ fn the_guess_is_the_mean_of_the_heaviest_component() {
     let mut outputs = vec![0; GREY.outputs()];
     (outputs[2], outputs[K + 2]) = (64, -20 * 64);
     for (depth, prediction, expected) in [(8, 100, 80), (8, 10, 0), (16, 100 << 8, 80 << 8)] {
-        let mut mixture = PixelMixture::<K>::new(GREY.channels, &outputs, &[]);
+        let mut mixture = PixelMixture::<K, 0>::new(GREY.channels, &outputs, &[]);
         mixture.next_channel(prediction, Alphabet::full(depth));
         assert_eq!(mixture.guess(Alphabet::full(depth)), expected);
     }
@@ -173,7 +185,7 @@ fn the_guess_is_the_sample_of_a_pinned_component_that_is_heavier() {
     let outputs = outputs_with_pin(shape, 4, 640);
     for (size, expected) in [(256, 200), (100, 99), (1, 0)] {
         let alphabet = Alphabet { depth: 8, size };
-        let mut mixture = PixelMixture::<K>::new(1, &outputs, &candidates);
+        let mut mixture = PixelMixture::<K, CANDIDATES>::new(1, &outputs, &candidates);
         mixture.next_channel(50, alphabet);
         assert_eq!(mixture.guess(alphabet), expected);
     }
@@ -184,7 +196,7 @@ fn a_pinned_component_loses_its_weight_with_the_first_sample_that_is_not_its_own
     let shape = MixtureShape { pinned: true, ..COLOUR };
     let candidates = std::array::from_fn::<_, CANDIDATES, _>(|index| [10, 20 + index as u16, 30]);
     let outputs = outputs_with_pin(shape, 4, 640);
-    let mut mixture = PixelMixture::<K>::new(3, &outputs, &candidates);
+    let mut mixture = PixelMixture::<K, CANDIDATES>::new(3, &outputs, &candidates);
     for (channel, sample) in [10, 24, 31].into_iter().enumerate() {
         mixture.next_channel(100, EIGHT);
         let heavy = mixture.pinned[4].weight;
@@ -295,7 +307,19 @@ fn code_pixel(
     predictions: &[i32],
     choose: impl Fn(usize, Cdf<'_, K>) -> u32,
 ) -> CodedPixel {
-    let mut mixture = PixelMixture::<K>::new(predictions.len(), outputs, candidates);
+    match candidates.first_chunk() {
+        Some(candidates) => code_pixel_with::<CANDIDATES>(outputs, candidates, predictions, choose),
+        None => code_pixel_with::<0>(outputs, &[], predictions, choose),
+    }
+}
+
+fn code_pixel_with<const P: usize>(
+    outputs: &[i16],
+    candidates: &[Candidate; P],
+    predictions: &[i32],
+    choose: impl Fn(usize, Cdf<'_, K>) -> u32,
+) -> CodedPixel {
+    let mut mixture = PixelMixture::<K, P>::new(predictions.len(), outputs, candidates);
     let mut coded = CodedPixel { samples: Vec::new(), bits: 0.0, least: 1 << 24 };
     for (channel, &prediction) in predictions.iter().enumerate() {
         mixture.next_channel(prediction, EIGHT);
