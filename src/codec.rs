@@ -300,7 +300,7 @@ impl Codec {
         let side = if graphics { graphics_tile_side } else { tile_side };
         let mut best = self.encode_parts(header, samples, &parts, side, done)?;
         let mut others = match model {
-            ModelChoice::Named(_) => plan::long_range(&parts, samples, header.depth(), best.len()),
+            ModelChoice::Named(_) => plan::long_range(&parts, samples, header.depth(), best.len())?,
             ModelChoice::File(_) => Vec::new(),
         };
         while let Some(part) = others.pop() {

@@ -14,8 +14,10 @@ use crate::models::{Content, ModelChoice, ModelSource};
 use crate::network::contract::CheckedModel;
 use crate::parallel::Engine;
 use crate::parts::{self, PartCoder};
+use crate::png_stream;
 use crate::tile::Rect;
 use crate::transforms::{Coded, Transform};
+use crate::vp8l;
 
 /// Most colours of a palette.
 const MAX_COLOURS: usize = 256;
@@ -31,13 +33,14 @@ const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 40;
 
-/// Coders for long-range repetition are tried where more than few pixels repeat their neighbour, where the networks predict
-/// so badly that they need this many bits per 8-bit sample, and on all images of few pixels.
-const LONG_RANGE_BITS: f64 = 4.5;
+/// Coders for long-range repetition are tried on all images of few pixels, and where the quickest of their encoders comes
+/// this near to the networks.
 const LONG_RANGE_PIXELS: usize = 1 << 14;
-/// PNG is tried for samples of up to 8 bits, and VP8L's slowest encoder whatever its quick one gave, up to this many
-/// pixels.
+const LONG_RANGE_RATIO: f64 = 1.35;
+/// Up to this many pixels, VP8L's slowest encoder is tried whatever its quick one gave.
 const SLOW_PIXELS: usize = 1 << 17;
+/// Up to this many, PNG is tried for samples of up to 8 bits.
+const PNG_PIXELS: usize = 1 << 22;
 /// VP8L's slowest encoder is tried after a quick one was best, up to this many pixels.
 const SLOWEST_PIXELS: usize = 1 << 21;
 
@@ -80,20 +83,20 @@ pub(crate) fn long_range(
     samples: ArrayView3<'_, u16>,
     depth: u32,
     bytes: usize,
-) -> Vec<PlannedPart<'static>> {
-    let (channels, height, width) = samples.dim();
+) -> Result<Vec<PlannedPart<'static>>> {
+    let (_, height, width) = samples.dim();
     let pixels = height * width;
-    let bits = 8.0 * bytes as f64 / (pixels * channels) as f64;
-    let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-    let worth = pixels <= LONG_RANGE_PIXELS
-        || parts.iter().any(palette)
-        || repeats(samples) >= FEW_REPEATS
-        || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS;
-    if !worth || parts.iter().all(|part| matches!(part.coder, PartCoder::Constant)) {
-        return Vec::new();
+    if parts.iter().all(|part| matches!(part.coder, PartCoder::Constant)) {
+        return Ok(Vec::new());
+    }
+    if pixels > LONG_RANGE_PIXELS {
+        let probe = if depth > 8 { Some(png_stream::probe(samples, depth)?) } else { vp8l::probe(samples)? };
+        if probe.is_none_or(|probe| probe as f64 > LONG_RANGE_RATIO * bytes as f64) {
+            return Ok(Vec::new());
+        }
     }
     let mut others = Vec::new();
-    if depth > 8 || pixels <= SLOW_PIXELS {
+    if depth > 8 || pixels <= PNG_PIXELS {
         others.push(PlannedPart::plain(samples, depth, PartCoder::Png));
         if let [PlannedPart { channels, transforms, coded, .. }] = parts
             && !transforms.is_empty()
@@ -109,7 +112,7 @@ pub(crate) fn long_range(
         }
         others.push(PlannedPart::plain(samples, depth, PartCoder::Vp8l { strongest: false }));
     }
-    others
+    Ok(others)
 }
 
 /// Chooses how the channels of a band are coded.

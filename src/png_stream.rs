@@ -17,8 +17,9 @@ const COLOUR_TYPES: [ColorType; 4] = [
     ColorType::RGB { transparent_color: None },
     ColorType::RGBA,
 ];
-/// oxipng's level.
+/// oxipng's levels: to keep the result, and to see how large it is going to be.
 const LEVEL: u8 = 4;
+const PROBE_LEVEL: u8 = 1;
 /// Bytes of a chunk but for its content: length, type, CRC.
 const CHUNK_BYTES: usize = 12;
 
@@ -27,25 +28,61 @@ const CHUNK_BYTES: usize = 12;
 /// # Errors
 /// [`Error::Unsupported`] if oxipng fails.
 pub(crate) fn encode(samples: ArrayView3<'_, u16>, depth: u32) -> Result<Vec<u8>> {
+    encode_with(samples, depth, LEVEL)
+}
+
+/// About the bytes of the stream.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn probe(samples: ArrayView3<'_, u16>, depth: u32) -> Result<usize> {
+    Ok(encode_with(samples, depth, PROBE_LEVEL)?.len())
+}
+
+fn encode_with(samples: ArrayView3<'_, u16>, depth: u32, level: u8) -> Result<Vec<u8>> {
     let (channels, height, width) = samples.dim();
-    let pixels = samples.permuted_axes([1, 2, 0]);
-    let rows = if depth <= 8 {
-        pixels.iter().map(|&sample| sample as u8).collect()
-    } else {
-        pixels.iter().flat_map(|sample| sample.to_be_bytes()).collect()
-    };
+    let bits = stored_bits(channels, depth);
+    let mut rows = Vec::with_capacity(height * row_bytes(width, channels, bits));
+    for row in samples.permuted_axes([1, 2, 0]).outer_iter() {
+        match bits {
+            16 => rows.extend(row.iter().flat_map(|sample| sample.to_be_bytes())),
+            8 => rows.extend(row.iter().map(|&sample| sample as u8)),
+            _ => {
+                // The first sample is in the high bits.
+                let samples: Vec<u16> = row.iter().copied().collect();
+                let shift = |index: usize| 8 - bits * (1 + index as u32);
+                let pack = |samples: &[u16]| (0..).zip(samples).fold(0, |byte, (i, &s)| byte | (s as u8) << shift(i));
+                rows.extend(samples.chunks(8 / bits as usize).map(pack));
+            }
+        }
+    }
     let failed = |error: PngError| Error::Unsupported(format!("oxipng: {error}"));
-    let mut options = Options::from_preset(LEVEL);
+    let mut options = Options::from_preset(level);
     // The header is not stored, so it has to stay what the decoder takes it for.
     options.bit_depth_reduction = false;
     options.color_type_reduction = false;
     options.palette_reduction = false;
     options.grayscale_reduction = false;
     options.interlace = Some(false);
-    let bit_depth = if depth <= 8 { BitDepth::Eight } else { BitDepth::Sixteen };
+    let bit_depth = match bits {
+        1 => BitDepth::One,
+        2 => BitDepth::Two,
+        4 => BitDepth::Four,
+        8 => BitDepth::Eight,
+        _ => BitDepth::Sixteen,
+    };
     let image = RawImage::new(width as u32, height as u32, COLOUR_TYPES[channels - 1].clone(), bit_depth, rows);
     let file = image.and_then(|image| image.create_optimized_png(&options)).map_err(failed)?;
     Ok(image_data(&file))
+}
+
+/// Bits that a sample takes: PNG has fewer than 8 for grey alone.
+fn stored_bits(channels: usize, depth: u32) -> u32 {
+    if channels == 1 || depth > 8 { depth.next_power_of_two() } else { 8 }
+}
+
+fn row_bytes(columns: usize, channels: usize, bits: u32) -> usize {
+    (columns * channels * bits as usize).div_ceil(8)
 }
 
 /// The contents of the IDAT chunks of a PNG file.
@@ -67,16 +104,20 @@ fn image_data(file: &[u8]) -> Vec<u8> {
 /// [`Error::Format`] for a stream that is damaged.
 pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize, depth: u32) -> Result<Array3<u16>> {
     let (columns, rows) = (width as usize, height as usize);
-    let sample_bytes = if depth <= 8 { 1 } else { 2 };
-    let pixel_bytes = channels * sample_bytes;
-    let row_bytes = columns * pixel_bytes;
+    let bits = stored_bits(channels, depth);
+    let row_bytes = row_bytes(columns, channels, bits);
     let filtered = inflate(stream, (rows * (1 + row_bytes)) as u64, "PNG stream")?;
+    let pixel_bytes = (channels * bits as usize).div_ceil(8);
     let Some(bytes) = unfilter(&filtered, row_bytes, pixel_bytes) else {
         return malformed(FormatErrorKind::InvalidField, "PNG stream: an unknown filter");
     };
     let sample = |(channel, y, x): (usize, usize, usize)| {
-        let at = y * row_bytes + x * pixel_bytes + channel * sample_bytes;
-        bytes[at..at + sample_bytes].iter().fold(0, |sample, &byte| sample << 8 | u16::from(byte))
+        let first = (x * channels + channel) * bits as usize;
+        let at = y * row_bytes + first / 8;
+        match bits {
+            16 => u16::from_be_bytes([bytes[at], bytes[at + 1]]),
+            _ => u16::from(bytes[at] << (first % 8) >> (8 - bits)),
+        }
     };
     Ok(Array3::from_shape_fn((channels, rows, columns), sample))
 }
@@ -123,7 +164,7 @@ mod tests {
 
     #[test]
     fn all_channel_counts_come_back() {
-        for (channels, depth) in (1..=4).flat_map(|channels| [(channels, 8), (channels, 12), (channels, 16)]) {
+        for (channels, depth) in (1..=4).flat_map(|channels| [1, 2, 3, 4, 5, 8, 12, 16].map(|depth| (channels, depth))) {
             for (height, width) in [(1, 1), (1, 9), (9, 1), (31, 17)] {
                 let samples = ramp(channels, height, width).mapv(|sample| sample >> (16 - depth));
                 let stream = encode(samples.view(), depth).expect("a stream");

@@ -72,13 +72,17 @@ def vp8l_tile(stream, w, h, planes):
 # PNG
 def png_tile(stream, w, h, planes, depth):
     """The symbols of a tile: rows of pixels of all planes."""
-    sample = 1 if depth <= 8 else 2
-    row_bytes = w * planes * sample
+    bits = 16 if depth > 8 else 8
+    if planes == 1 and depth <= 4:
+        bits = min(stored for stored in (1, 2, 4) if stored >= depth)
+    row_bytes = (w * planes * bits + 7) // 8
     data = rows_of_zlib(stream, h * (1 + row_bytes))
     rows, above = [], bytes(row_bytes)
     for start in range(0, len(data), 1 + row_bytes):
-        above = unfilter(data[start], data[start + 1:start + 1 + row_bytes], above, planes * sample)
-        symbols = above if sample == 1 else struct.unpack(">%dH" % (w * planes), above)
+        above = unfilter(data[start], data[start + 1:start + 1 + row_bytes], above, max(1, planes * bits // 8))
+        symbols = struct.unpack(">%dH" % (w * planes), above) if bits == 16 else above
+        if bits < 8:
+            symbols = [byte >> shift & (1 << bits) - 1 for byte in above for shift in range(8 - bits, -1, -bits)]
         rows.append([list(symbols[planes * x:planes * (x + 1)]) for x in range(w)])
     return rows
 
