@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView3, s};
+use ndarray::{ArrayView3, Axis, s};
 
 use crate::codec::Transforms;
 use crate::container::depth_of;
@@ -17,14 +17,16 @@ use crate::parts::{self, PartCoder};
 use crate::png_stream;
 use crate::tile::Rect;
 use crate::transforms::{Coded, Transform};
-use crate::vp8l;
 
 /// Most colours of a palette.
 const MAX_COLOURS: usize = 256;
-/// Shares of the pixels that equal their left neighbour: below, only networks for photographs are tried (of CID22's
-/// photographs, one in forty has more); above, only those for graphics.
-const FEW_REPEATS: f64 = 0.35;
+/// Shares of the runs that repeat an earlier one: below, only networks for photographs are tried, which repeat one run in
+/// thirty at most; above, only those for graphics.
+const FEW_REPEATS: f64 = 0.15;
 const MOST_REPEATS: f64 = 0.6;
+/// Pixels of a run, and the most runs that are looked at.
+const RUN: usize = 8;
+const MOST_RUNS: usize = 1 << 20;
 /// To compare candidates, this many tiles of an image are coded per side, of this many pixels a side: more of graphics,
 /// which differ from place to place and repeat themselves; all of an image that has no more pixels than these tiles.
 const MEASURED_TILES: u32 = 2;
@@ -33,10 +35,12 @@ const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 40;
 
-/// Coders for long-range repetition are tried on all images of few pixels, and where the quickest of their encoders comes
-/// this near to the networks.
+/// Coders for long-range repetition are tried on all images of few pixels, where more than few runs repeat, where there
+/// is a palette, where the networks predict so badly that they need this many bits per 8-bit sample, and, of samples of
+/// more bits, where the centre of the image is little larger as PNG.
 const LONG_RANGE_PIXELS: usize = 1 << 14;
-const LONG_RANGE_RATIO: f64 = 1.35;
+const LONG_RANGE_BITS: f64 = 4.5;
+const PROBE_RATIO: f64 = 1.1;
 /// Up to this many pixels, VP8L's slowest encoder is tried whatever its quick one gave.
 const SLOW_PIXELS: usize = 1 << 17;
 /// Up to this many, PNG is tried for samples of up to 8 bits.
@@ -89,11 +93,8 @@ pub(crate) fn long_range(
     if parts.iter().all(|part| matches!(part.coder, PartCoder::Constant)) {
         return Ok(Vec::new());
     }
-    if pixels > LONG_RANGE_PIXELS {
-        let probe = if depth > 8 { Some(png_stream::probe(samples, depth)?) } else { vp8l::probe(samples)? };
-        if probe.is_none_or(|probe| probe as f64 > LONG_RANGE_RATIO * bytes as f64) {
-            return Ok(Vec::new());
-        }
+    if pixels > LONG_RANGE_PIXELS && !may_repeat(parts, samples, depth, bytes)? {
+        return Ok(Vec::new());
     }
     let mut others = Vec::new();
     if depth > 8 || pixels <= PNG_PIXELS {
@@ -113,6 +114,24 @@ pub(crate) fn long_range(
         others.push(PlannedPart::plain(samples, depth, PartCoder::Vp8l { strongest: false }));
     }
     Ok(others)
+}
+
+/// Whether coders for long-range repetition are worth trying on an image of more than few pixels.
+fn may_repeat(parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u32, bytes: usize) -> Result<bool> {
+    let (channels, height, width) = samples.dim();
+    let bits = 8.0 * bytes as f64 / (channels * height * width) as f64;
+    let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
+    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || repeats(samples) >= FEW_REPEATS {
+        return Ok(true);
+    }
+    if depth <= 8 {
+        return Ok(false);
+    }
+    let side = MEASURED_GRAPHICS_SIDE as usize;
+    let within = |length: usize| (length - length.min(side)) / 2..(length + length.min(side)) / 2;
+    let centre = samples.slice(s![.., within(height), within(width)]);
+    let probe = 8.0 * png_stream::probe(centre, depth)? as f64 / centre.len() as f64;
+    Ok(probe <= PROBE_RATIO * bits)
 }
 
 /// Chooses how the channels of a band are coded.
@@ -234,15 +253,28 @@ fn with_file<'a>(choice: &'a ModelChoice, samples: ArrayView3<'_, u16>, depth: u
     Ok(PlannedPart { channels, transforms, coded, coder: PartCoder::Network(source), graphics })
 }
 
-/// The share of the pixels that equal their left neighbour.
+/// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
 fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     let (_, height, width) = samples.dim();
-    let (left, right) = (samples.slice(s![.., .., ..width - 1]), samples.slice(s![.., .., 1..]));
-    let mut equal = ndarray::Array2::from_elem((height, width - 1), true);
-    for (left, right) in left.outer_iter().zip(right.outer_iter()) {
-        ndarray::Zip::from(&mut equal).and(left).and(right).for_each(|equal, a, b| *equal &= a == b);
+    let step = (height * width).div_ceil(MOST_RUNS);
+    let mix = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    // One bit for each of 2^26 hashes: a run in a hundred at most is taken for another.
+    let mut seen = vec![0u64; 1 << 20];
+    let (mut runs, mut repeated) = (0u64, 0u64);
+    for y in (0..height).step_by(step) {
+        let mut pixels = vec![0; width];
+        for row in samples.index_axis(Axis(1), y).outer_iter() {
+            pixels.iter_mut().zip(row).for_each(|(pixel, &sample)| *pixel = mix(*pixel, sample.into()));
+        }
+        for run in pixels.windows(RUN) {
+            let hash = run.iter().fold(0, |hash, &pixel| mix(hash, pixel)) >> 38;
+            let (word, bit) = (&mut seen[(hash >> 6) as usize], 1 << (hash & 63));
+            runs += 1;
+            repeated += u64::from(*word & bit != 0);
+            *word |= bit;
+        }
     }
-    equal.iter().filter(|&&equal| equal).count() as f64 / (height * (width - 1)).max(1) as f64
+    repeated as f64 / runs.max(1) as f64
 }
 
 /// The cheapest of some parts; a single one is not measured.

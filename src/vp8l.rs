@@ -19,10 +19,8 @@ const RIFF_BYTES: usize = 20;
 /// Bytes of the VP8L header: signature, sizes, hint for alpha, version.
 const HEADER_BYTES: usize = 5;
 const SIGNATURE: u8 = 0x2f;
-/// libwebp's methods and qualities: two quick ones; the quickest, to see how large the stream is going to be; and its
-/// strongest, which takes some twenty times as long.
+/// libwebp's methods and qualities: two quick ones, and its strongest, which takes some twenty times as long.
 const QUICK: [(u8, f32); 2] = [(4, 75.0), (5, 90.0)];
-const PROBE: [(u8, f32); 1] = [(0, 0.0)];
 const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
 /// Most bytes of a stream of so many pixels. Bounds the memory of a decoder, whose tables can be a few hundred times
 /// as large as the stream.
@@ -36,19 +34,6 @@ fn most_bytes(width: u32, height: u32) -> u64 {
 /// # Errors
 /// [`Error::Unsupported`] if libwebp fails, which it does when it lacks memory.
 pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Option<Vec<u8>>> {
-    encode_under(samples, if strongest { &STRONGEST } else { &QUICK })
-}
-
-/// About the bytes of the stream, or somewhat more.
-///
-/// # Errors
-/// As [`encode`].
-pub(crate) fn probe(samples: ArrayView3<'_, u16>) -> Result<Option<usize>> {
-    Ok(encode_under(samples, &PROBE)?.map(|stream| stream.len()))
-}
-
-/// The shortest stream under some settings.
-fn encode_under(samples: ArrayView3<'_, u16>, settings: &[(u8, f32)]) -> Result<Option<Vec<u8>>> {
     let (channels, height, width) = samples.dim();
     debug_assert!((1..=4).contains(&channels) && samples.iter().all(|&sample| sample < 256));
     if width > MAX_SIDE || height > MAX_SIDE {
@@ -67,6 +52,7 @@ fn encode_under(samples: ArrayView3<'_, u16>, settings: &[(u8, f32)]) -> Result<
         }
     }
     let mut best: Option<Vec<u8>> = None;
+    let settings = if strongest { &STRONGEST[..] } else { &QUICK };
     for &(method, quality) in settings {
         let encoder = if has_alpha(channels) { Encoder::new_rgba } else { Encoder::new_rgb };
         let stream = encode_with(encoder(&pixels, width as u32, height as u32), method, quality)?;
