@@ -9,7 +9,7 @@ use ndarray::{ArrayView3, Axis, s};
 
 use crate::codec::Transforms;
 use crate::container::depth_of;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::{Content, ModelChoice, ModelSource};
 use crate::network::contract::CheckedModel;
 use crate::parallel::Engine;
@@ -121,7 +121,8 @@ fn may_repeat(parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u3
     let (channels, height, width) = samples.dim();
     let bits = 8.0 * bytes as f64 / (channels * height * width) as f64;
     let palette = |part: &PlannedPart<'_>| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || repeats(samples) >= FEW_REPEATS {
+    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || repeats(samples) >= FEW_REPEATS
+    {
         return Ok(true);
     }
     if depth <= 8 {
@@ -130,7 +131,11 @@ fn may_repeat(parts: &[PlannedPart<'_>], samples: ArrayView3<'_, u16>, depth: u3
     let side = MEASURED_GRAPHICS_SIDE as usize;
     let within = |length: usize| (length - length.min(side)) / 2..(length + length.min(side)) / 2;
     let centre = samples.slice(s![.., within(height), within(width)]);
-    let probe = 8.0 * png_stream::probe(centre, depth)? as f64 / centre.len() as f64;
+    let probe = match png_stream::probe(centre, depth) {
+        Ok(bytes) => 8.0 * bytes as f64 / centre.len() as f64,
+        Err(Error::Unsupported(_)) => return Ok(false), // what cannot be probed cannot be coded
+        Err(error) => return Err(error),
+    };
     Ok(probe <= PROBE_RATIO * bits)
 }
 

@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn all_channel_counts_come_back() {
-        for (channels, depth) in (1..=4).flat_map(|channels| [1, 2, 3, 4, 5, 8, 12, 16].map(|depth| (channels, depth))) {
+        for (channels, depth) in (1..=4).flat_map(|channels| [1, 2, 3, 4, 5, 8, 12, 16].map(|depth| (channels, depth)))
+        {
             for (height, width) in [(1, 1), (1, 9), (9, 1), (31, 17)] {
                 let samples = ramp(channels, height, width).mapv(|sample| sample >> (16 - depth));
                 let stream = encode(samples.view(), depth).expect("a stream");

@@ -219,15 +219,17 @@ fn a_name_that_no_model_has_is_an_error() {
 }
 
 #[test]
-fn repeats_are_counted_along_rows() {
+fn runs_that_were_seen_before_are_repeats() {
     let row = |samples: &[u16]| Array3::from_shape_fn((1, 1, samples.len()), |(_, _, x)| samples[x]);
-    for (samples, share) in [(&[1][..], 0.0), (&[1, 1], 1.0), (&[1, 2], 0.0), (&[1, 1, 2, 2, 2], 0.75)] {
-        assert!((repeats(row(samples).view()) - share).abs() < 1e-9);
-    }
-    // All channels of a pixel must be equal.
-    let channels = Array3::from_shape_fn((2, 2, 3), |(c, _, x)| (c * x) as u16);
-    assert!(repeats(channels.view()).abs() < 1e-9);
-    assert!((repeats(Array3::zeros((3, 4, 9)).view()) - 1.0).abs() < 1e-9);
+    let ramp: Vec<u16> = (0..100).collect();
+    assert!(repeats(row(&ramp).view()).abs() < 1e-9, "all runs differ");
+    assert!(repeats(row(&ramp[..RUN - 1]).view()).abs() < 1e-9, "there is no run");
+    // Of ten runs of a flat row, all but the first are repeats.
+    assert!((repeats(row(&[7; RUN + 9]).view()) - 0.9).abs() < 1e-9);
+    // Of two rows that are alike, the second is a repeat; a channel that differs makes all the difference.
+    let rows = |differ: usize| Array3::from_shape_fn((3, 2, 50), |(c, y, x)| (x + 60 * (y * c / 2 * differ)) as u16);
+    assert!((repeats(rows(0).view()) - 0.5).abs() < 1e-9);
+    assert!(repeats(rows(1).view()).abs() < 1e-9);
 }
 
 #[test]
