@@ -37,7 +37,7 @@ impl Default for Division {
 }
 
 impl Division {
-    /// Rows of a band: a multiple of the side of a tile, if there is more than one band.
+    /// Rows of a band: all; or a multiple of the side of a graphics tile; or, where the image is so wide, fewer.
     fn band_rows(self, width: u32, height: u32) -> u32 {
         let rows = (self.band_pixels / width).max(1);
         if rows >= height {

@@ -73,7 +73,7 @@ pub enum FormatErrorKind {
     UnknownModel,
     /// A field has a value that the format does not allow, or a reserved field is not zero.
     InvalidField,
-    /// The header does not match its checksum.
+    /// The header, or the table of a band, does not match its checksum.
     HeaderChecksum,
     /// A metadata block does not match its checksum.
     MetadataChecksum,

@@ -538,6 +538,21 @@ fn a_palette_and_its_order_come_back() {
 }
 
 #[test]
+fn hidden_colour_is_cleared_in_pixels_and_palette() {
+    let place = Place::new();
+    let file = png(png::ColorType::Indexed, png::BitDepth::Two, (4, 2), &[0b00_01_10_01, 0b01_01_00_10], |encoder| {
+        encoder.set_palette(vec![9, 8, 7, 1, 2, 3, 200, 100, 0]);
+        encoder.set_trns(vec![255, 0]);
+    });
+    place.write("photo.png", file);
+    place.succeed(["compress", "photo.png", "--clear-hidden-colour"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.png"]);
+    let mut cleared = place.image("photo.png");
+    cleared.clear_hidden_colour();
+    assert!(place.image("back.png") == cleared && cleared != place.image("photo.png"));
+}
+
+#[test]
 fn a_transparent_colour_is_kept_or_refused() {
     let place = Place::new();
     let file = png(png::ColorType::Grayscale, png::BitDepth::Eight, (4, 2), &[2; 8], |encoder| {

@@ -13,7 +13,9 @@ Examples:
   ansel decompress photo.ansel -o a.tiff   the format follows the extension:
                                            png, tiff, pbm, pgm, ppm, pam, bmp, qoi, webp
   ansel compress - < photo.png > photo.ansel
+  ansel decompress huge.ansel --crop 9000,4000,640,480 -o part.png
   ansel info photo.ansel --bits
+  ansel verify archive/
 
 Exit codes:
   0  success
@@ -39,6 +41,8 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld
+    ///
+    /// Grey and RGB, with alpha or without, of 1 to 16 bits. JPEG and lossy WebP with --allow-lossy-source only.
     Compress(Compress),
     /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP
     Decompress(Decompress),

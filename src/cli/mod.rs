@@ -135,7 +135,10 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
         if !strip {
             warn_not_kept(report, &bar, input, image.not_kept());
         }
-        let metadata = if *strip { Metadata::default() } else { image.metadata().clone() };
+        let mut metadata = if *strip { Metadata::default() } else { image.metadata().clone() };
+        if *clear_hidden_colour {
+            metadata.clear_hidden_colour();
+        }
         let info = image.info();
         let mut bytes = 0;
         paths::write(target, output.force, |file| {

@@ -110,7 +110,8 @@ pub fn info(as_json: bool, file: &Place, info: &FileInfo, ideal_bits: Option<f64
     if let Some(bits) = ideal_bits {
         let ideal = bits / 8.0;
         let over = 100.0 * (info.bytes as f64 / ideal - 1.0);
-        print(format!("ideal       {ideal:.1} bytes under the models; the file is {over:.4} % larger"));
+        let over = if ideal > 0.0 { format!("; the file is {over:.4} % larger") } else { String::new() };
+        print(format!("ideal       {ideal:.1} bytes under the models{over}"));
     }
 }
 

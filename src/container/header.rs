@@ -65,7 +65,7 @@ impl Header {
     /// The number of samples of the image.
     #[must_use]
     pub fn samples(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height) * u64::from(self.channels)
+        (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.channels.into())
     }
 
     /// The number of bands, which are coded one after the other.

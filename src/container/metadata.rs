@@ -114,6 +114,17 @@ impl Metadata {
         self.blocks.iter().find(|block| block.kind == kind).map(|block| &block.bytes[..])
     }
 
+    /// Sets the colour of a palette's wholly transparent entries to 0, as
+    /// [`Planes::clear_hidden_colour`](crate::Planes::clear_hidden_colour) does with pixels, which then are of the
+    /// palette still. A palette that is not valid stays as it is.
+    pub fn clear_hidden_colour(&mut self) {
+        let Some(Ok(mut palette)) = self.get(MetadataKind::Palette).map(Palette::from_bytes) else { return };
+        for (colour, _) in palette.colours.iter_mut().zip(&palette.alpha).filter(|(_, alpha)| **alpha == 0) {
+            *colour = [0; 3];
+        }
+        self.set(MetadataKind::Palette, palette.to_bytes());
+    }
+
     /// All blocks.
     #[must_use]
     pub fn blocks(&self) -> &[MetadataBlock] {

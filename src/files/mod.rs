@@ -1,5 +1,5 @@
 //! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what the
-//! output format cannot hold. PNG and binary PNM are read and written row by row, the other formats whole.
+//! output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all else whole.
 
 mod gif;
 mod png;
@@ -345,7 +345,10 @@ fn check_metadata(info: ImageInfo, metadata: &Metadata, format: ImageFormat) -> 
                 not_kept.extend(chunks.iter().filter(kept).map(|chunk| format!("PNG chunk {}", chunk.name())));
             }
             MetadataKind::Exif if format == ImageFormat::Tiff => {
-                not_kept.push("Exif (but for the orientation)".to_owned());
+                let orientation_alone = (1..=8).any(|orientation| block.bytes == tiff::exif(orientation));
+                if !orientation_alone {
+                    not_kept.push("Exif (but for the orientation)".to_owned());
+                }
             }
             kind => not_kept.push(kind.name().to_owned()),
         }
