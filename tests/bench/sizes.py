@@ -4,8 +4,9 @@
 
 writes formats.md and formats.json. All codecs get the same pixels and no metadata: ansel with --strip, oxipng at level 4
 with everything stripped, WebP at method 4 (8 bits only), JPEG XL at effort 9. A peer whose result does not decode to the
-same pixels is left out for that file. ansel's result is decompressed, and compared sample by sample, in a PNG whose
-pixels imagecodecs and ansel agree on. Files that ansel refuses are listed with its message.
+same pixels is left out for that file. The pixels are those of the PNG file that ansel decompresses to; where a PNG file was
+compressed and imagecodecs reads other samples from it (a palette or a transparent colour that --strip dropped), the JSON
+file has a note. Files that ansel refuses are listed with its message, without their folder.
 
 Exit code 1 if a file of ansel is larger than the smaller one of oxipng and WebP by more than --margin bytes.
 """
@@ -28,7 +29,10 @@ PEERS = {"oxipng": "oxipng -o4", "webp": "WebP m4", "jxl9": "JPEG XL e9"}
 
 def run(ansel, *arguments):
     result = subprocess.run([ansel, *map(str, arguments)], capture_output=True, text=True)
-    return None if result.returncode == 0 else result.stderr.strip().splitlines()[-1]
+    if result.returncode == 0:
+        return None
+    # The message without the path of the file.
+    return result.stderr.strip().splitlines()[-1].removeprefix("ansel: ").rpartition(str(arguments[1]) + ": ")[2]
 
 
 def same(samples, decoded):
@@ -101,7 +105,8 @@ def table(lines, margin):
             rows.append(f"\n{PEERS[peer]}: {len(both)} files, {theirs} bytes; ansel {ours}: {100 * (ours / theirs - 1):+.1f} %")
     over = [line["file"] for line in coded if line["over"] > margin]
     rows.append(f"\nMore than {margin} bytes above the smaller of oxipng and WebP: {', '.join(over) or 'none'}.")
-    rows += ["\nRefused:\n", *(f"* {line['file']}: {line['refused']}" for line in lines if line["refused"])]
+    refused = [f"* {line['file']}: {line['refused']}" for line in lines if line["refused"]]
+    rows += ["\nRefused:\n", *refused] if refused else []
     return "\n".join(rows) + "\n", over
 
 
