@@ -21,7 +21,7 @@ for version in "${VERSIONS[@]}"; do
     ORT_DYLIB_PATH=$(echo "$folder/$version"/onnxruntime/capi/libonnxruntime.so.*)
     export ORT_DYLIB_PATH
     "$ANSEL" compress tests/images/kodim23.png -o "$folder/$version.ansel" --quiet
-    "$ANSEL" verify tests/golden/v0 --quiet
+    "$ANSEL" verify tests/golden/v1 --quiet
     "$ANSEL" verify "$folder/${VERSIONS[0]}.ansel" --quiet
     cmp "$folder/${VERSIONS[0]}.ansel" "$folder/$version.ansel"
     echo "ONNX Runtime $version: same bytes, and all golden files decode"
