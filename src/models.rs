@@ -12,12 +12,15 @@ use crate::network::contract::CheckedModel;
 /// The id, in the header of a file, of a model that is not in the registry.
 const EXTERNAL_ID: u16 = 0xffff;
 
+/// The name that has models for all content.
+const DEFAULT: &str = "default";
+
 /// A model of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by; models for different content share it.
+    /// The name to choose it by, `fast`, `default` or `max`; models for different content share it.
     pub name: &'static str,
     /// What it was trained on.
     pub content: Content,
@@ -102,7 +105,8 @@ impl RegisteredModel {
 /// Which model to compress with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
-    /// The models of the registry with this name: for each kind of content the one that is for it.
+    /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
+    /// none, that of the name `default`.
     Named(String),
     /// A model file, ONNX. To decompress what it coded, the same file must be given.
     File(Arc<[u8]>),
@@ -110,7 +114,7 @@ pub enum ModelChoice {
 
 impl Default for ModelChoice {
     fn default() -> Self {
-        Self::Named("default".to_owned())
+        Self::Named(DEFAULT.to_owned())
     }
 }
 
@@ -135,11 +139,13 @@ impl<'a> ModelSource<'a> {
                 Ok(Self::new(registered.map_or(EXTERNAL_ID, |model| model.id), file))
             }
             ModelChoice::Named(name) => {
-                let fits = |model: &&RegisteredModel| model.name == name && model.content == content;
-                let found = REGISTRY.iter().find(fits).map(|model| Self::new(model.id, model.file));
-                found.ok_or_else(|| {
-                    Error::Model(format!("no model is named `{name}` (see `ansel models`), and it is no file"))
-                })
+                if REGISTRY.iter().all(|model| model.name != name) {
+                    let detail = format!("no model is named `{name}` (see `ansel models`), and it is no file");
+                    return Err(Error::Model(detail));
+                }
+                let named = |name: &str| REGISTRY.iter().find(|model| model.name == name && model.content == content);
+                let model = named(name).or_else(|| named(DEFAULT)).expect("a default model for all content");
+                Ok(Self::new(model.id, model.file))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! so the choice is the encoder's own affair.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use ndarray::{ArrayView3, Axis, s};
 
@@ -47,6 +48,9 @@ const SLOW_PIXELS: usize = 1 << 17;
 const PNG_PIXELS: usize = 1 << 22;
 /// VP8L's slowest encoder is tried after a quick one was best, up to this many pixels.
 const SLOWEST_PIXELS: usize = 1 << 21;
+
+/// A model file is for the colours; alpha is coded with this.
+static BESIDE_A_FILE: LazyLock<ModelChoice> = LazyLock::new(ModelChoice::default);
 
 /// A group of channels, ready to be coded.
 #[derive(Debug, Clone)]
@@ -152,7 +156,7 @@ pub(crate) fn choose<'a>(
 ) -> Result<Vec<PlannedPart<'a>>> {
     let channels = samples.dim().0;
     let colours = if channels > 2 { 3 } else { 1 };
-    let group = |range: Range<usize>| -> Result<PlannedPart<'a>> {
+    let group = |range: Range<usize>, choice: &'a ModelChoice| -> Result<PlannedPart<'a>> {
         let samples = samples.slice(s![range, .., ..]);
         if let ModelChoice::File(_) = choice {
             return with_file(choice, samples, depth);
@@ -164,11 +168,12 @@ pub(crate) fn choose<'a>(
         let parts = alternatives.into_iter().map(|alternative| under_models(choice, alternative));
         cheapest(engine, parts.collect::<Result<Vec<_>>>()?.concat())
     };
-    let mut parts = vec![group(0..colours)?];
+    let mut parts = vec![group(0..colours, choice)?];
     if channels == colours {
         return Ok(parts);
     }
-    parts.push(group(colours..channels)?);
+    let for_alpha = if let ModelChoice::File(_) = choice { &*BESIDE_A_FILE } else { choice };
+    parts.push(group(colours..channels, for_alpha)?);
     if let (ModelChoice::Named(_), Transforms::All) = (choice, transforms)
         && let Some((transform, coded)) = Transform::palette(samples, depth, MAX_COLOURS)
     {

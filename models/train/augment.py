@@ -1,43 +1,96 @@
-"""Photographs made unlike themselves, so that networks also know noise, stretched contrast and upscaled images."""
+"""Photographs made unlike themselves: what users have is not only clean photographs.
+
+Each change takes a window (3, S, S) float32 in [0, 255] and a generator, and gives a window of the same channels that
+is at least a third as large; values may leave the range and need not be integers.
+"""
+
+import io
 
 import numpy as np
+from PIL import Image
 
 
-def noise(crop, rng):
+def to_image(window):
+    return Image.fromarray(np.clip(np.rint(window), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def from_image(image):
+    return np.asarray(image).transpose(2, 0, 1).astype(np.float32)
+
+
+def noise(window, rng):
     """Gaussian noise of a standard deviation of 1 to 30, a part of it common to the channels."""
     deviation, common = 30 ** rng.random(), rng.random()
-    own = rng.standard_normal(crop.shape) * np.sqrt(1 - common)
-    return crop + deviation * (own + rng.standard_normal((1, *crop.shape[1:])) * np.sqrt(common))
+    own = rng.standard_normal(window.shape) * np.sqrt(1 - common)
+    return window + deviation * (own + rng.standard_normal((1, *window.shape[1:])) * np.sqrt(common))
 
 
-def contrast(crop, rng):
+def grain(window, rng):
+    """Film grain as a scanner sees it: noise of a standard deviation of 1 to 12 that neighbours share."""
+    field = rng.standard_normal((3, window.shape[1] + 2, window.shape[2] + 2))
+    field[1:] = field[1:] * 0.7 + field[:1] * 0.7
+    field = field[:, :-1] + rng.random() * field[:, 1:]
+    field = field[:, :, :-1] + rng.random() * field[:, :, 1:]
+    return window + 12 ** rng.random() * field[:, :-1, :-1] / field.std()
+
+
+def resize(window, factor, rng, filters):
+    side = max(1, round(window.shape[1] * factor))
+    return from_image(to_image(window).resize((side, side), filters[rng.integers(0, len(filters))]))
+
+
+def enlarge(window, rng):
+    """1.2 to 3 times the size, by one of the usual filters."""
+    part = window[:, : window.shape[1] // 2, : window.shape[2] // 2]
+    kinds = [Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
+    return resize(part, rng.uniform(1.2, 3), rng, kinds)
+
+
+def shrink(window, rng):
+    """0.34 to 0.9 times the size, by one of the usual filters."""
+    kinds = [Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
+    return resize(window, rng.uniform(0.34, 0.9), rng, kinds)
+
+
+def jpeg(window, rng):
+    """Compressed as JPEG before, at a quality of 30 to 97, with or without chroma at half the resolution."""
+    stream = io.BytesIO()
+    to_image(window).save(stream, "JPEG", quality=int(rng.integers(30, 98)), subsampling=int(rng.choice([0, 2])))
+    return from_image(Image.open(stream))
+
+
+def grey(window, rng):
+    """Three equal channels."""
+    return np.repeat(np.tensordot(np.float32([[0.299, 0.587, 0.114]]), window, axes=1), 3, 0)
+
+
+def dark(window, rng):
+    """Exposed too little, by 1 to 5 stops."""
+    return window * 2 ** -rng.uniform(1, 5)
+
+
+def bright(window, rng):
+    """Exposed too much, by up to 2 stops, and clipped."""
+    return window * 2 ** rng.uniform(0.3, 2)
+
+
+def contrast(window, rng):
     """Contrast halved to tripled around a random grey."""
     pivot = rng.integers(0, 256)
-    return (crop - pivot) * 2 ** rng.uniform(-1, 1.6) + pivot
+    return (window - pivot) * 2 ** rng.uniform(-1, 1.6) + pivot
 
 
-def shuffle(crop, rng):
+def shuffle(window, rng):
     """The channels in another order."""
-    return crop[rng.permutation(len(crop))]
+    return window[rng.permutation(len(window))]
 
 
-def enlarge(crop, rng):
-    """Twice the size, by the nearest or the linear filter."""
-    height, width = crop.shape[1:]
-    large = crop[:, : height // 2 + 1, : width // 2 + 1].repeat(2, 1).repeat(2, 2)
-    if rng.random() < 0.7:
-        large = (large[:, :-1] + large[:, 1:]) / 2
-        large = (large[:, :, :-1] + large[:, :, 1:]) / 2
-    return large[:, :height, :width]
+CHANGES = {change.__name__: change for change in (noise, grain, enlarge, shrink, jpeg, grey, dark, bright, contrast, shuffle)}
+LARGEST_SHRINK = 3  # windows are this many times as large as the crops that are cut from them
 
 
-def augmented(crops, share, rng):
-    """(B, 3, H, W) uint8: a share of the crops each with one of these changes, or noise after one."""
-    for index in np.flatnonzero(rng.random(len(crops)) < share):
-        crop = crops[index].astype(np.float32)
-        change = [noise, contrast, shuffle, enlarge][rng.integers(0, 4)]
-        crop = change(crop, rng)
-        if rng.random() < 0.25:
-            crop = noise(crop, rng)
-        crops[index] = np.clip(np.rint(crop), 0, 255)
-    return crops
+def changed(window, name, extent, rng):
+    """A crop (3, extent, extent) uint8 of a window (3, S, S) uint8 of S = LARGEST_SHRINK * extent, after one change."""
+    result = CHANGES[name](window.astype(np.float32), rng)
+    y, x = (rng.integers(0, side - extent + 1) for side in result.shape[1:])
+    return np.clip(np.rint(result[:, y : y + extent, x : x + extent]), 0, 255).astype(np.uint8)

@@ -1,14 +1,15 @@
 """Images as training data.
 
-    python data.py pack IMAGES_FOLDER images.npz
+    python data.py IMAGES_FOLDER images.npz [--megapixels N]
 
 packs every image of a folder (as 8-bit RGB) into one file: `samples`, all pixels one after the other
-(N, 3) uint8, and `sizes` (images, 2) as (height, width). Every 16th image, in the order of file names,
+(N, 3) uint8, and `sizes` (images, 2) as (height, width). With --megapixels, of larger sets, an even part of every
+image, so that the file has about three times as many megabytes. Every 16th image, in the order of file names,
 is held out of training; fixed crops of the held-out images are the validation set.
 """
 
+import argparse
 import pathlib
-import sys
 
 import numpy as np
 from PIL import Image
@@ -32,9 +33,18 @@ def read_image(path):
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def pack(folder, output):
-    """Writes all images of `folder` into one .npz file."""
+def middle(image, share):
+    """The middle of an image, with a share of its pixels."""
+    keep = [round(length * min(1, share) ** 0.5) for length in image.shape[:2]]
+    y, x = ((length - side) // 2 for length, side in zip(image.shape, keep))
+    return image[y : y + keep[0], x : x + keep[1]]
+
+
+def pack(folder, output, megapixels):
+    """Writes all images of `folder`, or the middles of all of them, into one .npz file."""
     images = [read_image(path) for path in list_images(folder)]
+    share = megapixels * 1e6 / sum(image[..., 0].size for image in images)
+    images = [middle(image, share) for image in images]
     sizes = np.array([image.shape[:2] for image in images])
     samples = np.concatenate([image.reshape(-1, 3) for image in images])
     np.savez(output, samples=samples, sizes=sizes)
@@ -114,7 +124,7 @@ def sample_crops(images, count, side, config, rng):
     """Random crops with their causal surroundings: (count, planes, side + REACH, side + 2 REACH) uint8."""
     if config.context == "repeats":
         return sample_padded(images, count, side, rng)
-    crops = augment.augmented(sample_photographs(images, count, side, rng), config.augment, rng)
+    crops = sample_photographs(images, count, side, config.augment, rng)
     if config.planes == "grey":
         crops = to_grey(crops, rng)
     elif config.planes == "luma-chroma":
@@ -128,16 +138,25 @@ def drawn(images, count, rng):
     return [images[which] for which in rng.choice(len(images), count, p=areas / areas.sum())]
 
 
-def sample_photographs(images, count, side, rng):
-    """Random crops (count, 3, side + REACH, side + 2 REACH), flipped and transposed at random."""
+def cut(image, extent, rng):
+    """A random window (extent, extent, 3) of an image, flipped and transposed at random."""
+    y, x = (rng.integers(0, length - extent + 1) for length in image.shape[:2])
+    window = image[y : y + extent, x : x + extent]
+    window = window[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    return window.transpose(1, 0, 2) if rng.random() < 0.5 else window
+
+
+def sample_photographs(images, count, side, share, rng, names=tuple(augment.CHANGES)):
+    """Random crops (count, 3, side + REACH, side + 2 REACH), a share of them after one of the named changes."""
     extent = side + 2 * REACH
     crops = np.empty((count, extent, extent, 3), np.uint8)
     for crop, image in zip(crops, drawn(images, count, rng)):
-        y = rng.integers(0, image.shape[0] - extent + 1)
-        x = rng.integers(0, image.shape[1] - extent + 1)
-        window = image[y : y + extent, x : x + extent]
-        window = window[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
-        crop[:] = window.transpose(1, 0, 2) if rng.random() < 0.5 else window
+        if rng.random() < share:
+            window = cut(image, augment.LARGEST_SHRINK * extent, rng).transpose(2, 0, 1)
+            name = names[rng.integers(0, len(names))]
+            crop[:] = augment.changed(window, name, extent, rng).transpose(1, 2, 0)
+        else:
+            crop[:] = cut(image, extent, rng)
     return np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
 
 
@@ -159,6 +178,9 @@ def sample_padded(images, count, side, rng):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[1] != "pack":
-        sys.exit(__doc__)
-    pack(sys.argv[2], sys.argv[3])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("output")
+    parser.add_argument("--megapixels", type=float, default=float("inf"), help="keep about this many")
+    options = parser.parse_args()
+    pack(options.folder, options.output, options.megapixels)

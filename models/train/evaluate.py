@@ -39,7 +39,7 @@ def read_layers(path):
     channels, components = int(metadata["ansel.channels"]), int(metadata["ansel.components"])
     config = model.Config(
         name=metadata["ansel.name"], context=metadata["ansel.context"], planes="", channels=channels, components=components, hidden=(),
-        crop=0, batch=0, steps=0, learning_rate=0, weight_decay=0, average=0, seed=0,
+        crop=0, batch=0, steps=0, learning_rate=0, adam_rate=0, weight_decay=0, average=0, seed=0,
     )  # fmt: skip
     return layers, config
 
@@ -53,17 +53,24 @@ def tiles(image, largest):
     return [image[rows, columns] for rows in spans[0] for columns in spans[1]]
 
 
+def crop_bits(layers, config, crops):
+    """The code length, in bits, of crops with their surroundings (B, planes, H + REACH, W + 2 REACH) uint8."""
+    pixels, total = model.pixels_of(torch.from_numpy(crops), config), 0.0
+    for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):
+        part = slice(start, start + PIXELS_AT_ONCE)
+        outputs = export.evaluate_integers(layers, pixels.contexts[part].numpy())
+        raw = torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
+        planes = model.Pixels(None, *(array[..., part] for array in pixels[1:]))
+        total += model.code_length(raw, planes, config).sum().item()
+    return total
+
+
 def predicted_bits(layers, config, image):
     """The code length of an image (H, W, C), in bits."""
     total = 0.0
     for tile in tiles(image, GRAPHICS_TILE_SIDE if config.pinned else TILE_SIDE):
         padded = data.with_repeats(tile) if config.pinned else data.pad(tile)
-        pixels = model.pixels_of(torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()), config)
-        for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):
-            part = model.Pixels(*(array[start : start + PIXELS_AT_ONCE] for array in pixels))
-            outputs = export.evaluate_integers(layers, part.contexts.numpy())
-            raw = torch.from_numpy(outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config)))
-            total += model.code_length(raw.double(), part, config).sum().item()
+        total += crop_bits(layers, config, padded.transpose(2, 0, 1)[None].copy())
     return total
 
 

@@ -41,7 +41,8 @@ class Config:
     crop: int
     batch: int
     steps: int
-    learning_rate: float
+    learning_rate: float  # of Muon, for the matrices of all layers but the last
+    adam_rate: float  # of AdamW, for the last layer and the biases
     weight_decay: float
     average: float
     seed: int
@@ -65,9 +66,9 @@ class Config:
         return self.components * (1 + 2 * self.channels + pairs) + self.pinned
 
 
-# What the pixels of a batch bring: contexts (pixels, context_size); predictions and samples (pixels, C);
-# steps (pixels, 1), the distance of two samples of 8 bits or less, in units of 8-bit samples; and
-# matches (pixels, C, pinned): whether a pinned component names the sample.
+# What the pixels of a batch bring: contexts (pixels, context_size); predictions and samples (C, pixels);
+# steps (pixels,), the distance of two samples of 8 bits or less, in units of 8-bit samples; and
+# matches (C, pinned, pixels): whether a pinned component names the sample.
 Pixels = collections.namedtuple("Pixels", "contexts predictions samples steps matches")
 
 
@@ -83,9 +84,14 @@ def predict(crops):
     return torch.maximum(low, torch.minimum(high, north + west - northwest))
 
 
-def flatten(planes):
+def rows_of_pixels(planes):
     """(B, N, H, W) -> (B * H * W, N)."""
     return planes.permute(0, 2, 3, 1).reshape(-1, planes.shape[1])
+
+
+def rows_of_planes(planes):
+    """(B, N, H, W) -> (N, B * H * W)."""
+    return planes.transpose(0, 1).reshape(planes.shape[1], -1)
 
 
 def pixels_of(crops, config):
@@ -110,12 +116,13 @@ def pixels_of(crops, config):
         steps = crops[:, -1:, REACH:, REACH:-REACH]
         more, candidates = repeats_context(crops, config.channels, prediction, 256 - steps)
         features += more
-        matches = flatten(torch.cat([candidate == inside for candidate in candidates], 1))
-        matches = matches.view(-1, repeats.CANDIDATES, config.channels).transpose(1, 2)
+        matches = rows_of_planes(torch.cat([candidate == inside for candidate in candidates], 1))
+        matches = matches.view(repeats.CANDIDATES, config.channels, -1).transpose(0, 1)
     else:
         steps = torch.ones_like(inside[:, :1])
-        matches = torch.zeros(inside[:, 0].numel(), config.channels, 0, dtype=torch.bool, device=crops.device)
-    return Pixels(flatten(torch.cat(features, 1)), flatten(prediction), flatten(inside), flatten(steps), matches)
+        matches = torch.zeros(config.channels, 0, inside[:, 0].numel(), dtype=torch.bool, device=crops.device)
+    predictions, inside, steps = (rows_of_planes(planes) for planes in (prediction, inside, steps))
+    return Pixels(rows_of_pixels(torch.cat(features, 1)), predictions, inside, steps[0], matches)
 
 
 def repeats_context(crops, channels, prediction, maximum):
@@ -175,55 +182,61 @@ class Network(nn.Module):
                 0.7 / COEFFICIENT_GAIN / max(1, c - 1)
             )
 
-    def forward(self, context):
-        """(pixels, inputs) integers -> raw outputs (pixels, outputs)."""
-        x = context * 2.0**-quantize.CONTEXT_FRACTION
+    def forward(self, contexts):
+        """(pixels, inputs) integers -> raw outputs (outputs, pixels), planes first for the mixture.
+
+        Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations
+        beyond 8 bits are rounded.
+        """
+        x, fraction = contexts, quantize.CONTEXT_FRACTION
         for layer, maximum in zip(self.layers, input_maxima(len(self.layers))):
-            weight = quantize.fake_quantize_weight(layer.weight, maximum)
-            x = F.linear(x, weight, layer.bias)
-            if layer is not self.layers[-1]:
-                x = quantize.fake_quantize_activation(x)
-        return x
+            last = layer is self.layers[-1]
+            grid = 2.0 ** (0 if last else quantize.ACTIVATION_FRACTION)
+            weight = quantize.fake_quantize_weight(layer.weight, maximum) * (grid * 2.0**-fraction)
+            x = F.linear(x, weight.to(x.dtype), (layer.bias * grid).to(x.dtype))
+            if not last:
+                x, fraction = quantize.Activation.apply(x), quantize.ACTIVATION_FRACTION
+        return x.t().contiguous().float()
 
 
 def mixture_parameters(raw, config):
-    """Raw outputs (pixels, outputs) -> logits (pixels, K), means and log2 scales (pixels, C, K),
-    coefficients (pixels, pairs, K) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the
-    logits of the pinned components (pixels, pinned)."""
+    """Raw outputs (outputs, pixels) -> logits (K, pixels), means and log2 scales (C, K, pixels), coefficients
+    (pairs, K, pixels) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the logits of the pinned
+    components (pinned, pixels)."""
     k, c = config.components, config.channels
-    groups = raw.split([k, k * c, k * c, raw.shape[1] - k - 2 * k * c - config.pinned, config.pinned], 1)
+    groups = raw.split([k, k * c, k * c, len(raw) - k - 2 * k * c - config.pinned, config.pinned])
     gains = LOGIT_GAIN, MEAN_GAIN, LOG_SCALE_GAIN, COEFFICIENT_GAIN, LOGIT_GAIN
     ranges = LOGIT_RANGE, MEAN_RANGE, LOG_SCALE_RANGE, COEFFICIENT_RANGE, LOGIT_RANGE
     logits, means, scales, coefficients, pinned = (
         (group * gain).clamp(*limits) for group, gain, limits in zip(groups, gains, ranges)
     )
-    shape = (len(raw), -1, k)
+    shape = (-1, k, raw.shape[1])
     return logits, means.view(shape), scales.view(shape), coefficients.view(shape), pinned
 
 
 def code_length(raw, pixels, config):
-    """Bits of every pixel (pixels,), all channels together, under the joint mixture.
+    """Bits of every pixel (pixels,), all channels together, under the joint mixture of raw outputs (outputs, pixels).
 
     The mean of channel c is linear in the residuals (sample - prediction) of the channels before it. A pinned
     component has all its probability on one sample.
     """
     logits, means, scales, coefficients, pinned = mixture_parameters(raw, config)
     residual = pixels.samples - pixels.predictions
-    log_joint = torch.log_softmax(torch.cat([logits, pinned], 1) * math.log(2), 1)
+    log_joint = torch.log_softmax(torch.cat([logits, pinned]) * math.log(2), 0)
     half = pixels.steps / 2
     pair = 0
     for c in range(config.channels):
-        mean = pixels.predictions[:, c, None] + means[:, c]
+        mean = pixels.predictions[c] + means[c]
         for earlier in range(c):
-            mean = mean + coefficients[:, pair] * residual[:, earlier, None]
+            mean = mean + coefficients[pair] * residual[earlier]
             pair += 1
-        x = pixels.samples[:, c, None]
+        x = pixels.samples[c]
         # sigma(hi) - sigma(lo), mirrored into the lower tail, where float32 keeps its precision.
         lower = torch.where(x == 0, -1e9, x - half - mean)
         upper = torch.where(x == 256 - pixels.steps, 1e9, x + half - mean)
         mirror = torch.where(x > mean, -1.0, 1.0)
-        inverse = torch.exp2(-scales[:, c])
+        inverse = torch.exp2(-scales[c])
         probability = (torch.sigmoid(mirror * upper * inverse) - torch.sigmoid(mirror * lower * inverse)).abs()
-        probability = torch.cat([probability, pixels.matches[:, c].float()], 1)
+        probability = torch.cat([probability, pixels.matches[c].float()])
         log_joint = log_joint + torch.log(probability + 2.0**-24)
-    return -torch.logsumexp(log_joint, 1) / math.log(2)
+    return -torch.logsumexp(log_joint, 0) / math.log(2)

@@ -10,8 +10,8 @@ WEIGHT_MAX = 127
 ACTIVATION_BITS = 11
 ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
 ACTIVATION_FRACTION = 7  # fractional bits of hidden activations: real range [0, 16)
-CONTEXT_MAX = 255
-CONTEXT_FRACTION = 5  # contexts are integers in [-255, 255], seen by the network as x / 32
+CONTEXT_MAX = 256
+CONTEXT_FRACTION = 5  # contexts are integers of at most this magnitude, seen by the network as x / 32
 EXACT = 2**24  # integers below this magnitude are exact in float32, in sums of any order
 DELTA_MAX = 2**20  # room, in every row bound, for deltas added to the biases
 
@@ -38,7 +38,21 @@ def fake_quantize_weight(weight, input_max):
     return round_through(weight * scale) / scale
 
 
-def fake_quantize_activation(x):
-    """Clipped ReLU on the fixed-point grid."""
-    scale = 2.0**ACTIVATION_FRACTION
-    return round_through(x.clamp(0, ACTIVATION_MAX / scale) * scale) / scale
+@torch.compile(dynamic=True)
+def clip_and_round(x):
+    return x.clamp(0, ACTIVATION_MAX).round()
+
+
+class Activation(torch.autograd.Function):
+    """Clipped ReLU on the fixed-point grid: real numbers -> integers of ACTIVATION_BITS bits."""
+
+    @staticmethod
+    def forward(context, x):
+        y = clip_and_round(x)
+        context.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(context, gradient):
+        (y,) = context.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, y, 0.5, ACTIVATION_MAX - 0.5)

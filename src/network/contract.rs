@@ -26,7 +26,7 @@ use crate::repeats;
 use crate::tile::TAPS;
 
 /// Largest magnitude of a context.
-pub(crate) const CONTEXT_MAX: i64 = 255;
+pub(crate) const CONTEXT_MAX: i64 = 256;
 /// Largest magnitude of a delta.
 pub(crate) const DELTA_MAX: i64 = 1 << 20;
 const ACTIVATION_MAX: i64 = 2047;
