@@ -189,4 +189,17 @@ mod tests {
             assert_eq!(usize::from(model.id), index + 1);
         }
     }
+
+    #[test]
+    fn a_name_without_a_model_for_some_content_falls_back_on_the_default_s() {
+        for model in models() {
+            let choice = ModelChoice::Named(model.name.to_owned());
+            assert_eq!(ModelSource::for_encoding(&choice, model.content).expect("a model").identity.id, model.id);
+            for other in models().iter().filter(|other| other.name == DEFAULT) {
+                let found = ModelSource::for_encoding(&choice, other.content).expect("a model").identity.id;
+                let own = models().iter().find(|own| own.name == model.name && own.content == other.content);
+                assert_eq!(found, own.unwrap_or(other).id);
+            }
+        }
+    }
 }

@@ -205,6 +205,20 @@ fn a_model_file_codes_the_samples_as_they_are() {
     }
 }
 
+#[test]
+fn beside_a_model_file_alpha_has_a_model_of_the_registry() {
+    for (file, channels) in [(Content::Colour, 4), (Content::Grey, 2)] {
+        let model = crate::models::models().iter().find(|model| model.content == file).expect("a model");
+        let other = [model.file, &[0x98, 0x06, 1]].concat(); // a field that readers skip: another file
+        let choice = ModelChoice::File(other.into());
+        let parts = choose(&ENGINE, &choice, Transforms::All, smooth(channels, 40, 30).view(), 8).expect("a plan");
+        assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [channels - 1, 1]);
+        let PartCoder::Network(source) = &parts[0].coder else { panic!("the file codes the colours") };
+        assert!(crate::models::models().iter().all(|model| model.id != source.identity.id));
+        assert_eq!(content(&parts[1]), Some(Content::Grey));
+    }
+}
+
 fn assert_inverts_file(parts: &[PlannedPart<'_>], samples: &Array3<u16>) {
     assert_eq!((parts.len(), names(&parts[0])), (1, vec![]));
     assert_eq!(parts[0].coded.samples, samples);

@@ -22,7 +22,8 @@ is the whole process. The codecs run one after the other, each --repeat times ov
 set, and the fastest time is kept, for encoding and for decoding.
 
 ansel-plain codes the samples as they are (--transforms none): the difference is what
-recovered luma-chroma planes, palettes and the like gain.
+recovered luma-chroma planes, palettes and the like gain. ansel-fast and ansel-max do so with
+the smaller and the larger network.
 
 WebP has no grey mode: a grey image reaches it as RGB with three equal channels. oxipng
 receives an uncompressed PNG that was made before the clock starts.
@@ -48,8 +49,12 @@ from pathlib import Path
 
 import report
 
-# The values of ansel's --transforms: a row each, with its own choice of transforms and without.
-TRANSFORMS = {"ansel": "all", "ansel-plain": "none"}
+# ansel's options: a row each.
+PLAIN = ["--transforms", "none"]
+OURS = {"ansel": [], "ansel-plain": PLAIN, "ansel-fast": ["--model", "fast", *PLAIN],
+        "ansel-max": ["--model", "max", *PLAIN]}
+LABELS = {"ansel": "ansel", "ansel-plain": "ansel, no transforms",
+          "ansel-fast": "ansel fast, no transforms", "ansel-max": "ansel max, no transforms"}
 PEERS = {"jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7", "jxl9": "JPEG XL effort 9",
          "jxl10": "JPEG XL effort 10", "webp": "WebP lossless method 4",
          "oxipng": "oxipng level 2"}
@@ -232,20 +237,18 @@ def call(command: list[str]) -> tuple[float, int]:
     return float(fields[0]), 1024 * int(fields[1])
 
 
-def run_ansel(ansel: str, transforms: str, model: str | None, files: list[Path],
-              shapes: list[dict], repeat: int, scratch: Path) -> dict:
-    """Measure ansel with one model; its encoding times are for all images together."""
-    label = f"ansel {Path(model).stem}" if model else "ansel"
-    label += ", no transforms" if transforms == "none" else ""
-    options = ["--force", "--quiet", "--threads", "1", *(["--model", model] if model else [])]
+def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repeat: int,
+              scratch: Path) -> dict:
+    """Measure ansel with its options; its encoding times are for all images together."""
+    label = LABELS[name]
+    options = ["--force", "--quiet", "--threads", "1"]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
     unpacked = [scratch / f"{path.stem}-decoded{path.suffix}" for path in files]
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
-    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options,
-                "--transforms", transforms]
+    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options, *OURS[name]]
     for path in packed + unpacked:
-        path.unlink(missing_ok=True)  # an earlier model's files must not pass for this one's
+        path.unlink(missing_ok=True)  # an earlier row's files must not pass for this one's
     sizes, encode_runs, decode_runs, peaks = [], [], [], []
     for _ in range(repeat):
         seconds, peak = call(compress)
@@ -277,20 +280,18 @@ def parse() -> argparse.Namespace:
         return int(text)
 
     def codecs(text: str) -> list[str]:
-        unknown = [name for name in text.split(",") if name not in (*PEERS, *TRANSFORMS)]
+        unknown = [name for name in text.split(",") if name not in (*PEERS, *OURS)]
         if unknown:
             raise argparse.ArgumentTypeError(f"unknown codec {unknown[0]!r}")
         return list(dict.fromkeys(text.split(",")))
 
-    every = ",".join([*PEERS, *TRANSFORMS])
+    every = ",".join([*PEERS, *OURS])
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", type=Path, metavar="IMAGES_FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="NAME",
                         help="write NAME.md, NAME.json and NAME.svg")
     parser.add_argument("--ansel", default="target/release/ansel", metavar="EXECUTABLE")
     parser.add_argument("--codecs", type=codecs, default=every, help=f"default: {every}")
-    parser.add_argument("--model", nargs="+", action="extend", metavar="NAME",
-                        help="ansel models or model files, a row each; default: ansel's own choice")
     parser.add_argument("--limit", type=positive, help="only the first images, by name")
     parser.add_argument("--repeat", type=positive, default=3, help="default: %(default)s")
     return parser.parse_args()
@@ -305,17 +306,15 @@ def processor() -> str:
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict:
     ansel = shutil.which(options.ansel)
-    if not ansel and not TRANSFORMS.keys().isdisjoint(options.codecs):
+    if not ansel and not OURS.keys().isdisjoint(options.codecs):
         raise BenchError(f"{options.ansel}: not an executable (cargo build --release, or --ansel)")
     files, shapes = convert(options.images, options.limit, scratch)
     rows = []
     for name in options.codecs:
-        for model in (options.model or [None]) if name in TRANSFORMS else [None]:
-            print(f"{name} {model or ''}".rstrip(), file=sys.stderr, flush=True)
-            raw = (run_ansel(ansel, TRANSFORMS[name], model, files, shapes, options.repeat, scratch)
-                   if name in TRANSFORMS
-                   else run_peer_alone(name, files, shapes, options.repeat))
-            rows.append(report.summarise(raw, shapes))
+        print(name, file=sys.stderr, flush=True)
+        raw = (run_ansel(ansel, name, files, shapes, options.repeat, scratch) if name in OURS
+               else run_peer_alone(name, files, shapes, options.repeat))
+        rows.append(report.summarise(raw, shapes))
     packages = {name: importlib.metadata.version(name) for name in PACKAGES.values()}
     return {"folder": options.images.resolve().name, "images": len(shapes),
             "pixels": sum(s["width"] * s["height"] for s in shapes),
