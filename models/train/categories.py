@@ -15,7 +15,7 @@ import augment
 import data
 import evaluate
 
-CROPS, SIDE, SEED = 48, 64, 2026
+CROPS, SIDE, SEED = 64, 48, 2026
 
 
 def main():
