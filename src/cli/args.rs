@@ -9,6 +9,7 @@ const AFTER_HELP: &str = "\
 Examples:
   ansel compress photo.png                 writes photo.ansel
   ansel compress *.png -o archive/         writes archive/NAME.ansel for each
+  ansel compress photo.png --model max     smaller and slower; `fast` is the other way
   ansel decompress photo.ansel             writes photo.png
   ansel decompress photo.ansel -o a.tiff   the format follows the extension:
                                            png, tiff, pbm, pgm, ppm, pam, bmp, qoi, webp
@@ -153,8 +154,8 @@ pub struct Output {
 /// How the work is done.
 #[derive(Debug, Args)]
 pub struct Engine {
-    /// Model to compress with: a name of `ansel models`, or an ONNX file; a file that was made with an ONNX
-    /// file needs the same one to be decompressed
+    /// Models to compress with: `fast`, `default` or `max` (see `ansel models`), or an ONNX file; a file that was
+    /// made with an ONNX file needs the same one to be decompressed
     #[arg(short, long, default_value = "default", value_name = "NAME|FILE")]
     pub model: String,
     /// Threads; the result is the same for any number [default: one per core]
