@@ -150,7 +150,8 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
             let length = number(body, &mut at)?;
             at = at.checked_add(usize::try_from(length).ok()?)?;
         }
-        let network = *body.get(at)? == 1;
+        let coder = *body.get(at)?;
+        let (network, learning) = (matches!(coder, 1 | 4), coder == 4);
         at += 1;
         if network {
             let id = number(body, &mut at)?;
@@ -159,6 +160,9 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
                 digest.copy_from_slice(&checksum(model.file));
             }
             at += CHECKSUM_BYTES;
+        }
+        if learning {
+            at += 3;
         }
     }
     Some(())
@@ -249,8 +253,8 @@ fn pixel_with<const K: usize, const P: usize>(
         let repeated = candidates.first().map(|candidate| u32::from(candidate[channel]));
         let sample = repeated.filter(|&sample| sample < alphabet.size && input.byte().is_multiple_of(2));
         let sample = sample.unwrap_or_else(|| input.below(alphabet.size));
-        let (_, densities) = cdf.interval(sample);
-        mixture.observe(sample, prediction, &densities);
+        let (_, edges) = cdf.interval(sample);
+        mixture.observe(sample, prediction, &edges);
     }
 }
 
