@@ -43,7 +43,7 @@ pub(crate) struct Pinned {
 }
 
 /// The logistic function of a component at the two edges of a sample, in units of 2^-24.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Edges {
     pub low: u32,
     pub high: u32,

@@ -129,6 +129,20 @@ impl Learner {
         &mut errors[(self.coded + pixel) * outputs..][..outputs]
     }
 
+    /// Whether all rows are exact in float32.
+    #[cfg(any(test, fuzzing))]
+    pub fn keeps_contract(&self) -> bool {
+        let row = |layer: &LearningLayer, row: usize| {
+            let weights = layer.used_weights.iter().skip(row).step_by(layer.rows);
+            let sum: f64 = weights.map(|&weight| f64::from(weight).abs()).sum();
+            layer.input_max as f64 * sum + f64::from(layer.used_biases[row]).abs() < EXACT as f64
+        };
+        let valid = |weight: &f32| weight.abs() <= WEIGHT_MAX as f32 && *weight == weight.trunc();
+        self.layers
+            .iter()
+            .all(|layer| layer.used_weights.iter().all(valid) && (0..layer.rows).all(|index| row(layer, index)))
+    }
+
     /// Goes on behind so many pixels, whose errors are known; after a whole chunk, the network learns.
     pub fn advance(&mut self, pixels: usize) {
         self.coded += pixels;
@@ -215,7 +229,11 @@ impl LearningLayer {
             rows,
             learning,
             input_max: input_max(first),
-            limits: if output.is_some() { (OUTPUT_MIN as f32, OUTPUT_MAX as f32) } else { (0.0, ACTIVATION_MAX as f32) },
+            limits: if output.is_some() {
+                (OUTPUT_MIN as f32, OUTPUT_MAX as f32)
+            } else {
+                (0.0, ACTIVATION_MAX as f32)
+            },
             bias_bits: if first { FIRST_BIAS_BITS } else { BIAS_BITS },
             narrowed: if first { 0 } else { NARROWED },
             scales: layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))).collect(),

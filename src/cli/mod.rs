@@ -13,7 +13,8 @@ use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::args::{
-    Arguments, Code, Command, Compress, Decompress, DeviceName, EffortName, Engine, Info, Models, Report, TransformsName, Verify,
+    Arguments, Code, Command, Compress, Decompress, DeviceName, EffortName, Engine, Info, Models, Report,
+    TransformsName, Verify,
 };
 use self::paths::Place;
 

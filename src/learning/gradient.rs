@@ -95,7 +95,8 @@ impl<const K: usize> HeadGradient<K> {
         }
         self.residuals[channel] = alphabet.to_eight_bits(sample as i32 - prediction);
         for (k, (component, &edges)) in components.iter().zip(edges).enumerate() {
-            (self.slopes[channel][k], self.widths[channel][k]) = slope_and_width(alphabet.centre(sample), component, edges);
+            (self.slopes[channel][k], self.widths[channel][k]) =
+                slope_and_width(alphabet.centre(sample), component, edges);
         }
     }
 

@@ -142,7 +142,7 @@ fn weights_that_are_all_zero_leave_the_old_ones() {
     let outputs = vec![0; COLOUR.outputs()];
     let mut mixture = PixelMixture::<K, 0>::new(COLOUR.channels, &outputs, &[]);
     let before = mixture.components.map(|component| component.weight);
-    mixture.observe(0, 0, &[0; K]);
+    mixture.observe(0, 0, &[Edges::default(); K]);
     assert_eq!(mixture.components.map(|component| component.weight), before);
 }
 
