@@ -16,7 +16,9 @@ use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
 use crate::network::contract::CheckedModel;
 use crate::repeats::{CANDIDATES, Candidate};
 use crate::transforms::{GroupShape, Transform};
-use crate::{Codec, Content, Effort, Error, Limits, Metadata, MetadataKind, Options, Planes, Rect, Result, models};
+use crate::{
+    Codec, Content, Effort, Error, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect, Result, models,
+};
 
 /// Bytes before the numbers of a header. Format: section "Header".
 const FIXED_BYTES: usize = 10;
@@ -27,11 +29,11 @@ const MAX_SIDE: u8 = 24;
 const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
 
 /// Small images are divided into several bands, and these into tiles.
-static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default));
-static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max));
+static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default, ModelChoice::default()));
+static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoice::default()));
 
-fn codec(effort: Effort) -> Codec {
-    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, effort, ..Options::default() };
+fn codec(effort: Effort, model: ModelChoice) -> Codec {
+    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, effort, model, ..Options::default() };
     let mut codec = Codec::new(options);
     codec.division = Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 };
     codec
@@ -459,7 +461,7 @@ mod tests {
         metadata.set(MetadataKind::Icc, vec![7; 300]);
         metadata.set(MetadataKind::Xmp, b"<x:xmpmeta/>".to_vec());
         let cases: [(&str, Sample, [usize; 3], u32); 11] = [
-            ("learning", |c, y, x| 60 + 90 * ((x + y + c) % 2) + y * x % 5, [3, 16, 16], 8),
+            ("learning", |c, y, x| 60 + 90 * ((x + y + c) % 2) + y * x % 5, [3, 16, 20], 8),
             ("grey", smooth, [1, 6, 9], 8),
             ("colour-metadata", smooth, [3, 5, 7], 8),
             ("two-bands", smooth, [1, 14, 24], 8),
@@ -471,11 +473,14 @@ mod tests {
             ("repeating", |_, y, x| (x % 5 * 50) ^ (y % 3 * 17), [3, 24, 24], 8),
             ("repeating-16-bit", |c, y, x| (9 + x % 8 + y % 3 * 8) * (c + 3) * 40_503 % 65_521, [3, 24, 24], 16),
         ];
+        // One tile, of several chunks, under the colour network whatever the planner would choose.
+        let mut learning = codec(Effort::Max, ModelChoice::File(models()[0].file.into()));
+        (learning.division.graphics_tile_side, learning.division.band_pixels) = (24, 576);
         let compressed = |(name, sample, [channels, height, width], depth): (&'static str, Sample, [usize; 3], u32)| {
             let sample = |(c, y, x): (usize, usize, usize)| (sample(c, y, x) & ((1 << depth) - 1)) as u16;
             let planes = Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth);
             let metadata = if name.ends_with("metadata") { metadata.clone() } else { Metadata::default() };
-            let codec = if name == "learning" { &LEARNING } else { &CODEC };
+            let codec = if name == "learning" { &learning } else { &CODEC };
             (name, codec.compress(&planes.expect("a valid image"), &metadata).expect("a compressed image"))
         };
         cases.into_iter().map(compressed).collect()

@@ -40,6 +40,12 @@ impl Learning {
     pub fn is_allowed(self) -> bool {
         (64..=256).contains(&self.chunk) && self.step <= 8 && (4..=16).contains(&self.pull_back)
     }
+
+    /// Whether a tile of so many pixels has any that are coded after an update. To make a learner for others would be
+    /// much work for a short stream.
+    pub fn fits(self, pixels: usize) -> bool {
+        pixels > self.chunk.into()
+    }
 }
 
 impl Default for Learning {

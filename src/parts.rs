@@ -317,7 +317,7 @@ fn decode_tiles(
     for index in range.clone() {
         let (learning, stream) = match (learning, streams[index]) {
             (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
-            (Some(learning), [1, stream @ ..]) => (Some(learning), stream),
+            (Some(learning), [1, stream @ ..]) if learning.fits(rects[index].pixels()) => (Some(learning), stream),
             (Some(_), _) => return Err(damaged(index)),
         };
         let coder = to_words(stream).and_then(Decoder::new).ok_or_else(|| damaged(index))?;

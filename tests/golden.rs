@@ -11,7 +11,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use ansel::{Codec, Effort, Metadata, ModelChoice, Options, Planes, RegisteredModel};
+use ansel::{Codec, Content, Effort, Metadata, ModelChoice, Options, Planes, RegisteredModel};
 use common::*;
 use ndarray::{Array3, Axis, s};
 
@@ -52,7 +52,10 @@ fn of_models() -> Vec<Golden> {
 
 /// Patterns that networks learn while they code.
 fn of_learning() -> Vec<Golden> {
-    let golden = |name: &str, planes: Planes| Golden { effort: Effort::Max, ..Golden::new(name, planes) };
+    let golden = |name: &str, planes: Planes| {
+        let content = if planes.channels() == 1 { Content::Grey } else { Content::Colour };
+        Golden { effort: Effort::Max, model: model_file(content), ..Golden::new(name, planes) }
+    };
     vec![
         golden("learning-grey", stripes(1, 40, 32)),
         golden("learning-colour", stripes(3, 32, 24)),

@@ -238,7 +238,7 @@ fn a_tile_learns_only_where_it_is_smaller() {
 }
 
 #[test]
-fn learning_without_a_mark_and_by_models_with_pinned_components_is_refused() {
+fn learning_without_a_mark_in_small_tiles_and_by_pinned_models_is_refused() {
     let coder = learning(Content::Grey);
     let streams = encoded(&coder, &planes(&[256])[0], &[256]);
     for mark in [None, Some(2), Some(255)] {
@@ -246,6 +246,12 @@ fn learning_without_a_mark_and_by_models_with_pinned_components_is_refused() {
         changed[2] = mark.into_iter().chain(streams[2][1..].iter().copied().filter(|_| mark.is_some())).collect();
         assert_damaged(decoded(&coder, &[256], &changed), 2);
     }
+    let PartCoder::Learning(source, _) = coder else { unreachable!() };
+    let coder = PartCoder::Learning(source, Learning { chunk: 256, ..Learning::default() });
+    let mut streams = encoded(&coder, &planes(&[256])[0], &[256]);
+    assert!(streams.iter().all(|stream| stream[0] == 0), "tiles smaller than a chunk have nothing to learn from");
+    streams[2][0] = 1;
+    assert_damaged(decoded(&coder, &[256], &streams), 2);
     let refused = decoded(&learning(Content::GraphicsPlane), &[256], &streams);
     assert!(matches!(refused, Err(Error::Format(defect)) if defect.kind() == FormatErrorKind::InvalidField));
 }

@@ -54,6 +54,12 @@ pub fn ramp(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| ((channel + 1) * x + (5 - channel) * y) as u8)
 }
 
+/// The file of a model of the registry; what it codes is not tried under other coders.
+pub fn model_file(content: Content) -> ModelChoice {
+    let model = ansel::models().iter().find(|model| model.content == content).expect("a model of the registry");
+    ModelChoice::File(model.file.into())
+}
+
 /// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
 pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     let mut random = Random(5);

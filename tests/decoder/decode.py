@@ -199,6 +199,7 @@ def decode_planes(part, stream, w, h, folder):
         require(not found.repeats, "a model with the context of repeats learns")
         require(stream[:1] in (b"\0", b"\1"), "a stream does not say whether its network learns")
         learning, stream = part.learning if stream[0] else None, stream[1:]
+        require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")
     return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), learning)
 
 
