@@ -280,13 +280,14 @@ fn transforms_that_cannot_be_are_invalid() {
 
 #[test]
 fn coders_that_are_unknown_or_do_not_fit_the_planes_are_invalid() {
-    for coder in [4, 0x80, 255] {
+    for coder in [5, 0x80, 255] {
         assert_invalid(&format!("coder {coder}"), |raw| raw.parts[0].coder[0] = coder);
     }
     assert_invalid("coder 0", |raw| raw.parts[0].coder = vec![0]);
     assert_invalid("coder 1", |raw| raw.parts[1].coder = raw.parts[0].coder.clone());
     assert_invalid("coder 2", |raw| raw.parts[1].coder = vec![2]);
     assert_invalid("coder 3", |raw| raw.parts[1].coder = vec![3]);
+    assert_invalid("coder 4", |raw| raw.parts[1].coder = vec![4]);
     assert_invalid("65536 where 65535 is the most", |raw| {
         raw.parts[0].coder.splice(1..3, number(0x1_0000));
     });
