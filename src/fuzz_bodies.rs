@@ -227,7 +227,7 @@ pub fn learning(bytes: &[u8]) {
     let outputs = model.shape.outputs();
     for _ in 0..4 {
         let pixels = usize::from(rules.chunk);
-        let mut sample = |_| f32::from(input.byte()) - if input.byte() % 2 == 0 { 0.0 } else { 255.0 };
+        let mut sample = |_| f32::from(input.byte()) - if input.byte().is_multiple_of(2) { 0.0 } else { 255.0 };
         let contexts: Vec<f32> = (0..pixels * model.context_size()).map(&mut sample).collect();
         let errors: Vec<f32> = (0..pixels * outputs).map(&mut sample).collect();
         let mut all: [Vec<i16>; 2] = Default::default();

@@ -245,7 +245,7 @@ fn a_model_of_other_channels_is_refused() {
 fn every_field_out_of_range_is_refused() {
     let file = small_file();
     type Case = (&'static str, fn(&mut RawFile));
-    let cases: [Case; 34] = [
+    let cases: [Case; 36] = [
         ("no width", |raw| raw.width = 0),
         ("no height", |raw| raw.height = 0),
         ("a width beyond 32 bits", |raw| raw.width = 1 << 32),
