@@ -13,7 +13,7 @@ use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
 use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
 use constriction::stream::{Code, Decode, Encode};
 
-use crate::cdf::{CDF_BITS, Cdf, Interval};
+use crate::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
     fn parts(self) -> (u32, NonZeroU32) {
@@ -47,8 +47,8 @@ pub(crate) trait SampleCoder {
     const KNOWS_SAMPLES: bool;
 
     /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
-    /// coded sample and its probability under each logistic component.
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]);
+    /// coded sample and its edges under each logistic component.
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]);
 }
 
 /// Collects intervals; [`finish`](Self::finish) turns them into words.
@@ -79,12 +79,12 @@ impl Encoder {
 impl SampleCoder for Encoder {
     const KNOWS_SAMPLES: bool = true;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         let sample = sample();
-        let (interval, densities) = cdf.interval(sample);
+        let (interval, edges) = cdf.interval(sample);
         self.intervals.push(interval);
         self.samples.push(sample as u16);
-        (sample, densities)
+        (sample, edges)
     }
 }
 
@@ -123,13 +123,13 @@ impl Decoder {
 impl SampleCoder for Decoder {
     const KNOWS_SAMPLES: bool = false;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         let quantile = self.coder.state() as u32 & ((1 << CDF_BITS) - 1);
         let mut sample = self.expected.next().map_or_else(guess, u32::from);
-        let (mut interval, mut densities) = cdf.interval(sample);
+        let (mut interval, mut edges) = cdf.interval(sample);
         if !interval.contains(quantile) {
             sample = cdf.quantile(quantile, sample);
-            (interval, densities) = cdf.interval(sample);
+            (interval, edges) = cdf.interval(sample);
         }
         let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
         decoded.expect("reading from memory cannot fail");
@@ -138,7 +138,7 @@ impl SampleCoder for Decoder {
             self.bits -= self.product.log2();
             self.product = 1.0;
         }
-        (sample, densities)
+        (sample, edges)
     }
 }
 

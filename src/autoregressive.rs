@@ -10,7 +10,9 @@
 use crate::ans::SampleCoder;
 use crate::cdf::Alphabet;
 use crate::error::Result;
-use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, PixelMixture};
+use crate::learning::gradient::HeadGradient;
+use crate::learning::{Learner, Learning};
+use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape, PixelMixture};
 use crate::network::Network;
 use crate::repeats::{CANDIDATES, Found, Repeats};
 use crate::tile::{REACH, TileSamples};
@@ -23,13 +25,51 @@ const ENCODER_BATCH: usize = 1024;
 pub(crate) struct ActiveTile<C> {
     pub samples: TileSamples,
     pub coder: C,
+    /// How its network learns, if it does.
+    pub learning: Option<Learning>,
 }
 
 /// A pixel of a batch: its tile and place.
 type Place = (usize, usize, usize);
 
-/// Codes all samples of a group of tiles, in lockstep. All tiles have as many channels as the network, and one alphabet
-/// for each, of one depth.
+/// What evaluates contexts.
+enum Predictor<'a> {
+    /// A network as it is.
+    Fixed(&'a mut Network),
+    /// A network that learns from what is coded, of one tile.
+    Learning(Box<Learner>),
+}
+
+impl Predictor<'_> {
+    fn shape(&self) -> MixtureShape {
+        match self {
+            Self::Fixed(network) => network.model().shape,
+            Self::Learning(learner) => learner.shape(),
+        }
+    }
+
+    /// Pixels that may be gathered before they have to be coded.
+    fn room(&self) -> usize {
+        match self {
+            Self::Fixed(_) => usize::MAX,
+            Self::Learning(learner) => learner.room(),
+        }
+    }
+
+    fn run(&mut self, contexts: &[f32], outputs: &mut Vec<i16>) -> Result<()> {
+        match self {
+            Self::Fixed(network) => network.run(contexts, outputs),
+            Self::Learning(learner) => {
+                learner.run(contexts, outputs);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Codes all samples of a group of tiles: those that do not learn in lockstep, as far as they follow each other. All tiles
+/// have as many channels as the network, and one alphabet for each, of one depth. A network that learns has no pinned
+/// components.
 ///
 /// How tiles are grouped changes the speed, not the result.
 pub(crate) fn code_tiles<C: SampleCoder>(
@@ -37,59 +77,82 @@ pub(crate) fn code_tiles<C: SampleCoder>(
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
+    for tiles in tiles.chunk_by_mut(|tile, next| tile.learning.is_none() && next.learning.is_none()) {
+        let predictor = match tiles[0].learning {
+            Some(learning) => Predictor::Learning(Box::new(Learner::new(network.model(), learning))),
+            None => Predictor::Fixed(&mut *network),
+        };
+        with_components(predictor, tiles, alphabets)?;
+    }
+    Ok(())
+}
+
+fn with_components<C: SampleCoder>(
+    mut predictor: Predictor<'_>,
+    tiles: &mut [ActiveTile<C>],
+    alphabets: &[Alphabet],
+) -> Result<()> {
+    let predictor = &mut predictor;
     // The numbers of components are known to the compiler in all that runs once per sample.
-    match network.model().shape.components {
-        1 => with_pinned::<C, 1>(network, tiles, alphabets),
-        2 => with_pinned::<C, 2>(network, tiles, alphabets),
-        3 => with_pinned::<C, 3>(network, tiles, alphabets),
-        4 => with_pinned::<C, 4>(network, tiles, alphabets),
-        5 => with_pinned::<C, 5>(network, tiles, alphabets),
-        6 => with_pinned::<C, 6>(network, tiles, alphabets),
-        7 => with_pinned::<C, 7>(network, tiles, alphabets),
-        8 => with_pinned::<C, 8>(network, tiles, alphabets),
-        9 => with_pinned::<C, 9>(network, tiles, alphabets),
-        MAX_COMPONENTS => with_pinned::<C, MAX_COMPONENTS>(network, tiles, alphabets),
+    match predictor.shape().components {
+        1 => with_pinned::<C, 1>(predictor, tiles, alphabets),
+        2 => with_pinned::<C, 2>(predictor, tiles, alphabets),
+        3 => with_pinned::<C, 3>(predictor, tiles, alphabets),
+        4 => with_pinned::<C, 4>(predictor, tiles, alphabets),
+        5 => with_pinned::<C, 5>(predictor, tiles, alphabets),
+        6 => with_pinned::<C, 6>(predictor, tiles, alphabets),
+        7 => with_pinned::<C, 7>(predictor, tiles, alphabets),
+        8 => with_pinned::<C, 8>(predictor, tiles, alphabets),
+        9 => with_pinned::<C, 9>(predictor, tiles, alphabets),
+        MAX_COMPONENTS => with_pinned::<C, MAX_COMPONENTS>(predictor, tiles, alphabets),
         other => unreachable!("the contract refuses {other} components"),
     }
 }
 
 fn with_pinned<C: SampleCoder, const K: usize>(
-    network: &mut Network,
+    predictor: &mut Predictor<'_>,
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
-    if network.model().shape.pinned {
-        walk::<C, K, CANDIDATES>(network, tiles, alphabets)
+    if predictor.shape().pinned {
+        walk::<C, K, CANDIDATES>(predictor, tiles, alphabets)
     } else {
-        walk::<C, K, 0>(network, tiles, alphabets)
+        walk::<C, K, 0>(predictor, tiles, alphabets)
     }
 }
 
 fn walk<C: SampleCoder, const K: usize, const P: usize>(
-    network: &mut Network,
+    predictor: &mut Predictor<'_>,
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
     let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
     let repeats = |tile: &ActiveTile<C>| Repeats::new(tile.samples.width(), tile.samples.height());
-    let mut repeats: Option<Vec<Repeats>> = network.model().shape.pinned.then(|| tiles.iter().map(repeats).collect());
+    let mut repeats: Option<Vec<Repeats>> = predictor.shape().pinned.then(|| tiles.iter().map(repeats).collect());
     let mut batch = Batch::default();
     for step in 0..steps {
         let first = batch.pixels.len();
-        for (index, tile) in tiles.iter().enumerate().filter(|(_, tile)| step < tile.samples.steps()) {
-            let repeats = repeats.as_ref().map(|repeats| &repeats[index]);
-            for y in tile.samples.rows(step) {
-                batch.gather(&tile.samples, repeats, (index, TileSamples::column(step, y), y), alphabets);
+        for index in 0..tiles.len() {
+            if step >= tiles[index].samples.steps() {
+                continue;
+            }
+            for y in tiles[index].samples.rows(step) {
+                let repeats = repeats.as_ref().map(|repeats| &repeats[index]);
+                batch.gather(&tiles[index].samples, repeats, (index, TileSamples::column(step, y), y), alphabets);
+                if batch.pixels.len() == predictor.room() {
+                    batch.code::<C, K, P>(predictor, tiles, alphabets)?;
+                    batch.clear();
+                }
             }
         }
         if C::KNOWS_SAMPLES {
             batch.note(first, tiles, repeats.as_mut());
             if batch.pixels.len() >= ENCODER_BATCH || step + 1 == steps {
-                batch.code::<C, K, P>(network, tiles, alphabets)?;
+                batch.code::<C, K, P>(predictor, tiles, alphabets)?;
                 batch.clear();
             }
         } else {
-            batch.code::<C, K, P>(network, tiles, alphabets)?;
+            batch.code::<C, K, P>(predictor, tiles, alphabets)?;
             batch.note(first, tiles, repeats.as_mut());
             batch.clear();
         }
@@ -154,31 +217,45 @@ impl Batch {
     /// Evaluates the network on the gathered pixels and codes their samples.
     fn code<C: SampleCoder, const K: usize, const P: usize>(
         &mut self,
-        network: &mut Network,
+        predictor: &mut Predictor<'_>,
         tiles: &mut [ActiveTile<C>],
         alphabets: &[Alphabet],
     ) -> Result<()> {
         if self.pixels.is_empty() {
             return Ok(());
         }
-        network.run(&self.contexts, &mut self.outputs)?;
-        let shape = network.model().shape;
+        predictor.run(&self.contexts, &mut self.outputs)?;
+        let shape = predictor.shape();
+        let learning = matches!(predictor, Predictor::Learning(_));
         let rows = self.outputs.chunks_exact(shape.outputs());
         for (index, (&((tile, x, y), predictions), outputs)) in self.pixels.iter().zip(rows).enumerate() {
-            let ActiveTile { samples, coder } = &mut tiles[tile];
+            let ActiveTile { samples, coder, .. } = &mut tiles[tile];
             let candidates = self.found.get(index).map_or(&[][..], |found| &found.candidates);
             let candidates = candidates.first_chunk().expect("candidates for all pinned components");
             let mut mixture = PixelMixture::<K, P>::new(shape.channels, outputs, candidates);
+            let mut head = learning.then(HeadGradient::<K>::new);
             for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];
                 let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(alphabet) };
-                let (sample, densities) = coder.code(mixture.cdf(alphabet), guess);
-                mixture.observe(sample, prediction, &densities);
+                let (sample, edges) = coder.code(mixture.cdf(alphabet), guess);
+                if let Some(head) = &mut head {
+                    head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
+                    if channel + 1 == shape.channels {
+                        mixture.weigh(sample, &edges);
+                    }
+                }
+                mixture.observe(sample, prediction, &edges);
                 if !C::KNOWS_SAMPLES {
                     samples.set(x, y, channel, sample as u16);
                 }
             }
+            if let (Some(head), Predictor::Learning(learner)) = (head, &mut *predictor) {
+                head.errors(mixture.components(), shape.channels, outputs, learner.errors(index));
+            }
+        }
+        if let Predictor::Learning(learner) = predictor {
+            learner.advance(self.pixels.len());
         }
         Ok(())
     }

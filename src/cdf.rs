@@ -42,6 +42,20 @@ pub(crate) struct Pinned {
     pub sample: u32,
 }
 
+/// The logistic function of a component at the two edges of a sample, in units of 2^-24.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Edges {
+    pub low: u32,
+    pub high: u32,
+}
+
+impl Edges {
+    /// The probability of the sample.
+    pub fn density(self) -> u32 {
+        self.high - self.low
+    }
+}
+
 /// The samples that a channel can have: `0..size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Alphabet {
@@ -56,6 +70,11 @@ impl Alphabet {
     #[cfg(test)]
     pub fn full(depth: u32) -> Self {
         Self { depth, size: 1 << depth }
+    }
+
+    /// The position of a sample.
+    pub fn centre(self, sample: u32) -> i64 {
+        i64::from(sample) << (POSITION_BITS + 8 - self.depth)
     }
 
     /// Brings a difference of samples to the scale of 8-bit samples.
@@ -122,23 +141,23 @@ impl<'a, const K: usize> Cdf<'a, K> {
         sample + (((sum >> WEIGHT_BITS) * room) >> CDF_BITS) as u32
     }
 
-    /// The interval of a sample, and the probability of the sample under each logistic component (units of 2^-24).
-    pub fn interval(self, sample: u32) -> (Interval, [u32; K]) {
+    /// The interval of a sample, and the sample's edges under each logistic component.
+    pub fn interval(self, sample: u32) -> (Interval, [Edges; K]) {
         let (first, last) = (sample == 0, sample + 1 == self.alphabet.size);
         let (low_edge, high_edge) = (self.edge(sample), self.edge(sample + 1));
         let mut low_sum = self.pinned_below(sample) << SIGMA_BITS;
         let mut high_sum = self.pinned_below(sample + 1) << SIGMA_BITS;
-        let mut densities = [0; K];
-        for (component, density) in self.components.iter().zip(&mut densities) {
+        let mut edges = [Edges::default(); K];
+        for (component, edges) in self.components.iter().zip(&mut edges) {
             let low = if first { 0 } else { logistic(low_edge, component) };
             let high = if last { 1 << SIGMA_BITS } else { logistic(high_edge, component) };
             low_sum += u64::from(component.weight) * u64::from(low);
             high_sum += u64::from(component.weight) * u64::from(high);
-            *density = high - low;
+            *edges = Edges { low, high };
         }
         let left = if first { 0 } else { self.with_floor(low_sum, sample) };
         let right = if last { 1 << CDF_BITS } else { self.with_floor(high_sum, sample + 1) };
-        (Interval { left, probability: right - left }, densities)
+        (Interval { left, probability: right - left }, edges)
     }
 
     /// The sample whose interval contains `quantile` (below 2^24), searched from `guess`.

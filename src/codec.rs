@@ -57,6 +57,8 @@ pub struct Options {
     pub model: ModelChoice,
     /// Whether planes are transformed where that makes the file smaller.
     pub transforms: Transforms,
+    /// How much time may be spent for a smaller file.
+    pub effort: Effort,
     /// Threads; `None` for one per core. The bytes are the same for any number.
     pub threads: Option<NonZeroUsize>,
     /// Where networks run.
@@ -75,6 +77,17 @@ pub enum Transforms {
     All,
     /// None: the planes are coded as they are. To see what the transforms gain.
     None,
+}
+
+/// How much time may be spent for a smaller file, by encoder and decoder alike. The file records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// Networks as they were trained.
+    #[default]
+    Default,
+    /// The networks for photographs go on learning from each tile while it is coded, where that makes it smaller.
+    /// Tiles are larger, so that fewer threads can be used.
+    Max,
 }
 
 /// A function of (samples done, samples in all). Those in all are the samples of the image, or of the tiles that a
@@ -293,11 +306,15 @@ impl Codec {
 
     /// Encodes the rows of one band: the smaller of what the planned parts and a coder for long-range repetition take.
     fn encode_band(&self, header: &Header, samples: ArrayView3<'_, u16>, done: &Done<'_>) -> Result<Vec<u8>> {
-        let Options { model, transforms, .. } = &self.options;
-        let parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
-        let graphics = parts.iter().all(|part| part.graphics);
+        let Options { model, transforms, effort, .. } = &self.options;
+        let mut parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
+        let mut large = parts.iter().all(|part| part.graphics);
+        if *effort == Effort::Max {
+            parts = parts.into_iter().map(PlannedPart::learning).collect();
+            large = true; // so that there is more to learn from
+        }
         let Division { tile_side, graphics_tile_side, .. } = self.division;
-        let side = if graphics { graphics_tile_side } else { tile_side };
+        let side = if large { graphics_tile_side } else { tile_side };
         let mut best = self.encode_parts(header, samples, &parts, side, done)?;
         let mut others = match model {
             ModelChoice::Named(_) => plan::long_range(&parts, samples, header.depth(), best.len())?,
@@ -338,6 +355,7 @@ impl Codec {
             let coder = match coder {
                 PartCoder::Constant => Coder::Constant,
                 PartCoder::Network(source) => Coder::Network(source.identity),
+                PartCoder::Learning(source, learning) => Coder::Learning(source.identity, *learning),
                 PartCoder::Vp8l { .. } => Coder::Vp8l,
                 PartCoder::Png => Coder::Png,
             };
@@ -589,6 +607,9 @@ impl<R: Read + Seek> FileReader<'_, R> {
                 Coder::Constant => PartCoder::Constant,
                 Coder::Network(identity) => {
                     PartCoder::Network(ModelSource::for_decoding(&self.codec.options.model, identity)?)
+                }
+                Coder::Learning(identity, learning) => {
+                    PartCoder::Learning(ModelSource::for_decoding(&self.codec.options.model, identity)?, learning)
                 }
                 Coder::Vp8l => PartCoder::Vp8l { strongest: false },
                 Coder::Png => PartCoder::Png,

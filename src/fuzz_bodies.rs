@@ -11,10 +11,14 @@ use ndarray::{Array3, s};
 use crate::cdf::{Alphabet, CDF_BITS, Cdf};
 use crate::codec::Division;
 use crate::container::{Band, CHECKSUM_BYTES, Header, checksum};
+use crate::learning::{Learner, Learning};
 use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
+use crate::network::contract::CheckedModel;
 use crate::repeats::{CANDIDATES, Candidate};
 use crate::transforms::{GroupShape, Transform};
-use crate::{Codec, Error, Limits, Metadata, MetadataKind, Options, Planes, Rect, Result, models};
+use crate::{
+    Codec, Content, Effort, Error, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect, Result, models,
+};
 
 /// Bytes before the numbers of a header. Format: section "Header".
 const FIXED_BYTES: usize = 10;
@@ -25,12 +29,15 @@ const MAX_SIDE: u8 = 24;
 const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
 
 /// Small images are divided into several bands, and these into tiles.
-static CODEC: LazyLock<Codec> = LazyLock::new(|| {
-    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, ..Options::default() };
+static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default, ModelChoice::default()));
+static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoice::default()));
+
+fn codec(effort: Effort, model: ModelChoice) -> Codec {
+    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, effort, model, ..Options::default() };
     let mut codec = Codec::new(options);
     codec.division = Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 };
     codec
-});
+}
 
 /// Reads header, metadata and tables from any bytes: as they are, and with right checksums.
 pub fn container(bytes: &[u8]) {
@@ -150,7 +157,8 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
             let length = number(body, &mut at)?;
             at = at.checked_add(usize::try_from(length).ok()?)?;
         }
-        let network = *body.get(at)? == 1;
+        let coder = *body.get(at)?;
+        let (network, learning) = (matches!(coder, 1 | 4), coder == 4);
         at += 1;
         if network {
             let id = number(body, &mut at)?;
@@ -159,6 +167,9 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
                 digest.copy_from_slice(&checksum(model.file));
             }
             at += CHECKSUM_BYTES;
+        }
+        if learning {
+            at += 3;
         }
     }
     Some(())
@@ -198,6 +209,42 @@ impl Endless<'_> {
     /// A number below `end`.
     fn below(&mut self, end: u32) -> u32 {
         ((u64::from(self.word()) * u64::from(end)) >> 32) as u32
+    }
+}
+
+/// Has a network learn from any contexts and errors, in pieces of two sizes, and holds it against the contract.
+pub fn learning(bytes: &[u8]) {
+    let mut input = Endless { bytes, at: 0 };
+    let content = [Content::Colour, Content::Grey, Content::LumaChroma][usize::from(input.byte() % 3)];
+    let model = models().iter().find(|model| model.content == content).expect("a registered model");
+    let model = CheckedModel::read(model.file).expect("a model that keeps the contract");
+    let rules = Learning {
+        chunk: 64 + u16::from(input.byte() % 4) * 64,
+        step: input.byte() % 9,
+        pull_back: 4 + input.byte() % 13,
+    };
+    let mut learners = [Learner::new(&model, rules), Learner::new(&model, rules)];
+    let outputs = model.shape.outputs();
+    for _ in 0..4 {
+        let pixels = usize::from(rules.chunk);
+        let mut sample = |_| f32::from(input.byte()) - if input.byte().is_multiple_of(2) { 0.0 } else { 255.0 };
+        let contexts: Vec<f32> = (0..pixels * model.context_size()).map(&mut sample).collect();
+        let errors: Vec<f32> = (0..pixels * outputs).map(&mut sample).collect();
+        let mut all: [Vec<i16>; 2] = Default::default();
+        for ((learner, all), piece) in learners.iter_mut().zip(&mut all).zip([pixels, 1 + pixels / 3]) {
+            let mut some = Vec::new();
+            for (contexts, errors) in contexts.chunks(piece * model.context_size()).zip(errors.chunks(piece * outputs))
+            {
+                learner.run(contexts, &mut some);
+                all.extend(&some);
+                for (pixel, errors) in errors.chunks(outputs).enumerate() {
+                    learner.errors(pixel).copy_from_slice(errors);
+                }
+                learner.advance(errors.len() / outputs);
+            }
+            assert!(learner.keeps_contract(), "a row beyond its bound");
+        }
+        assert!(all[0] == all[1], "the size of pieces matters");
     }
 }
 
@@ -249,8 +296,8 @@ fn pixel_with<const K: usize, const P: usize>(
         let repeated = candidates.first().map(|candidate| u32::from(candidate[channel]));
         let sample = repeated.filter(|&sample| sample < alphabet.size && input.byte().is_multiple_of(2));
         let sample = sample.unwrap_or_else(|| input.below(alphabet.size));
-        let (_, densities) = cdf.interval(sample);
-        mixture.observe(sample, prediction, &densities);
+        let (_, edges) = cdf.interval(sample);
+        mixture.observe(sample, prediction, &edges);
     }
 }
 
@@ -299,7 +346,8 @@ pub fn roundtrip(bytes: &[u8]) {
         let count = usize::from(input.byte()) << (2 * bit).min(4);
         metadata.set(kind, (0..count).map(|_| input.byte()).collect());
     }
-    let file = CODEC.compress(&planes, &metadata).expect("a compressed image");
+    let codec = if choices & 1 == 0 { &CODEC } else { &LEARNING };
+    let file = codec.compress(&planes, &metadata).expect("a compressed image");
     let decoded = CODEC.decompress(&file).expect("a file that decodes");
     assert!(decoded.planes == planes && decoded.metadata == metadata, "something else came back");
 }
@@ -379,6 +427,11 @@ mod tests {
     }
 
     #[test]
+    fn networks_learn_from_the_corpus_by_the_contract() {
+        replay("learning", learning);
+    }
+
+    #[test]
     fn transforms_of_the_corpus_are_undone_or_refused() {
         replay("transforms", transforms);
     }
@@ -407,7 +460,8 @@ mod tests {
         let mut metadata = Metadata::default();
         metadata.set(MetadataKind::Icc, vec![7; 300]);
         metadata.set(MetadataKind::Xmp, b"<x:xmpmeta/>".to_vec());
-        let cases: [(&str, Sample, [usize; 3], u32); 10] = [
+        let cases: [(&str, Sample, [usize; 3], u32); 11] = [
+            ("learning", |c, y, x| 60 + 90 * ((x + y + c) % 2) + y * x % 5, [3, 16, 20], 8),
             ("grey", smooth, [1, 6, 9], 8),
             ("colour-metadata", smooth, [3, 5, 7], 8),
             ("two-bands", smooth, [1, 14, 24], 8),
@@ -419,11 +473,15 @@ mod tests {
             ("repeating", |_, y, x| (x % 5 * 50) ^ (y % 3 * 17), [3, 24, 24], 8),
             ("repeating-16-bit", |c, y, x| (9 + x % 8 + y % 3 * 8) * (c + 3) * 40_503 % 65_521, [3, 24, 24], 16),
         ];
+        // One tile, of several chunks, under the colour network whatever the planner would choose.
+        let mut learning = codec(Effort::Max, ModelChoice::File(models()[0].file.into()));
+        (learning.division.graphics_tile_side, learning.division.band_pixels) = (24, 576);
         let compressed = |(name, sample, [channels, height, width], depth): (&'static str, Sample, [usize; 3], u32)| {
             let sample = |(c, y, x): (usize, usize, usize)| (sample(c, y, x) & ((1 << depth) - 1)) as u16;
             let planes = Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth);
             let metadata = if name.ends_with("metadata") { metadata.clone() } else { Metadata::default() };
-            (name, CODEC.compress(&planes.expect("a valid image"), &metadata).expect("a compressed image"))
+            let codec = if name == "learning" { &learning } else { &CODEC };
+            (name, codec.compress(&planes.expect("a valid image"), &metadata).expect("a compressed image"))
         };
         cases.into_iter().map(compressed).collect()
     }

@@ -6,7 +6,7 @@
 //! image file    --files-->              Planes (channel, row, column) + Metadata
 //! Planes        --plan, transforms-->   coded planes of each part, by measured cost
 //! coded planes  --tile, repeats-->      tiles, coding order, contexts
-//! contexts      --network-->            mixture parameters (integers)
+//! contexts      --network, learning-->  mixture parameters (integers)
 //! parameters    --mixture, cdf-->       intervals (integers)
 //! intervals     --ans-->                words
 //! words         --container-->          bytes
@@ -45,6 +45,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz_bodies;
+mod learning;
 mod limits;
 mod mixture;
 mod models;
@@ -63,7 +64,7 @@ mod tile;
 mod transforms;
 mod vp8l;
 
-pub use codec::{Codec, Decoded, FileInfo, FileReader, Options, Progress, Transforms, Verified};
+pub use codec::{Codec, Decoded, Effort, FileInfo, FileReader, Options, Progress, Transforms, Verified};
 pub use container::{Band, Header, Metadata, MetadataBlock, MetadataKind, PartSummary};
 pub use error::{Error, FormatError, FormatErrorKind, Result};
 pub use files::{

@@ -6,7 +6,7 @@
 //! linear in the residuals of the channels before it, and all channels of a pixel share the mixture weights,
 //! so that after each channel the weights become the posterior of the components.
 
-use crate::cdf::{Alphabet, Cdf, Component, INVERSE_BITS, POSITION_BITS, Pinned, WEIGHT_BITS};
+use crate::cdf::{Alphabet, Cdf, Component, Edges, INVERSE_BITS, POSITION_BITS, Pinned, WEIGHT_BITS};
 use crate::repeats::{CANDIDATES, Candidate};
 use crate::tables::EXP2;
 
@@ -14,9 +14,9 @@ use crate::tables::EXP2;
 pub(crate) const MAX_CHANNELS: usize = 3;
 /// Fractional bits of every network output.
 const OUTPUT_BITS: u32 = 6;
-const LOGIT_LIMITS: (i32, i32) = (-2048, 2047);
-const LOG_SCALE_LIMITS: (i32, i32) = (-384, 511);
-const COEFFICIENT_LIMITS: (i32, i32) = (-128, 128);
+pub(crate) const LOGIT_LIMITS: (i32, i32) = (-2048, 2047);
+pub(crate) const LOG_SCALE_LIMITS: (i32, i32) = (-384, 511);
+pub(crate) const COEFFICIENT_LIMITS: (i32, i32) = (-128, 128);
 
 /// Most components of a mixture.
 pub(crate) const MAX_COMPONENTS: usize = 10;
@@ -123,17 +123,27 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         }
     }
 
-    /// Moves to the next channel: the weights become the posterior of the components.
+    /// Moves to the next channel, if there is one: the weights become the posterior of the components.
     ///
-    /// `sample` is what was coded under `prediction`; `densities` come from [`Cdf::interval`].
-    pub fn observe(&mut self, sample: u32, prediction: i32, densities: &[u32; K]) {
+    /// `sample` is what was coded under `prediction`; `edges` come from [`Cdf::interval`].
+    pub fn observe(&mut self, sample: u32, prediction: i32, edges: &[Edges; K]) {
         self.residuals[self.channel] = sample as i32 - prediction;
         self.channel += 1;
         if self.channel < self.channels {
-            let weight = |k: usize| u64::from(self.components[k].weight) * u64::from(densities[k]);
-            let pinned = self.pinned.map(|pin| if pin.sample == sample { u64::from(pin.weight) << 24 } else { 0 });
-            self.set_weights(&std::array::from_fn(weight), &pinned);
+            self.weigh(sample, edges);
         }
+    }
+
+    /// The weights become the posterior of the components after a sample.
+    pub fn weigh(&mut self, sample: u32, edges: &[Edges; K]) {
+        let weight = |k: usize| u64::from(self.components[k].weight) * u64::from(edges[k].density());
+        let pinned = self.pinned.map(|pin| if pin.sample == sample { u64::from(pin.weight) << 24 } else { 0 });
+        self.set_weights(&std::array::from_fn(weight), &pinned);
+    }
+
+    /// The logistic components of the channel.
+    pub fn components(&self) -> &[Component; K] {
+        &self.components
     }
 
     /// Normalises weights to a sum of at most 2^20; weights that are all zero leave the old ones.

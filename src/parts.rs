@@ -10,6 +10,7 @@ use crate::autoregressive::{ActiveTile, code_tiles};
 use crate::cdf::Alphabet;
 use crate::container::depth_of;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
+use crate::learning::Learning;
 use crate::models::ModelSource;
 use crate::network::Network;
 use crate::parallel::Engine;
@@ -24,6 +25,8 @@ pub(crate) enum PartCoder<'a> {
     Constant,
     /// A network of the autoregressive family.
     Network(ModelSource<'a>),
+    /// One without pinned components that learns in tiles that are smaller then.
+    Learning(ModelSource<'a>, Learning),
     /// VP8L, for repetition at long range; with its slowest encoder, or with a quick one.
     Vp8l { strongest: bool },
     /// PNG's, for the same.
@@ -62,12 +65,10 @@ pub(crate) fn encode(
             rects.iter().for_each(|&rect| done(rect));
             Ok(vec![Vec::new(); rects.len()])
         }
-        PartCoder::Network(source) => engine.for_tiles(source, rects, |network, range| {
-            check_channels(network, sizes)?;
-            let streams = encode_tiles(network, samples, &alphabets(sizes), &rects[range.clone()])?;
-            rects[range].iter().for_each(|&rect| done(rect));
-            Ok(streams)
-        }),
+        PartCoder::Network(source) => encode_all(engine, source, None, samples, sizes, rects, done),
+        PartCoder::Learning(source, learning) => {
+            encode_all(engine, source, Some(*learning), samples, sizes, rects, done)
+        }
         &PartCoder::Vp8l { strongest } => {
             let encode = |tile: ArrayView3<'_, u16>| {
                 vp8l::encode(tile, strongest)?.ok_or_else(|| Error::Unsupported("a tile for VP8L".to_owned()))
@@ -82,6 +83,24 @@ pub(crate) fn encode(
             encode_each(samples, rects, encode, decode, done)
         }
     }
+}
+
+/// Encodes all tiles under a network.
+fn encode_all(
+    engine: &Engine,
+    source: &ModelSource<'_>,
+    learning: Option<Learning>,
+    samples: ArrayView3<'_, u16>,
+    sizes: &[u32],
+    rects: &[Rect],
+    done: impl Fn(Rect) + Sync,
+) -> Result<Vec<Vec<u8>>> {
+    engine.for_tiles(source, rects, |network, range| {
+        check_channels(network, sizes)?;
+        let streams = encode_tiles(network, learning, samples, &alphabets(sizes), &rects[range.clone()])?;
+        rects[range].iter().for_each(|&rect| done(rect));
+        Ok(streams)
+    })
 }
 
 /// Encodes one tile after the other, decodes it again and compares.
@@ -115,8 +134,8 @@ pub(crate) fn measure(
     let bits = engine.for_tiles(source, rects, |network, range| {
         check_channels(network, sizes)?;
         let alphabets = alphabets(sizes);
-        let tiles = encoded(network, samples, &alphabets, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.coder.finish().0).len() as u64).collect())
+        let tiles = encoded(network, None, samples, &alphabets, &rects[range])?;
+        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.words).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -133,36 +152,61 @@ fn not_decoding(rect: Rect) -> Error {
     Error::Verification(format!("the tile at {}, {} does not decode", rect.x, rect.y))
 }
 
-/// Tiles whose samples have been coded.
+/// A tile whose samples have been coded.
+struct EncodedTile {
+    original: TileSamples,
+    learning: Option<Learning>,
+    words: Vec<u32>,
+    /// The samples in coding order.
+    order: Vec<u16>,
+}
+
 fn encoded(
     network: &mut Network,
+    learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
     rects: &[Rect],
-) -> Result<Vec<ActiveTile<Encoder>>> {
+) -> Result<Vec<EncodedTile>> {
     let active = |&rect: &Rect| ActiveTile {
         samples: TileSamples::of(samples, rect, alphabets[0].depth),
         coder: Encoder::with_capacity(rect.pixels() * alphabets.len()),
+        learning,
     };
     let mut tiles: Vec<_> = rects.iter().map(active).collect();
     code_tiles(network, &mut tiles, alphabets)?;
-    Ok(tiles)
+    let encoded = |tile: ActiveTile<Encoder>| {
+        let (words, order) = tile.coder.finish();
+        EncodedTile { original: tile.samples, learning, words, order }
+    };
+    Ok(tiles.into_iter().map(encoded).collect())
 }
 
-/// Encodes tiles in lockstep, decodes them again and compares.
+/// Encodes a group of tiles, each learning if that makes it smaller, decodes them again and compares.
 fn encode_tiles(
     network: &mut Network,
+    learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
     rects: &[Rect],
 ) -> Result<Vec<Vec<u8>>> {
+    let mut tiles = encoded(network, None, samples, alphabets, rects)?;
+    if learning.is_some() {
+        for (tile, rect) in tiles.iter_mut().zip(rects) {
+            let learned = encoded(network, learning, samples, alphabets, std::slice::from_ref(rect))?;
+            let smaller = learned.into_iter().find(|learned| learned.words.len() < tile.words.len());
+            if let Some(smaller) = smaller {
+                *tile = smaller;
+            }
+        }
+    }
     let (mut originals, mut streams, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for (tile, &rect) in encoded(network, samples, alphabets, rects)?.into_iter().zip(rects) {
-        let (words, order) = tile.coder.finish();
-        streams.push(to_stream(&words));
-        let coder = Decoder::expecting(words, order).ok_or_else(|| not_decoding(rect))?;
-        again.push(ActiveTile { samples: tile.samples.cleared(), coder });
-        originals.push(tile.samples);
+    for (tile, &rect) in tiles.into_iter().zip(rects) {
+        let mark = learning.map(|_| u8::from(tile.learning.is_some()));
+        streams.push(mark.into_iter().chain(to_stream(&tile.words)).collect());
+        let coder = Decoder::expecting(tile.words, tile.order).ok_or_else(|| not_decoding(rect))?;
+        again.push(ActiveTile { samples: tile.original.cleared(), coder, learning: tile.learning });
+        originals.push(tile.original);
     }
     code_tiles(network, &mut again, alphabets)?;
     for ((tile, original), &rect) in again.iter().zip(&originals).zip(rects) {
@@ -207,12 +251,10 @@ pub(crate) fn decode(
                 None => Ok(rects.iter().map(zeros).collect()),
             }
         }
-        PartCoder::Network(source) => engine.for_tiles(source, rects, |network, range| {
-            if network.model().shape.channels != sizes.len() {
-                return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
-            }
-            decode_tiles(network, sizes, rects, streams, range, &damaged)
-        }),
+        PartCoder::Network(source) => decode_all(engine, source, None, sizes, rects, streams, damaged),
+        PartCoder::Learning(source, learning) => {
+            decode_all(engine, source, Some(*learning), sizes, rects, streams, damaged)
+        }
         PartCoder::Vp8l { .. } => decode_each(rects, streams, sizes.len(), vp8l::decode, damaged),
         PartCoder::Png => {
             let decode = |stream: &[u8], width, height, channels| {
@@ -221,6 +263,28 @@ pub(crate) fn decode(
             decode_each(rects, streams, sizes.len(), decode, damaged)
         }
     }
+}
+
+/// Decodes all tiles under a network.
+fn decode_all(
+    engine: &Engine,
+    source: &ModelSource<'_>,
+    learning: Option<Learning>,
+    sizes: &[u32],
+    rects: &[Rect],
+    streams: &[&[u8]],
+    damaged: impl Fn(usize) -> Error + Sync,
+) -> Result<Vec<DecodedTile>> {
+    engine.for_tiles(source, rects, |network, range| {
+        let shape = network.model().shape;
+        if shape.channels != sizes.len() {
+            return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
+        }
+        if shape.pinned && learning.is_some() {
+            return malformed(FormatErrorKind::InvalidField, "a model with pinned components learns");
+        }
+        decode_tiles(network, learning, sizes, rects, streams, range, &damaged)
+    })
 }
 
 /// Decodes one tile after the other.
@@ -238,9 +302,10 @@ fn decode_each(
     rects.iter().zip(streams).enumerate().map(tile).collect()
 }
 
-/// Decodes a group of tiles in lockstep.
+/// Decodes a group of tiles.
 fn decode_tiles(
     network: &mut Network,
+    learning: Option<Learning>,
     sizes: &[u32],
     rects: &[Rect],
     streams: &[&[u8]],
@@ -250,9 +315,15 @@ fn decode_tiles(
     let alphabets = alphabets(sizes);
     let mut tiles = Vec::with_capacity(range.len());
     for index in range.clone() {
-        let coder = to_words(streams[index]).and_then(Decoder::new).ok_or_else(|| damaged(index))?;
+        let (learning, stream) = match (learning, streams[index]) {
+            (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
+            (Some(learning), [1, stream @ ..]) if learning.fits(rects[index].pixels()) => (Some(learning), stream),
+            (Some(_), _) => return Err(damaged(index)),
+        };
+        let coder = to_words(stream).and_then(Decoder::new).ok_or_else(|| damaged(index))?;
         let (width, height) = (rects[index].width as usize, rects[index].height as usize);
-        tiles.push(ActiveTile { samples: TileSamples::new(width, height, sizes.len(), alphabets[0].depth), coder });
+        let samples = TileSamples::new(width, height, sizes.len(), alphabets[0].depth);
+        tiles.push(ActiveTile { samples, coder, learning });
     }
     code_tiles(network, &mut tiles, &alphabets)?;
     let decoded = |(index, tile): (usize, ActiveTile<Decoder>)| {

@@ -11,6 +11,7 @@ use ndarray::{ArrayView3, Axis, s};
 use crate::codec::Transforms;
 use crate::container::depth_of;
 use crate::error::{Error, Result};
+use crate::learning::Learning;
 use crate::models::{Content, ModelChoice, ModelSource};
 use crate::network::contract::CheckedModel;
 use crate::parallel::Engine;
@@ -70,6 +71,16 @@ impl PlannedPart<'_> {
     fn plain(samples: ArrayView3<'_, u16>, depth: u32, coder: PartCoder<'static>) -> Self {
         let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
         Self { channels, transforms, coded, coder, graphics: true }
+    }
+
+    /// The same with a network that learns, unless that is one for graphics, whose pinned components do not.
+    pub fn learning(self) -> Self {
+        match self.coder {
+            PartCoder::Network(source) if !self.graphics => {
+                Self { coder: PartCoder::Learning(source, Learning::default()), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The same under a slower encoder, if there is one that is not tried anyway.

@@ -67,8 +67,8 @@ impl MixtureStage {
             let mut mixture = PixelMixture::<COMPONENTS, 0>::new(self.shape.channels, row, &[]);
             for _ in 0..self.shape.channels {
                 mixture.next_channel(128, EIGHT_BITS);
-                let (sample, densities) = coder.code(mixture.cdf(EIGHT_BITS), || 131);
-                mixture.observe(sample, 128, &densities);
+                let (sample, edges) = coder.code(mixture.cdf(EIGHT_BITS), || 131);
+                mixture.observe(sample, 128, &edges);
             }
         }
     }

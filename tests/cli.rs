@@ -446,6 +446,24 @@ fn a_rectangle_is_cut_out() {
 }
 
 #[test]
+fn the_effort_is_recorded_in_the_file() {
+    let place = Place::new();
+    place.write_png("a.png", &stripes(3, 40, 30), &Metadata::default());
+    place.write("colour.onnx", ansel::models()[0].file);
+    let mut bytes = Vec::new();
+    for effort in ["default", "max"] {
+        place.succeed(["compress", "a.png", "-f", "--effort", effort, "-m", "colour.onnx"]);
+        let info = json(&place.succeed(["info", "a.ansel", "--json"]));
+        assert_eq!(info["bands"][0]["parts"][0]["effort"], effort);
+        assert_eq!(place.succeed(["info", "a.ansel"]).contains("learning"), effort == "max");
+        bytes.push(place.read("a.ansel").len());
+        place.succeed(["decompress", "a.ansel", "-o", "b.png", "-f"]);
+        assert!(place.image("b.png") == place.image("a.png"));
+    }
+    assert!(bytes[1] < bytes[0], "{bytes:?}");
+}
+
+#[test]
 fn without_transforms_the_samples_are_coded_as_they_are() {
     let place = Place::new();
     let planes = drawing(3, 60, 50);

@@ -11,7 +11,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use ansel::{Codec, Metadata, ModelChoice, Options, Planes, RegisteredModel};
+use ansel::{Codec, Content, Effort, Metadata, ModelChoice, Options, Planes, RegisteredModel};
 use common::*;
 use ndarray::{Array3, Axis, s};
 
@@ -26,15 +26,17 @@ struct Golden {
     metadata: Metadata,
     /// What it is compressed with.
     model: ModelChoice,
+    effort: Effort,
 }
 
 impl Golden {
     fn new(name: &str, planes: Planes) -> Self {
-        Self { name: name.to_owned(), planes, metadata: Metadata::default(), model: ModelChoice::default() }
+        let (metadata, model) = (Metadata::default(), ModelChoice::default());
+        Self { name: name.to_owned(), planes, metadata, model, effort: Effort::Default }
     }
 
     fn compressed(&self) -> Vec<u8> {
-        let codec = Codec::new(Options { model: self.model.clone(), ..Options::default() });
+        let codec = Codec::new(Options { model: self.model.clone(), effort: self.effort, ..Options::default() });
         codec.compress(&self.planes, &self.metadata).expect("a compressed image")
     }
 }
@@ -46,6 +48,19 @@ fn of_models() -> Vec<Golden> {
         ..Golden::new(&format!("model-{}", model.id), page(model.content.channels(), 20, 16))
     };
     ansel::models().iter().map(golden).collect()
+}
+
+/// Patterns that networks learn while they code.
+fn of_learning() -> Vec<Golden> {
+    let golden = |name: &str, planes: Planes| {
+        let content = if planes.channels() == 1 { Content::Grey } else { Content::Colour };
+        Golden { effort: Effort::Max, model: model_file(content), ..Golden::new(name, planes) }
+    };
+    vec![
+        golden("learning-grey", stripes(1, 40, 32)),
+        golden("learning-colour", stripes(3, 32, 24)),
+        golden("learning-colour-of-10-bits", scaled(&stripes(3, 24, 24), 10)),
+    ]
 }
 
 /// Planes of the samples, which are valid.
@@ -115,6 +130,7 @@ fn goldens() -> Vec<Golden> {
         Golden { metadata: metadata(), ..plain("metadata", gentle(3, 9, 7)) },
     ];
     all.extend(of_models());
+    all.extend(of_learning());
     all
 }
 
@@ -182,11 +198,12 @@ fn stored_files_have_every_transform_coder_and_model() {
             found.insert(part.coder.to_owned());
             found.extend(part.transforms.iter().map(|name| (*name).to_owned()));
             found.extend(part.model.map(|(id, _)| format!("model {id}")));
+            found.extend(part.learning.then(|| "learning".to_owned()));
         }
     }
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
-    let names =
-        ["constant", "network", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"].map(str::to_owned);
+    let names = ["constant", "network", "learning", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"];
+    let names = names.map(str::to_owned);
     let missing: Vec<String> = names.into_iter().chain(models).filter(|name| !found.contains(name)).collect();
     assert!(missing.is_empty(), "no golden file has {missing:?}");
 }

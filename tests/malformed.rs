@@ -207,6 +207,12 @@ fn network(id: u64, digest: [u8; 4]) -> Vec<u8> {
     [vec![1], common::raw::number(id), digest.to_vec()].concat()
 }
 
+/// A network that learns by these fields.
+fn learning(less: u8, step: u8, pull_back: u8) -> Vec<u8> {
+    let digest = common::raw::checksum(ansel::models()[0].file);
+    [vec![4], common::raw::number(1), digest.to_vec(), vec![less, step, pull_back]].concat()
+}
+
 #[test]
 fn an_unknown_model_is_named() {
     let file = small_file();
@@ -239,7 +245,7 @@ fn a_model_of_other_channels_is_refused() {
 fn every_field_out_of_range_is_refused() {
     let file = small_file();
     type Case = (&'static str, fn(&mut RawFile));
-    let cases: [Case; 34] = [
+    let cases: [Case; 36] = [
         ("no width", |raw| raw.width = 0),
         ("no height", |raw| raw.height = 0),
         ("a width beyond 32 bits", |raw| raw.width = 1 << 32),
@@ -289,7 +295,9 @@ fn every_field_out_of_range_is_refused() {
             raw.bands[0].parts[0].kind = 0x13;
             raw.bands[0].parts[0].transforms = vec![vec![5]];
         }),
-        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 4),
+        ("learning in chunks of 63 pixels", |raw| raw.bands[0].parts[0].coder = learning(62, 4, 10)),
+        ("steps beyond the largest", |raw| raw.bands[0].parts[0].coder = learning(127, 9, 10)),
+        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 5),
         ("a constant that is not", |raw| raw.bands[0].parts[0].coder = vec![0]),
         ("a model id beyond 16 bits", |raw| raw.bands[0].parts[0].coder = network(1 << 16, [0; 4])),
         ("a stream of 4 GiB", |raw| raw.bands[0].tiles[0].lengths[0] = 1 << 32),

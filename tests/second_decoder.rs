@@ -9,8 +9,8 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
-use ansel::{Codec, Metadata, MetadataKind, Planes};
-use common::{Random, metadata, photograph_crop, scaled};
+use ansel::{Codec, Content, Effort, Metadata, MetadataKind, Options, Planes};
+use common::{Random, metadata, model_file, photograph_crop, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
 
@@ -217,6 +217,15 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
     for Example { name, planes, metadata } in examples() {
         let file = codec.compress(&planes, &metadata).expect("a compressed image");
         compare(&codec, name, &planes, &metadata, &file, &mut ways);
+    }
+    for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
+        let compress = |effort: Effort| {
+            let codec = Codec::new(Options { effort, model: model_file(content), ..Options::default() });
+            codec.compress(&planes, &Metadata::default()).expect("a compressed image")
+        };
+        let (file, fixed) = (compress(Effort::Max), compress(Effort::Default));
+        assert!(file.len() + 8 < fixed.len(), "nothing was learned: {} bytes, {} without", file.len(), fixed.len());
+        compare(&codec, "learning", &planes, &Metadata::default(), &file, &mut ways);
     }
     let (planes, file) = two_bands(&codec);
     compare(&codec, "two bands", &planes, &Metadata::default(), &file, &mut ways);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 use super::*;
-use crate::cdf::{Cdf, Interval};
+use crate::cdf::{Cdf, Edges, Interval};
 use crate::models::models;
 use crate::network::Device;
 use crate::network::contract::CheckedModel;
@@ -22,12 +22,12 @@ struct Noting {
 impl SampleCoder for Noting {
     const KNOWS_SAMPLES: bool = true;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         let sample = sample();
-        let (interval, densities) = cdf.interval(sample);
+        let (interval, edges) = cdf.interval(sample);
         self.intervals.push(interval);
         self.samples.push(sample);
-        (sample, densities)
+        (sample, edges)
     }
 }
 
@@ -40,12 +40,12 @@ struct Told {
 impl SampleCoder for Told {
     const KNOWS_SAMPLES: bool = false;
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [u32; K]) {
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         guess();
         let sample = self.samples.next().expect("as many samples as the encoder had");
-        let (interval, densities) = cdf.interval(sample);
+        let (interval, edges) = cdf.interval(sample);
         self.intervals.push(interval);
-        (sample, densities)
+        (sample, edges)
     }
 }
 
@@ -77,7 +77,7 @@ fn code<C: SampleCoder>(
     let tile = |((width, height), coder): ((u32, u32), C)| {
         let image = samples(sizes, width as usize, height as usize);
         let tile = TileSamples::of(image.view(), Rect { x: 0, y: 0, width, height }, alphabets[0].depth);
-        ActiveTile { samples: if fill { tile } else { tile.cleared() }, coder }
+        ActiveTile { samples: if fill { tile } else { tile.cleared() }, coder, learning: None }
     };
     let mut tiles: Vec<_> = TILES.into_iter().zip(coders).map(tile).collect();
     for group in tiles.chunks_mut(group) {

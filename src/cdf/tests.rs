@@ -143,8 +143,8 @@ proptest! {
         let cdf = case.cdf();
         let mut sums = [0u64; K];
         for sample in 0..case.alphabet.size {
-            let (_, densities) = cdf.interval(sample);
-            for (sum, density) in sums.iter_mut().zip(densities) {
+            let (_, edges) = cdf.interval(sample);
+            for (sum, density) in sums.iter_mut().zip(edges.map(Edges::density)) {
                 *sum += u64::from(density);
             }
         }

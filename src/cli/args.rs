@@ -87,6 +87,9 @@ pub struct Compress {
     /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and keep what is smallest
     #[arg(long, value_enum, default_value_t = TransformsName::All)]
     pub transforms: TransformsName,
+    /// How much time to spend for a smaller file, when compressing and when decompressing it
+    #[arg(long, value_enum, default_value_t = EffortName::Default)]
+    pub effort: EffortName,
 }
 
 /// The arguments of `decompress`.
@@ -186,6 +189,14 @@ pub enum TransformsName {
     All,
     /// None: code the samples as they are
     None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum EffortName {
+    /// Networks as they were trained
+    Default,
+    /// Networks for photographs go on learning while they code: smaller files, several times slower
+    Max,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

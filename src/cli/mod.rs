@@ -7,13 +7,14 @@ mod report;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ansel::{Codec, Device, Error, Limits, Metadata, ModelChoice, Options, Progress, Result, Transforms};
+use ansel::{Codec, Device, Effort, Error, Limits, Metadata, ModelChoice, Options, Progress, Result, Transforms};
 use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::args::{
-    Arguments, Code, Command, Compress, Decompress, DeviceName, Engine, Info, Models, Report, TransformsName, Verify,
+    Arguments, Code, Command, Compress, Decompress, DeviceName, EffortName, Engine, Info, Models, Report,
+    TransformsName, Verify,
 };
 use self::paths::Place;
 
@@ -95,7 +96,7 @@ fn options(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Options> {
         }))
     });
     let (threads, limits) = (engine.threads, limits(engine));
-    Ok(Options { model, transforms: Transforms::All, threads, device, limits, progress })
+    Ok(Options { model, threads, device, limits, progress, ..Options::default() })
 }
 
 fn limits(engine: &Engine) -> Limits {
@@ -112,7 +113,7 @@ fn progress_bar(report: &Report) -> ProgressBar {
 }
 
 fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
-    let Compress { code, allow_lossy_source, clear_hidden_colour, transforms } = arguments;
+    let Compress { code, allow_lossy_source, clear_hidden_colour, transforms, effort } = arguments;
     let Code { inputs, output, engine, report, strip } = code;
     let inputs = paths::list(inputs, &IMAGE_EXTENSIONS)
         .and_then(|inputs| paths::with_destinations(inputs, output, ANSEL_EXTENSION))
@@ -123,7 +124,11 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
         TransformsName::None => Transforms::None,
     };
     let options = options(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
-    let codec = Codec::new(Options { transforms, ..options });
+    let effort = match effort {
+        EffortName::Default => Effort::Default,
+        EffortName::Max => Effort::Max,
+    };
+    let codec = Codec::new(Options { transforms, effort, ..options });
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());

@@ -71,9 +71,10 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
+    let learning = if part.learning { ", learning: effort max" } else { "" };
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
-        Some(model) => format!("model {} {} ({digest})", model.name, model.content.name()),
-        None => format!("a model not carried by this program (id {id}, {digest})"),
+        Some(model) => format!("model {} {} ({digest}){learning}", model.name, model.content.name()),
+        None => format!("a model not carried by this program (id {id}, {digest}){learning}"),
     }
 }
 
@@ -123,7 +124,8 @@ fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
     let header = &info.header;
     let part = |part: &PartSummary| {
         let model = part.model.map(|(id, digest)| json!({ "id": id, "digest": hex(&digest) }));
-        json!({ "channels": part.channels, "transforms": part.transforms, "coder": part.coder, "model": model })
+        let effort = if part.learning { "max" } else { "default" };
+        json!({ "channels": part.channels, "transforms": part.transforms, "coder": part.coder, "model": model, "effort": effort })
     };
     let band = |band: &Band| {
         json!({

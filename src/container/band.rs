@@ -7,6 +7,7 @@ use ndarray::Array3;
 use super::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
 use super::header::Header;
 use crate::error::{FormatErrorKind, Result, malformed};
+use crate::learning::Learning;
 use crate::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
 use crate::tile::TileGrid;
 use crate::transforms::{GroupShape, Transform};
@@ -17,6 +18,7 @@ const CODER_CONSTANT: u8 = 0;
 const CODER_NETWORK: u8 = 1;
 const CODER_VP8L: u8 = 2;
 const CODER_PNG: u8 = 3;
+const CODER_LEARNING: u8 = 4;
 
 /// Which model coded a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(crate) enum Coder {
     Constant,
     /// A network of the autoregressive family.
     Network(ModelIdentity),
+    /// One that learns in the tiles whose streams say so.
+    Learning(ModelIdentity, Learning),
     /// VP8L, the lossless coding of WebP.
     Vp8l,
     /// The coding of PNG.
@@ -132,14 +136,15 @@ impl Band {
             transforms: part.transforms.iter().map(Transform::name).collect(),
             coder: match part.coder {
                 Coder::Constant => "constant",
-                Coder::Network(_) => "network",
+                Coder::Network(_) | Coder::Learning(..) => "network",
                 Coder::Vp8l => "VP8L",
                 Coder::Png => "PNG",
             },
             model: match part.coder {
-                Coder::Network(identity) => Some((identity.id, identity.digest)),
+                Coder::Network(identity) | Coder::Learning(identity, _) => Some((identity.id, identity.digest)),
                 Coder::Constant | Coder::Vp8l | Coder::Png => None,
             },
+            learning: matches!(part.coder, Coder::Learning(..)),
         };
         self.parts.iter().map(summary).collect()
     }
@@ -173,8 +178,12 @@ impl Band {
                 Coder::Constant => body.push(CODER_CONSTANT),
                 Coder::Network(identity) => {
                     body.push(CODER_NETWORK);
-                    put_number(&mut body, identity.id.into());
-                    body.extend(identity.digest);
+                    put_identity(&mut body, identity);
+                }
+                Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
+                    body.push(CODER_LEARNING);
+                    put_identity(&mut body, identity);
+                    body.extend([(chunk - 1) as u8, step, pull_back]);
                 }
                 Coder::Vp8l => body.push(CODER_VP8L),
                 Coder::Png => body.push(CODER_PNG),
@@ -229,7 +238,7 @@ impl Band {
         if parts.len() != count || channels != header.channels() {
             return malformed(FormatErrorKind::InvalidField, format!("{count} parts of {channels} channels in a band"));
         }
-        let network = parts.iter().any(|part| matches!(part.coder, Coder::Network(_)));
+        let network = parts.iter().any(|part| matches!(part.coder, Coder::Network(_) | Coder::Learning(..)));
         if network && tile.0.max(tile.1) > MAX_NETWORK_TILE_SIDE {
             let what = format!("tiles of {} x {} pixels for a network", tile.0, tile.1);
             return malformed(FormatErrorKind::InvalidField, what);
@@ -263,15 +272,32 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
     let constant = sizes.iter().all(|&size| size == 1);
     let coder = match body.byte()? {
         CODER_CONSTANT if constant => Coder::Constant,
-        CODER_NETWORK if !constant => {
-            let id = body.number(u16::MAX.into())? as u16;
-            Coder::Network(ModelIdentity { id, digest: body.array()? })
-        }
+        CODER_NETWORK if !constant => Coder::Network(read_identity(body)?),
+        CODER_LEARNING if !constant => Coder::Learning(read_identity(body)?, read_learning(body)?),
         CODER_VP8L if !constant => Coder::Vp8l,
         CODER_PNG if !constant => Coder::Png,
         other => return malformed(FormatErrorKind::InvalidField, format!("coder {other}")),
     };
     Ok(Part { channels, transforms, coder })
+}
+
+fn put_identity(body: &mut Vec<u8>, identity: ModelIdentity) {
+    put_number(body, identity.id.into());
+    body.extend(identity.digest);
+}
+
+fn read_identity(body: &mut Input<&[u8]>) -> Result<ModelIdentity> {
+    let id = body.number(u16::MAX.into())? as u16;
+    Ok(ModelIdentity { id, digest: body.array()? })
+}
+
+fn read_learning(body: &mut Input<&[u8]>) -> Result<Learning> {
+    let [less, step, pull_back] = body.array()?;
+    let learning = Learning { chunk: u16::from(less) + 1, step, pull_back };
+    if !learning.is_allowed() {
+        return malformed(FormatErrorKind::InvalidField, format!("{learning:?}"));
+    }
+    Ok(learning)
 }
 
 /// What is known of a part of a band, for people.
@@ -286,6 +312,8 @@ pub struct PartSummary {
     pub coder: &'static str,
     /// Of a network, the registry id (0xffff for a model from a file) and the first 4 bytes of its file's SHA-256.
     pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,
+    /// Whether the network learns while coding.
+    pub learning: bool,
 }
 
 #[cfg(test)]

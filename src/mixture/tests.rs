@@ -65,9 +65,9 @@ fn assert_walk_with<const K: usize, const P: usize>(
             assert!((1024..=1 << 24).contains(&component.inverse), "inverse {}", component.inverse);
         }
         assert!(mixture.guess(alphabet) < alphabet.size);
-        let (interval, densities) = mixture.cdf(alphabet).interval(sample);
+        let (interval, edges) = mixture.cdf(alphabet).interval(sample);
         assert!(interval.probability > 0 && interval.left + interval.probability <= 1 << 24);
-        mixture.observe(sample, prediction, &densities);
+        mixture.observe(sample, prediction, &edges);
     }
     assert_weights(&mixture);
 }
@@ -142,7 +142,7 @@ fn weights_that_are_all_zero_leave_the_old_ones() {
     let outputs = vec![0; COLOUR.outputs()];
     let mut mixture = PixelMixture::<K, 0>::new(COLOUR.channels, &outputs, &[]);
     let before = mixture.components.map(|component| component.weight);
-    mixture.observe(0, 0, &[0; K]);
+    mixture.observe(0, 0, &[Edges::default(); K]);
     assert_eq!(mixture.components.map(|component| component.weight), before);
 }
 
@@ -150,9 +150,9 @@ fn weights_that_are_all_zero_leave_the_old_ones() {
 fn the_weights_become_the_posterior_of_the_components() {
     let outputs = vec![0; COLOUR.outputs()];
     let mut mixture = PixelMixture::<K, 0>::new(COLOUR.channels, &outputs, &[]);
-    let mut densities = [0; K];
-    (densities[0], densities[3]) = (3_000_000, 1_000_000);
-    mixture.observe(0, 0, &densities);
+    let mut edges = [Edges::default(); K];
+    (edges[0].high, edges[3].high) = (3_000_000, 1_000_000);
+    mixture.observe(0, 0, &edges);
     let weights = mixture.components.map(|component| component.weight);
     // One count may be lost in rounding down.
     assert!(weights[0].abs_diff(3 << 18) <= 1 && weights[3].abs_diff(1 << 18) <= 1, "{weights:?}");
@@ -205,8 +205,8 @@ fn a_pinned_component_loses_its_weight_with_the_first_sample_that_is_not_its_own
             1 => assert!(heavy > 1 << 19 && mixture.pinned.iter().all(|pin| pin.weight > 0), "{heavy}"),
             _ => assert!(mixture.pinned.iter().enumerate().all(|(index, pin)| (pin.weight > 0) == (index == 4))),
         }
-        let (_, densities) = mixture.cdf(EIGHT).interval(sample);
-        mixture.observe(sample, 100, &densities);
+        let (_, edges) = mixture.cdf(EIGHT).interval(sample);
+        mixture.observe(sample, 100, &edges);
     }
 }
 
@@ -324,10 +324,10 @@ fn code_pixel_with<const P: usize>(
     for (channel, &prediction) in predictions.iter().enumerate() {
         mixture.next_channel(prediction, EIGHT);
         let sample = choose(channel, mixture.cdf(EIGHT));
-        let (interval, densities) = mixture.cdf(EIGHT).interval(sample);
+        let (interval, edges) = mixture.cdf(EIGHT).interval(sample);
         coded.bits += 24.0 - f64::from(interval.probability).log2();
         coded.least = coded.least.min(interval.probability);
-        mixture.observe(sample, prediction, &densities);
+        mixture.observe(sample, prediction, &edges);
         coded.samples.push(sample);
     }
     coded

@@ -29,11 +29,11 @@ use crate::tile::TAPS;
 pub(crate) const CONTEXT_MAX: i64 = 256;
 /// Largest magnitude of a delta.
 pub(crate) const DELTA_MAX: i64 = 1 << 20;
-const ACTIVATION_MAX: i64 = 2047;
-const OUTPUT_MIN: i64 = -(1 << 15);
-const OUTPUT_MAX: i64 = (1 << 15) - 1;
+pub(crate) const ACTIVATION_MAX: i64 = 2047;
+pub(crate) const OUTPUT_MIN: i64 = -(1 << 15);
+pub(crate) const OUTPUT_MAX: i64 = (1 << 15) - 1;
 /// Integers below this magnitude are exact in float32.
-const EXACT: i64 = 1 << 24;
+pub(crate) const EXACT: i64 = 1 << 24;
 const MAX_SHIFT: u32 = 23;
 const MAX_LAYERS: usize = 16;
 const MAX_LAYER_SIZE: usize = 4096;
@@ -143,12 +143,21 @@ fn check_shape(shape: MixtureShape, layers: &[Layer]) -> Result<()> {
     Ok(())
 }
 
+/// Largest magnitude of an input of the first layer, or of another one.
+pub(crate) fn input_max(first: bool) -> i64 {
+    if first { CONTEXT_MAX } else { ACTIVATION_MAX }
+}
+
+/// What no partial sum of a row exceeds, given the sum of its weights' magnitudes.
+pub(crate) fn row_bound(input_max: i64, sum: i64, bias: i32) -> i64 {
+    input_max * sum + i64::from(bias).abs() + DELTA_MAX
+}
+
 fn check_row_bounds(layers: &[Layer]) -> Result<()> {
     for (index, layer) in layers.iter().enumerate() {
-        let input_max = if index == 0 { CONTEXT_MAX } else { ACTIVATION_MAX };
         for (row, weights) in layer.weights.columns().into_iter().enumerate() {
             let sum: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
-            let bound = input_max * sum + i64::from(layer.biases[row]).abs() + DELTA_MAX;
+            let bound = row_bound(input_max(index == 0), sum, layer.biases[row]);
             if bound >= EXACT {
                 return refuse(format!("row {row} of layer {index} can reach {bound}, which is not below 2^24"));
             }

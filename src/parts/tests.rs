@@ -13,16 +13,24 @@ fn network(content: Content) -> PartCoder<'static> {
     PartCoder::Network(ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry"))
 }
 
+fn learning(content: Content) -> PartCoder<'static> {
+    let source = ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry");
+    PartCoder::Learning(source, Learning { chunk: 64, ..Learning::default() })
+}
+
 const VP8L: PartCoder<'static> = PartCoder::Vp8l { strongest: false };
 
 /// The coders of planes of so many channels, but for those of constant ones.
 fn coders(channels: usize) -> Vec<PartCoder<'static>> {
     match channels {
-        1 => vec![network(Content::Grey), network(Content::GraphicsPlane), VP8L, PartCoder::Png],
+        1 => {
+            vec![network(Content::Grey), network(Content::GraphicsPlane), learning(Content::Grey), VP8L, PartCoder::Png]
+        }
         3 => vec![
             network(Content::Colour),
             network(Content::LumaChroma),
             network(Content::Graphics),
+            learning(Content::Colour),
             VP8L,
             PartCoder::Png,
         ],
@@ -159,7 +167,7 @@ fn channels_of(source: &ModelSource<'_>) -> usize {
 #[test]
 fn a_damaged_stream_is_an_error_or_gives_other_samples() {
     let sizes = [256];
-    for coder in coders(1) {
+    for coder in coders(1).into_iter().filter(|coder| !matches!(coder, PartCoder::Learning(..))) {
         for samples in [&planes(&sizes)[0], &planes(&sizes)[3]] {
             let streams = encoded(&coder, samples, &sizes);
             let original = decoded(&coder, &sizes, &streams).expect("decoded tiles");
@@ -194,9 +202,15 @@ fn a_damaged_stream_is_an_error_or_gives_other_samples() {
 fn hostile_streams_give_symbols_of_the_alphabet_or_an_error() {
     let mut random = Random(3);
     for sizes in [&[1, 3, 200][..], &[5], &[40_000]] {
-        for coder in coders(sizes.len()).into_iter().filter(|coder| matches!(coder, PartCoder::Network(_))) {
+        for coder in coders(sizes.len())
+            .into_iter()
+            .filter(|coder| matches!(coder, PartCoder::Network(_) | PartCoder::Learning(..)))
+        {
             for length in [0, 1, 7, 300] {
-                let stream = |_| (0..length).map(|_| 1 + random.below(255) as u8).collect();
+                let stream = |_| {
+                    let words = (0..length).map(|_| 1 + random.below(255) as u8);
+                    std::iter::once(1).chain(words).collect()
+                };
                 let streams: Vec<Vec<u8>> = rects().iter().map(stream).collect();
                 if let Ok(tiles) = decoded(&coder, sizes, &streams) {
                     let planes = tiles.iter().flat_map(|tile| tile.samples.outer_iter().zip(sizes));
@@ -205,6 +219,44 @@ fn hostile_streams_give_symbols_of_the_alphabet_or_an_error() {
             }
         }
     }
+}
+
+#[test]
+fn a_tile_learns_only_where_it_is_smaller() {
+    let sizes = [256];
+    for samples in planes(&sizes) {
+        let lengths = |streams: Vec<Vec<u8>>| streams.iter().map(Vec::len).collect::<Vec<_>>();
+        let learned = encoded(&learning(Content::Grey), &samples, &sizes);
+        for (learned, fixed) in
+            lengths(learned).into_iter().zip(lengths(encoded(&network(Content::Grey), &samples, &sizes)))
+        {
+            assert!(learned <= fixed + 1, "{learned} bytes, {fixed} without");
+        }
+    }
+    let mut random = Random(1);
+    let noise = Array3::from_shape_fn((1, 40, 48), |_| random.below(256) as u16);
+    let whole = [Rect { x: 0, y: 0, width: 48, height: 40 }];
+    let streams = encode(&ENGINE, &learning(Content::Grey), noise.view(), &sizes, &whole, |_| ());
+    assert_eq!(streams.expect("encoded tiles")[0][0], 1, "a tile of noise does not learn");
+}
+
+#[test]
+fn learning_without_a_mark_in_small_tiles_and_by_pinned_models_is_refused() {
+    let coder = learning(Content::Grey);
+    let streams = encoded(&coder, &planes(&[256])[0], &[256]);
+    for mark in [None, Some(2), Some(255)] {
+        let mut changed = streams.clone();
+        changed[2] = mark.into_iter().chain(streams[2][1..].iter().copied().filter(|_| mark.is_some())).collect();
+        assert_damaged(decoded(&coder, &[256], &changed), 2);
+    }
+    let PartCoder::Learning(source, _) = coder else { unreachable!() };
+    let coder = PartCoder::Learning(source, Learning { chunk: 256, ..Learning::default() });
+    let mut streams = encoded(&coder, &planes(&[256])[0], &[256]);
+    assert!(streams.iter().all(|stream| stream[0] == 0), "tiles smaller than a chunk have nothing to learn from");
+    streams[2][0] = 1;
+    assert_damaged(decoded(&coder, &[256], &streams), 2);
+    let refused = decoded(&learning(Content::GraphicsPlane), &[256], &streams);
+    assert!(matches!(refused, Err(Error::Format(defect)) if defect.kind() == FormatErrorKind::InvalidField));
 }
 
 #[test]

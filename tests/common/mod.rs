@@ -54,6 +54,20 @@ pub fn ramp(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| ((channel + 1) * x + (5 - channel) * y) as u8)
 }
 
+/// The file of a model of the registry; what it codes is not tried under other coders.
+pub fn model_file(content: Content) -> ModelChoice {
+    let model = ansel::models().iter().find(|model| model.content == content).expect("a model of the registry");
+    ModelChoice::File(model.file.into())
+}
+
+/// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
+pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
+    let mut random = Random(5);
+    image(channels, width, height, |(channel, y, x)| {
+        (60 + 90 * ((x + y + channel) % 2) + 7 * y % 40) as u8 + random.next() as u8 % 8
+    })
+}
+
 /// 0 and 255 in turn: as far from smooth as an image can be.
 pub fn checkerboard(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| if (channel + x + y) % 2 == 0 { 0 } else { 255 })

@@ -173,9 +173,10 @@ impl RawBand {
             };
             let transforms = (0..kind >> 4).map(transform).collect();
             let coder_at = input.at;
-            if input.byte() == 1 {
+            let kind_of_coder = input.byte();
+            if matches!(kind_of_coder, 1 | 4) {
                 input.number();
-                input.take(4);
+                input.take(if kind_of_coder == 4 { 7 } else { 4 });
             }
             RawPart { kind, transforms, coder: input.bytes[coder_at..input.at].to_vec() }
         };

@@ -11,7 +11,7 @@ error, 2 wrong usage, 3 Pillow is missing.
 
 The modules are in the order of the text, each with one function or more for each of its sections: basics.py
 (Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), network.py, mixture.py (to CDF), streams.py (to
-PNG).
+PNG), learning.py.
 """
 
 import struct
@@ -126,7 +126,7 @@ def band(reader, head, rows, folder):
     tile_width = body.number("the tile width", 1, min(16383, head.width))
     tile_height = body.number("the tile height", 1, min(16383, rows))
     parts = [read_part(body, head, head.width * rows) for _ in range(body.byte())]
-    network = any(part.coder == 1 for part in parts)
+    network = any(part.coder in (1, 4) for part in parts)
     require(not network or max(tile_width, tile_height) <= 4096, "a tile is too large for a network")
     require(sum(part.channels for part in parts) == head.channels, "the parts have not the channels of the image")
     places = list(tiles(head.width, rows, tile_width, tile_height))
@@ -158,12 +158,17 @@ def read_part(body, head, P):
         transforms.append(transform(description, len(sizes), depth_of(sizes), P))
         sizes = transforms[-1].sizes
     coder = body.byte()
-    require(coder <= 3 and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
-    model_checksum = None
-    if coder == 1:
+    require(coder <= 4 and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
+    model_checksum = learning = None
+    if coder in (1, 4):
         body.number("the model id", most=0xffff)
         model_checksum = body.take(4)
-    return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum)
+    if coder == 4:
+        chunk, step, pull = body.take(3)
+        require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
+        learning = chunk + 1, step, pull
+    return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum,
+                           learning=learning)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -189,7 +194,13 @@ def decode_planes(part, stream, w, h, folder):
         return png_tile(stream, w, h, len(part.sizes), depth_of(part.sizes))
     found = model(part.model, folder)
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
-    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes))
+    learning = None
+    if part.coder == 4:
+        require(not found.repeats, "a model with the context of repeats learns")
+        require(stream[:1] in (b"\0", b"\1"), "a stream does not say whether its network learns")
+        learning, stream = part.learning if stream[0] else None, stream[1:]
+        require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")
+    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), learning)
 
 
 def undo(part, symbols, place):

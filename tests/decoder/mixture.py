@@ -28,20 +28,26 @@ def exp2(e, f):
     return EXP2[step] << shift if shift >= 0 else EXP2[step] >> -shift
 
 
-def mixture(outputs, K, candidates, P, sizes, D, stream):
-    """Decodes the channels of a pixel."""
+def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None):
+    """Decodes the channels of a pixel; `trace` takes note of what a network learns from."""
     C = len(sizes)
     logits, means, logscales, coefficients = groups_of(outputs, K, C)
     weights = normalise([exp2(logit - max(logits), 31) for logit in logits])
     pixel = []
+    if trace:
+        trace.prior = weights
     for c in range(C):
         R = [pixel[j] - P[j] for j in range(c)]
         parts = components(means[c], logscales[c], coefficients[c], R, P[c], D)
         cdf = Cdf(weights, parts, [candidate[c] for candidate in candidates], sizes[c], D)
         x, low, high = stream.symbol(cdf)
         pixel.append(x)
-        if c + 1 < C:
+        if trace:
+            trace.channels.append((x, low, high, parts, R))
+        if trace or c + 1 < C:
             weights = posterior(weights, low, high)
+    if trace:
+        trace.posterior = weights
     return pixel
 
 

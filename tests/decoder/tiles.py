@@ -1,6 +1,9 @@
 """FORMAT.md, sections "Tiles" and "Prediction and context": how a tile of network coded planes is walked over."""
 
+from types import SimpleNamespace
+
 from basics import clamp, eight, require
+from learning import Learner
 from mixture import mixture
 from network import network
 from streams import Stream
@@ -14,10 +17,11 @@ def tiles(width, rows, tile_width, tile_height):
             yield left, top, min(tile_width, width - left), min(tile_height, rows - top)
 
 
-def network_tile(model, data, w, h, sizes, D):
-    """The symbols of a tile: rows of pixels of all planes."""
+def network_tile(model, data, w, h, sizes, D, learning=None):
+    """The symbols of a tile: rows of pixels of all planes. `learning`: chunk, step and pull, if the network learns."""
     stream = Stream(data)
     C = len(sizes)
+    learner = Learner(model, *learning) if learning else None
     rows = [[None] * w for _ in range(h)]
     s = border(rows, w, C, D)
     repeats = Repeats(s, w * h, sizes, D) if model.repeats else None
@@ -30,7 +34,12 @@ def network_tile(model, data, w, h, sizes, D):
                 found = repeats.find(x, y)
                 inputs += repeats.context(x, y, P, found)
             candidates = found.candidates if found else []
-            rows[y][x] = mixture(network(model.layers, inputs), model.K, candidates, P, sizes, D, stream)
+            if learner:
+                activations, trace = learner.run(inputs), SimpleNamespace(channels=[])
+                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, trace)
+                learner.learn(activations, trace, D)
+            else:
+                rows[y][x] = mixture(network(model.layers, inputs), model.K, candidates, P, sizes, D, stream)
             coded.append((x, y, found))
         if repeats:
             for x, y, found in coded:

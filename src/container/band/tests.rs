@@ -102,6 +102,10 @@ impl Raw {
                 Coder::Network(identity) => [&[1], &number(identity.id.into())[..], &identity.digest].concat(),
                 Coder::Vp8l => vec![2],
                 Coder::Png => vec![3],
+                Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
+                    let fields = [(chunk - 1) as u8, step, pull_back];
+                    [&[4], &number(identity.id.into())[..], &identity.digest, &fields].concat()
+                }
             },
         };
         let lengths = |tile: &TileEntry| tile.stream_bytes.iter().flat_map(|&bytes| number(bytes.into())).collect();
@@ -164,11 +168,14 @@ fn what_is_written_is_read() {
             .collect(),
         tiles: tiles(40, 4),
     };
+    let learning = Learning { chunk: 256, step: 8, pull_back: 4 };
+    let learning =
+        Band { parts: vec![part(4, vec![], Coder::Learning(IDENTITY, learning))], tiles: tiles(6, 1), ..example() };
     let mut long = example();
     long.tiles[3].stream_bytes = vec![u32::MAX, 0];
     let together =
         Band { parts: vec![part(3, vec![palette()], Coder::Vp8l), part(1, vec![values()], Coder::Png)], ..example() };
-    for band in [example(), vp8l, four, long, together] {
+    for band in [example(), vp8l, four, learning, long, together] {
         let mut file = written(&band);
         assert_eq!(file, Raw::of(&band).bytes());
         let length = file.len() as u64;
@@ -188,6 +195,26 @@ fn what_a_band_says_is_what_it_holds() {
     assert_eq!(parts[0].transforms, ["grey", "unused values"]);
     assert_eq!((parts[1].channels, parts[1].coder, parts[1].model), (1, "constant", None));
     assert_eq!(band.grid(&header(4, 8), ROWS).len(), 6);
+}
+
+#[test]
+fn what_networks_learn_by_is_in_its_range() {
+    for (fields, valid) in [
+        ([63, 0, 4], true),
+        ([255, 8, 16], true),
+        ([62, 4, 10], false),
+        ([127, 9, 10], false),
+        ([127, 4, 3], false),
+        ([127, 4, 17], false),
+        ([127, 255, 255], false),
+    ] {
+        let coder = Coder::Learning(IDENTITY, Learning::default());
+        let band = Band { parts: vec![part(4, vec![], coder)], tiles: tiles(6, 1), ..example() };
+        let mut raw = Raw::of(&band);
+        let length = raw.parts[0].coder.len();
+        raw.parts[0].coder[length - 3..].copy_from_slice(&fields);
+        assert_eq!(read(&raw.bytes()).is_ok(), valid, "{fields:?}");
+    }
 }
 
 #[test]
@@ -253,13 +280,14 @@ fn transforms_that_cannot_be_are_invalid() {
 
 #[test]
 fn coders_that_are_unknown_or_do_not_fit_the_planes_are_invalid() {
-    for coder in [4, 0x80, 255] {
+    for coder in [5, 0x80, 255] {
         assert_invalid(&format!("coder {coder}"), |raw| raw.parts[0].coder[0] = coder);
     }
     assert_invalid("coder 0", |raw| raw.parts[0].coder = vec![0]);
     assert_invalid("coder 1", |raw| raw.parts[1].coder = raw.parts[0].coder.clone());
     assert_invalid("coder 2", |raw| raw.parts[1].coder = vec![2]);
     assert_invalid("coder 3", |raw| raw.parts[1].coder = vec![3]);
+    assert_invalid("coder 4", |raw| raw.parts[1].coder = vec![4]);
     assert_invalid("65536 where 65535 is the most", |raw| {
         raw.parts[0].coder.splice(1..3, number(0x1_0000));
     });
@@ -327,7 +355,8 @@ fn every_flipped_bit_is_found() {
 #[test]
 fn a_band_that_is_read_writes_back_to_itself_but_for_transforms() {
     // Each byte of a band without transforms set to each value, with a checksum that fits.
-    let parts = vec![part(1, vec![], Coder::Network(IDENTITY)), part(3, vec![], Coder::Vp8l)];
+    let learning = Coder::Learning(IDENTITY, Learning::default());
+    let parts = vec![part(1, vec![], Coder::Network(IDENTITY)), part(3, vec![], learning)];
     let file = written(&Band { tile: (3, 4), parts, tiles: tiles(6, 2) });
     let end = file.len() - CHECKSUM_BYTES;
     for at in 1..end {
