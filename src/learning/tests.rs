@@ -152,7 +152,7 @@ impl Reference {
                 let limit = 1 << if layer.first { 30 } else { 28 };
                 let (value, momentum) = &mut layer.moves[row];
                 lion(value, momentum, (0, sum, step, limit), self.learning.pull_back);
-                let input_max = if layer.first { 255 } else { 2047 };
+                let input_max = if layer.first { 256 } else { 2047 };
                 let magnitude =
                     |layer: &ReferenceLayer| -> i64 { (0..inputs).map(|i| layer.weight((i, row)).abs()).sum() };
                 let bias = i64::from(layer.model.biases[row]).abs();
@@ -172,7 +172,7 @@ impl Reference {
 /// Contexts of one chunk, smooth to wild, and errors of its outputs.
 fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<f32>, Vec<f32>) {
     let columns = learner.layers[0].inputs;
-    let contexts = (0..learner.chunk * columns).map(|i| (random.symmetric(255) >> ((i / columns + number) % 8)) as f32);
+    let contexts = (0..learner.chunk * columns).map(|i| (random.symmetric(256) >> ((i / columns + number) % 8)) as f32);
     let contexts = contexts.collect();
     let outputs = learner.shape.outputs();
     // Every output has a mean of its own, so that momenta grow.
@@ -249,9 +249,9 @@ fn no_input_breaks_the_contract() {
     type Error = fn(usize, usize) -> i32;
     // What moves all weights up, down, apart, or anywhere, as far as it can.
     let attacks: [(i32, Error); 4] = [
-        (255, |_, _| -255),
-        (-255, |_, _| -255),
-        (255, |_, row| if row % 2 == 0 { 255 } else { -255 }),
+        (256, |_, _| -255),
+        (-256, |_, _| -255),
+        (256, |_, row| if row % 2 == 0 { 255 } else { -255 }),
         (0, |_, _| 255),
     ];
     for (context, error) in attacks {
@@ -259,7 +259,7 @@ fn no_input_breaks_the_contract() {
         let mut random = Random(7);
         for _ in 0..300 {
             let contexts: Vec<f32> = (0..64 * model.context_size())
-                .map(|_| if context == 0 { random.symmetric(1) * 255 } else { context } as f32)
+                .map(|_| if context == 0 { random.symmetric(1) * 256 } else { context } as f32)
                 .collect();
             let outputs = model.shape.outputs();
             let errors: Vec<f32> = (0..64 * outputs).map(|i| error(i / outputs, i % outputs) as f32).collect();

@@ -100,7 +100,7 @@ class Learner:
             E = before
 
     def keep_bound(self, layer):
-        most = 255 if layer.first else 2047
+        most = 256 if layer.first else 2047
         while True:
             broken = [weights for weights, rounded, bias in zip(layer.weights, layer.rounded, layer.biases)
                       if most * sum(map(abs, rounded)) + abs(bias) + (1 << 20) >= 1 << 24]

@@ -72,7 +72,7 @@ fn weights_biases_and_shifts_are_read_in_their_order() {
 /// Sets the bias of one row so that the row's bound is `bound`.
 fn set_bound(model: &mut ModelProto, index: usize, bound: i64, negative: bool) {
     let checked = CheckedModel::read(&grey().encode_to_vec()).expect("a model that keeps the contract");
-    let input_max = if index == 0 { 255 } else { 2047 };
+    let input_max = if index == 0 { 256 } else { 2047 };
     let sum: i64 = checked.layers[index].weights.column(1).iter().map(|&weight| i64::from(weight).abs()).sum();
     let bias = bound - (1 << 20) - input_max * sum;
     let bias = if negative { -bias } else { bias } as i32;
