@@ -68,16 +68,18 @@ impl Content {
 }
 
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 5] = [
-    registered(1, Content::Colour, include_bytes!("../models/colour-f7875bf8.onnx")),
-    registered(2, Content::Grey, include_bytes!("../models/grey-66c6603c.onnx")),
-    registered(3, Content::LumaChroma, include_bytes!("../models/luma-chroma-5d9d1965.onnx")),
-    registered(4, Content::Graphics, include_bytes!("../models/graphics-76ffb162.onnx")),
-    registered(5, Content::GraphicsPlane, include_bytes!("../models/graphics-plane-516bb900.onnx")),
+static REGISTRY: [RegisteredModel; 7] = [
+    registered(1, "fast", Content::Colour, include_bytes!("../models/colour-fast-6d846441.onnx")),
+    registered(2, "default", Content::Colour, include_bytes!("../models/colour-default-88f97a0b.onnx")),
+    registered(3, "max", Content::Colour, include_bytes!("../models/colour-max-e31f5dec.onnx")),
+    registered(4, "default", Content::Grey, include_bytes!("../models/grey-3398db32.onnx")),
+    registered(5, "default", Content::LumaChroma, include_bytes!("../models/luma-chroma-b5edfc68.onnx")),
+    registered(6, "default", Content::Graphics, include_bytes!("../models/graphics-26bc6a99.onnx")),
+    registered(7, "default", Content::GraphicsPlane, include_bytes!("../models/graphics-plane-7024ea7f.onnx")),
 ];
 
-const fn registered(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name: "default", content, file }
+const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name, content, file }
 }
 
 /// The models of the registry, in the order of their ids.
