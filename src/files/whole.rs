@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
 
+use byteorder::{ByteOrder, LittleEndian, ReadBytesExt};
 use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
 
@@ -124,7 +125,7 @@ fn holds(palette: &Palette, planes: &Planes) -> bool {
 
 /// Four bytes of a header as a number; zero behind its end.
 fn number(header: &[u8], at: usize) -> u32 {
-    header.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    header.get(at..at + 4).map_or(0, LittleEndian::read_u32)
 }
 
 /// The number of colours in a palette, as the header says it.
@@ -178,10 +179,7 @@ pub(super) fn is_tga(first: &[u8]) -> bool {
 /// Fails unless a JPEG file goes on to its end marker: its decoder would fill up what is missing.
 fn check_jpeg(input: &mut impl BufRead) -> Result<()> {
     const SCAN: u8 = 0xda;
-    let mut read = || {
-        let mut byte = [0];
-        input.read_exact(&mut byte).map(|()| byte[0]).map_err(io_error("read"))
-    };
+    let mut read = || input.read_u8().map_err(io_error("read"));
     let mut in_scan = false;
     loop {
         if read()? != 0xff {
