@@ -504,6 +504,25 @@ fn bmp_files_with_a_palette_are_colours_or_greys() {
     assert_eq!(image.metadata.get(MetadataKind::Palette).map(<[u8]>::len), Some(2 + 3 * 256));
 }
 
+#[test]
+fn what_bmp_and_tga_files_say_beside_the_samples_is_named() {
+    let planes = example(3, 3, 2, 8);
+    let mut bmp = written(&planes, &Metadata::default(), ImageFormat::Bmp).expect("a file");
+    bmp[38..46].fill(0);
+    assert!(read(&bmp).expect("an image").not_kept.is_empty());
+    bmp[42] = 7;
+    assert_eq!(read(&bmp).expect("an image").not_kept, ["the resolution"]);
+    let mut tga = [&[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 24, 0][..], &[1, 2, 3]].concat();
+    assert!(read(&tga).expect("an image").not_kept.is_empty());
+    tga[0] = 2;
+    tga.splice(18..18, *b"hi");
+    let image = read(&tga).expect("an image");
+    assert_eq!(
+        (image.planes.samples()[[2, 0, 0]], &image.not_kept[..]),
+        (1, &["the text in the header".to_owned()][..])
+    );
+}
+
 fn number_at(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
 }

@@ -43,7 +43,14 @@ pub(super) fn open<'a>(
             }
             Ok(reader)
         }
-        ImageFormat::Ico | ImageFormat::Tga | ImageFormat::Farbfeld => decode(decoder(input, format)?, format, limits),
+        ImageFormat::Tga => {
+            let mut reader = decode(decoder(input, format)?, format, limits)?;
+            if header.first().is_some_and(|&bytes| bytes > 0) {
+                reader.not_kept.push("the text in the header".to_owned());
+            }
+            Ok(reader)
+        }
+        ImageFormat::Ico | ImageFormat::Farbfeld => decode(decoder(input, format)?, format, limits),
         other => Err(Error::Unsupported(format!("{} files", name(other)))),
     }
 }
@@ -112,7 +119,11 @@ fn open_bmp<'a>(mut input: impl BufRead + Seek + 'a, header: &[u8], limits: &Lim
     }
     let palette = palette.map(|palette| palette.to_bytes());
     set_blocks(&mut metadata, [(MetadataKind::Icc, profile), (MetadataKind::Palette, palette)], limits)?;
-    Ok(ImageReader::new(ImageInfo::of(&planes), metadata, Whole::new(planes)))
+    let mut reader = ImageReader::new(ImageInfo::of(&planes), metadata, Whole::new(planes));
+    if number(header, 14) >= 40 && (number(header, 38), number(header, 42)) != (0, 0) {
+        reader.not_kept.push("the resolution".to_owned());
+    }
+    Ok(reader)
 }
 
 /// Whether all pixels are of the palette: pixels that a compressed BMP file leaves out need not be.
