@@ -402,10 +402,15 @@ fn gif_files_of_one_frame_are_read_and_others_refused() {
         file
     };
     let image = read(&gif(1, 0, None)).expect("an image");
+    assert!(image.not_kept.is_empty());
     assert_eq!(image.planes.samples().iter().copied().collect::<Vec<_>>(), [4, 1, 4, 5, 2, 5, 6, 3, 6]);
     assert_eq!(image.metadata.get(MetadataKind::Palette), Some(&[1, 1, 1, 2, 3, 4, 5, 6][..]));
     let image = read(&gif(1, 0, Some(0))).expect("an image");
     assert_eq!(image.planes.samples()[[3, 0, 1]], 0);
+    let mut commented = gif(1, 0, None);
+    let end = commented.len() - 1;
+    commented.splice(end..end, *b"!\xfe\x02hi\x00!\xfe\x01!\x00");
+    assert_eq!(read(&commented).expect("an image").not_kept, ["a comment"]);
     assert!(unsupported(read(&gif(2, 0, None))).contains("animation"));
     assert!(unsupported(read(&gif(1, 1, None))).contains("canvas"));
     let file = gif(1, 0, None);
