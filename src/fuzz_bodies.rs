@@ -13,7 +13,7 @@ use crate::codec::Division;
 use crate::container::{Band, CHECKSUM_BYTES, Header, checksum};
 use crate::learning::{Learner, Learning};
 use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
-use crate::network::contract::CheckedModel;
+use crate::network::model_file::ModelFile;
 use crate::repeats::{CANDIDATES, Candidate};
 use crate::transforms::{GroupShape, Transform};
 use crate::{
@@ -217,7 +217,7 @@ pub fn learning(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let content = [Content::Colour, Content::Grey, Content::LumaChroma][usize::from(input.byte() % 3)];
     let model = models().iter().find(|model| model.content == content).expect("a registered model");
-    let model = CheckedModel::read(model.file).expect("a model that keeps the contract");
+    let model = ModelFile::read(model.file).expect("a model that keeps the contract").networks.remove(0);
     let rules = Learning {
         chunk: 64 + u16::from(input.byte() % 4) * 64,
         step: input.byte() % 9,

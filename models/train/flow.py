@@ -14,6 +14,7 @@ import model
 from model import Network, Pixels, rows_of_pixels, rows_of_planes
 
 REACH = 5  # rows and columns that a context reaches, in units of the level's lattice
+LEVELS = 7  # of every tile
 TRAINED_LEVELS = 4  # the coarser levels are, to the networks, like the last of these
 LEVEL_UNIT = 64  # what a level adds to the context entry that names it
 PLACES = [(1, 1), (0, 1), (1, 0)]  # (row, column) modulo 2 of each phase's pixels

@@ -1,14 +1,12 @@
 //! The walk under coders that note what they are asked: encoder and decoder must be asked the same.
 
-use std::sync::Arc;
-
 use ndarray::Array3;
 
 use super::*;
 use crate::cdf::{Cdf, Edges, Interval};
-use crate::models::models;
-use crate::network::Device;
-use crate::network::contract::CheckedModel;
+use crate::models::{Family, models};
+use crate::network::model_file::ModelFile;
+use crate::network::{Device, Networks};
 use crate::parts::alphabets;
 use crate::tile::Rect;
 
@@ -50,8 +48,9 @@ impl SampleCoder for Told {
 }
 
 fn networks() -> Vec<Network> {
-    let network = |file| Network::new(Arc::new(CheckedModel::read(file).expect("a model")), Device::Cpu);
-    models().iter().map(|model| network(model.file).expect("a session")).collect()
+    let network = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions");
+    let models = models().iter().filter(|model| model.family == Family::Autoregressive);
+    models.flat_map(|model| network(model.file).all).collect()
 }
 
 /// Something between a pattern and noise, with symbols of these sizes.

@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::contract::{CONTEXT_MAX, DELTA_MAX, Layer};
 use super::*;
-use crate::models::models;
+use crate::models::{RegisteredModel, models};
 use crate::network::onnx::ModelProto;
 
 const LEVELS: [GraphOptimizationLevel; 5] = [
@@ -31,7 +31,8 @@ impl Random {
 }
 
 fn registered() -> Vec<Arc<CheckedModel>> {
-    models().iter().map(|model| Arc::new(CheckedModel::read(model.file).expect("a model of the registry"))).collect()
+    let networks = |model: &RegisteredModel| ModelFile::read(model.file).expect("a model of the registry").networks;
+    models().iter().flat_map(networks).collect()
 }
 
 /// One layer, as the contract states it: `y = Clip(Floor((x W + (bias + delta)) * 2^-shift))`.
@@ -193,7 +194,8 @@ fn changed(change: impl FnOnce(&mut ModelProto)) -> CheckedModel {
     let grey = models().iter().find(|model| model.content.channels() == 1).expect("a grey model");
     let mut model = ModelProto::decode(grey.file).expect("an ONNX file");
     change(&mut model);
-    CheckedModel::read(&model.encode_to_vec()).expect("a model that keeps the contract")
+    let file = ModelFile::read(&model.encode_to_vec()).expect("a model that keeps the contract");
+    (*file.networks[0]).clone()
 }
 
 fn set_metadata(model: &mut ModelProto, key: &str, value: String) {
