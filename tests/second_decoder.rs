@@ -9,7 +9,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
-use ansel::{Codec, Content, Effort, Metadata, MetadataKind, Options, Planes};
+use ansel::{Codec, Content, Effort, Family, Metadata, MetadataKind, ModelChoice, Options, Planes};
 use common::{Random, metadata, model_file, photograph_crop, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
@@ -227,11 +227,18 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         assert!(file.len() + 8 < fixed.len(), "nothing was learned: {} bytes, {} without", file.len(), fixed.len());
         compare(&codec, "learning", &planes, &Metadata::default(), &file, &mut ways);
     }
+    let flow = Codec::new(Options { model: ModelChoice::Named("flow".to_owned()), ..Options::default() });
+    for (name, planes) in [("flow", photograph_crop(3, 27, 18)), ("grey flow", photograph_crop(1, 10, 37))] {
+        let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
+        compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
+    }
     let (planes, file) = two_bands(&codec);
     compare(&codec, "two bands", &planes, &Metadata::default(), &file, &mut ways);
     let all = [
         "PNG", "VP8L", "constant", "grey", "lattice", "model 1", "model 2", "model 3", "model 4", "model 5", "palette",
     ];
+    let flows = ansel::models().iter().filter(|model| model.family == Family::Flow);
+    assert!(flows.map(|model| format!("model {}", model.id)).all(|way| ways.contains(&way)), "{ways:?}");
     let missing: Vec<_> = all.into_iter().chain(["unused values"]).filter(|&way| !ways.contains(way)).collect();
     assert!(missing.is_empty(), "no example is coded with {missing:?}");
 }

@@ -64,3 +64,35 @@ pub(super) fn anchor(phase: usize) -> Tap {
 pub(crate) fn context_size(phase: usize, channels: usize) -> usize {
     (TAPS[phase] + 1) * channels + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pixel_is_factored_out_once() {
+        for (width, height) in [(1, 1), (1, 300), (129, 128), (128, 129), (200, 5), (77, 91)] {
+            let mut times = vec![0; width * height];
+            let mut count = |(x, y): (usize, usize)| times[y * width + x] += 1;
+            coarsest(width, height).for_each(&mut count);
+            for (level, phase) in (0..LEVELS).flat_map(|level| (0..PHASES).map(move |phase| (level, phase))) {
+                pixels(level, phase, width, height).for_each(&mut count);
+            }
+            assert!(times.iter().all(|&times| times == 1), "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn taps_are_the_nearest_known_ones_on_all_sides() {
+        let tap = |down, right| Tap { down, right };
+        assert_eq!(taps(0)[..4], [tap(-1, -1), tap(-1, 1), tap(1, -1), tap(1, 1)]);
+        for phase in 1..PHASES {
+            assert_eq!(taps(phase)[..4], [tap(-1, 0), tap(0, -1), tap(0, 1), tap(1, 0)]);
+        }
+        for phase in 0..PHASES {
+            let taps = taps(phase);
+            assert_eq!(taps.len(), TAPS[phase]);
+            assert!(taps.contains(&anchor(phase)));
+        }
+    }
+}
