@@ -63,28 +63,37 @@ def crop_bits(layers, config, crops):
     return pixel_bits(layers, config, model.pixels_of(torch.from_numpy(crops), config))
 
 
+def raw_outputs(layers, config, contexts):
+    """The outputs of a network of integer layers for contexts (pixels, inputs), as the mixture takes them."""
+    outputs = export.evaluate_integers(layers, contexts.numpy())
+    return torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
+
+
 def pixel_bits(layers, config, pixels):
     """The code length of pixels under one network, in bits."""
     total = 0.0
     for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):
         part = slice(start, start + PIXELS_AT_ONCE)
-        outputs = export.evaluate_integers(layers, pixels.contexts[part].numpy())
-        raw = torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
+        raw = raw_outputs(layers, config, pixels.contexts[part])
         planes = model.Pixels(None, *(array[..., part] for array in pixels[1:]))
         total += model.code_length(raw, planes, config).sum().item()
     return total
+
+
+def level_pixels(config, tile, level):
+    """The pixels of each phase of a level of a tile (H, W, C)."""
+    lattice = tile[:: 1 << level, :: 1 << level]
+    named = np.full((*lattice.shape[:2], 1), min(level, flow.TRAINED_LEVELS - 1), np.uint8)
+    planes = np.concatenate([lattice, named, np.ones_like(named)], 2)
+    padded = np.pad(planes, ((flow.REACH, flow.REACH), (flow.REACH, flow.REACH), (0, 0)))
+    return flow.pixels_of(torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()), config)
 
 
 def flow_bits(networks, config, tile):
     """The code length of a tile (H, W, C) under a flow, in bits, but for the coarsest lattice's."""
     total = 0.0
     for level in range(flow.LEVELS):
-        lattice = tile[:: 1 << level, :: 1 << level]
-        named = np.full((*lattice.shape[:2], 1), min(level, flow.TRAINED_LEVELS - 1), np.uint8)
-        planes = np.concatenate([lattice, named, np.ones_like(named)], 2)
-        padded = np.pad(planes, ((flow.REACH, flow.REACH), (flow.REACH, flow.REACH), (0, 0)))
-        padded = torch.from_numpy(padded.transpose(2, 0, 1)[None].copy())
-        for layers, pixels in zip(networks, flow.pixels_of(padded, config)):
+        for layers, pixels in zip(networks, level_pixels(config, tile, level)):
             total += pixel_bits(layers, config, pixels)
     return total
 
