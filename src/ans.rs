@@ -143,4 +143,6 @@ impl SampleCoder for Decoder {
 }
 
 #[cfg(test)]
+pub(crate) mod test_coders;
+#[cfg(test)]
 mod tests;

@@ -310,7 +310,7 @@ impl Codec {
         let mut parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
         let mut large = parts.iter().all(|part| part.graphics);
         if *effort == Effort::Max {
-            parts = parts.into_iter().map(PlannedPart::learning).collect();
+            parts = parts.into_iter().map(PlannedPart::learning).collect::<Result<_>>()?;
             large = true; // so that there is more to learn from
         }
         let Division { tile_side, graphics_tile_side, .. } = self.division;

@@ -4,20 +4,28 @@
 
 use std::io::Cursor;
 use std::num::NonZeroUsize;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use ndarray::{Array3, s};
 
+use crate::ans::{Decoder, Encoder};
+use crate::autoregressive::ActiveTile;
 use crate::cdf::{Alphabet, CDF_BITS, Cdf};
 use crate::codec::Division;
 use crate::container::{Band, CHECKSUM_BYTES, Header, checksum};
+use crate::flow;
 use crate::learning::{Learner, Learning};
 use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
-use crate::network::contract::CheckedModel;
+use crate::network::model_file::ModelFile;
+use crate::network::{Network, Networks};
+use crate::parallel::lock;
+use crate::parts::alphabets;
 use crate::repeats::{CANDIDATES, Candidate};
+use crate::tile::TileSamples;
 use crate::transforms::{GroupShape, Transform};
 use crate::{
-    Codec, Content, Effort, Error, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect, Result, models,
+    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect,
+    RegisteredModel, Result, models,
 };
 
 /// Bytes before the numbers of a header. Format: section "Header".
@@ -31,6 +39,15 @@ const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
 /// Small images are divided into several bands, and these into tiles.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default, ModelChoice::default()));
 static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoice::default()));
+
+/// The flows of the registry.
+static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
+    let networks = |model: &RegisteredModel| {
+        let file = ModelFile::read(model.file).expect("a model that keeps the contract");
+        Networks::new(&file, Device::Cpu).expect("ONNX Runtime").all
+    };
+    Mutex::new(models().iter().filter(|model| model.family == Family::Flow).map(networks).collect())
+});
 
 fn codec(effort: Effort, model: ModelChoice) -> Codec {
     let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, effort, model, ..Options::default() };
@@ -212,12 +229,43 @@ impl Endless<'_> {
     }
 }
 
+/// Decodes any words under a flow: the samples are of their alphabets, can be encoded, and come back.
+pub fn flows(bytes: &[u8]) {
+    let &[kind, width, height, ref words @ ..] = bytes else { return };
+    let mut all = lock(&FLOWS);
+    let count = all.len();
+    let networks = &mut all[usize::from(kind) % count];
+    let sizes = match (networks[0].model().shape.channels, kind / 64) {
+        (1, most) => vec![[256, 65_536, 2, 37][usize::from(most)]],
+        (_, most) => [vec![256; 3], vec![65_536; 3], vec![2, 1, 2], vec![5, 1, 700]][usize::from(most)].clone(),
+    };
+    let alphabets = alphabets(&sizes);
+    let (width, height) = (1 + usize::from(width % (4 * MAX_SIDE)), 1 + usize::from(height % (2 * MAX_SIDE)));
+    let decode = |networks: &mut [Network], words: Vec<u32>| {
+        let samples = TileSamples::new(width, height, sizes.len(), alphabets[0].depth);
+        let mut tiles = [ActiveTile { samples, coder: Decoder::new(words)?, learning: None }];
+        flow::code_tiles(networks, &mut tiles, &alphabets).expect("sessions that passed their tests");
+        let [tile] = tiles;
+        Some(tile.samples)
+    };
+    let words = words.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let Some(samples) = decode(networks, words.collect()) else { return };
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        let in_alphabets = samples.pixel(x, y).iter().zip(&sizes).all(|(&sample, &size)| u32::from(sample) < size);
+        assert!(in_alphabets, "a symbol beyond its alphabet");
+    }
+    let mut tiles = [ActiveTile { samples: samples.clone(), coder: Encoder::default(), learning: None }];
+    flow::code_tiles(networks, &mut tiles, &alphabets).expect("sessions that passed their tests");
+    let [tile] = tiles;
+    assert!(decode(networks, tile.coder.finish().0) == Some(samples), "other samples came back");
+}
+
 /// Has a network learn from any contexts and errors, in pieces of two sizes, and holds it against the contract.
 pub fn learning(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let content = [Content::Colour, Content::Grey, Content::LumaChroma][usize::from(input.byte() % 3)];
     let model = models().iter().find(|model| model.content == content).expect("a registered model");
-    let model = CheckedModel::read(model.file).expect("a model that keeps the contract");
+    let model = ModelFile::read(model.file).expect("a model that keeps the contract").networks.remove(0);
     let rules = Learning {
         chunk: 64 + u16::from(input.byte() % 4) * 64,
         step: input.byte() % 9,
@@ -433,6 +481,11 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_corpus_decode_under_flows_and_come_back() {
+        replay("flow", flows);
+    }
+
+    #[test]
     fn transforms_of_the_corpus_are_undone_or_refused() {
         replay("transforms", transforms);
     }
@@ -445,7 +498,8 @@ mod tests {
         let mut metadata = Metadata::default();
         metadata.set(MetadataKind::Icc, vec![7; 300]);
         metadata.set(MetadataKind::Xmp, b"<x:xmpmeta/>".to_vec());
-        let cases: [(&str, Sample, [usize; 3], u32); 11] = [
+        let cases: [(&str, Sample, [usize; 3], u32); 12] = [
+            ("flow", |c, y, x| 90 + 20 * c + 3 * y + x * y % 7, [3, 15, 20], 8),
             ("learning", |c, y, x| 60 + 90 * ((x + y + c) % 2) + y * x % 5, [3, 16, 20], 8),
             ("grey", smooth, [1, 6, 9], 8),
             ("colour-metadata", smooth, [3, 5, 7], 8),
@@ -461,11 +515,17 @@ mod tests {
         // One tile, of several chunks, under the colour network whatever the planner would choose.
         let mut learning = codec(Effort::Max, ModelChoice::File(models()[0].file.into()));
         (learning.division.graphics_tile_side, learning.division.band_pixels) = (24, 576);
+        let colour_flow = models().iter().find(|model| model.family == Family::Flow).expect("a flow");
+        let flow = codec(Effort::Default, ModelChoice::File(colour_flow.file.into()));
         let compressed = |(name, sample, [channels, height, width], depth): (&'static str, Sample, [usize; 3], u32)| {
             let sample = |(c, y, x): (usize, usize, usize)| (sample(c, y, x) & ((1 << depth) - 1)) as u16;
             let planes = Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth);
             let metadata = if name.ends_with("metadata") { metadata.clone() } else { Metadata::default() };
-            let codec = if name == "learning" { &learning } else { &CODEC };
+            let codec = match name {
+                "learning" => &learning,
+                "flow" => &flow,
+                _ => &CODEC,
+            };
             (name, codec.compress(&planes.expect("a valid image"), &metadata).expect("a compressed image"))
         };
         cases.into_iter().map(compressed).collect()
@@ -586,6 +646,14 @@ mod tests {
             // Extremes, next to each other.
             bytes.iter_mut().for_each(|byte| *byte = [0, 1, 0x7f, 0x80, 0xff][usize::from(*byte) % 5]);
             cdf(&bytes);
+        }
+    }
+
+    #[test]
+    fn random_words_decode_under_flows_and_come_back() {
+        let mut random = Random(0xf10e);
+        for length in 0..40 {
+            flows(&random.bytes(3 + 30 * length));
         }
     }
 

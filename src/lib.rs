@@ -42,6 +42,7 @@ mod codec;
 pub mod container;
 mod error;
 mod files;
+mod flow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz_bodies;
@@ -73,7 +74,7 @@ pub use files::{
     ImageFile, ImageInfo, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
 };
 pub use limits::Limits;
-pub use models::{Content, ModelChoice, RegisteredModel, models};
+pub use models::{Content, Family, ModelChoice, RegisteredModel, models};
 pub use network::Device;
 pub use planes::Planes;
 pub use tile::Rect;

@@ -7,21 +7,26 @@ use sha2::{Digest, Sha256};
 
 use crate::container::ModelIdentity;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
-use crate::network::contract::CheckedModel;
+use crate::flow;
+use crate::network::model_file::ModelFile;
 
 /// The id, in the header of a file, of a model that is not in the registry.
 const EXTERNAL_ID: u16 = 0xffff;
 
 /// The name that has models for all content.
 const DEFAULT: &str = "default";
+/// The name of the flows, for photographs alone.
+const FLOW: &str = "flow";
 
 /// A model of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by, `fast`, `default` or `max`; models for different content share it.
+    /// The name to choose it by, `fast`, `default`, `max` or `flow`; models for different content share it.
     pub name: &'static str,
+    /// How it walks over a tile.
+    pub family: Family,
     /// What it was trained on.
     pub content: Content,
     /// The model file, ONNX.
@@ -67,8 +72,29 @@ impl Content {
     }
 }
 
+/// How a model walks over a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Family {
+    /// Pixel by pixel, each given those before it.
+    Autoregressive,
+    /// An integer flow, by levels: each pixel given coarser ones on all sides, in a fixed number of passes.
+    Flow,
+}
+
+impl Family {
+    /// Network evaluations that have to follow each other to decode an image, where that does not depend on its size.
+    #[must_use]
+    pub fn passes(self) -> Option<usize> {
+        match self {
+            Self::Autoregressive => None,
+            Self::Flow => Some(flow::PASSES),
+        }
+    }
+}
+
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 7] = [
+static REGISTRY: [RegisteredModel; 8] = [
     registered(1, "fast", Content::Colour, include_bytes!("../models/colour-fast-6d846441.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../models/colour-default-88f97a0b.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../models/colour-max-e31f5dec.onnx")),
@@ -76,10 +102,15 @@ static REGISTRY: [RegisteredModel; 7] = [
     registered(5, "default", Content::LumaChroma, include_bytes!("../models/luma-chroma-b5edfc68.onnx")),
     registered(6, "default", Content::Graphics, include_bytes!("../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../models/graphics-plane-7024ea7f.onnx")),
+    registered_flow(8, Content::Colour, include_bytes!("../models/colour-flow-6f4fa776.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name, content, file }
+    RegisteredModel { id, name, family: Family::Autoregressive, content, file }
+}
+
+const fn registered_flow(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name: FLOW, family: Family::Flow, content, file }
 }
 
 /// The models of the registry, in the order of their ids.
@@ -100,7 +131,7 @@ impl RegisteredModel {
     /// # Errors
     /// [`Error::Model`] if the file breaks the contract.
     pub fn multiplications(&self) -> Result<usize> {
-        Ok(CheckedModel::read(self.file)?.multiplications())
+        Ok(ModelFile::read(self.file)?.multiplications())
     }
 }
 
@@ -108,7 +139,7 @@ impl RegisteredModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
     /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
-    /// none, that of the name `default`.
+    /// none, that of the name `default`. Under the name `flow`, luma and chroma have the model for colour.
     Named(String),
     /// A model file, ONNX. To decompress what it coded, the same file must be given.
     File(Arc<[u8]>),
@@ -145,6 +176,8 @@ impl<'a> ModelSource<'a> {
                     let detail = format!("no model is named `{name}` (see `ansel models`), and it is no file");
                     return Err(Error::Model(detail));
                 }
+                // Photographs stay with the family that was asked for.
+                let content = if name == FLOW && content == Content::LumaChroma { Content::Colour } else { content };
                 let named = |name: &str| REGISTRY.iter().find(|model| model.name == name && model.content == content);
                 let model = named(name).or_else(|| named(DEFAULT)).expect("a default model for all content");
                 Ok(Self::new(model.id, model.file))
@@ -186,8 +219,9 @@ mod tests {
     #[test]
     fn every_model_keeps_the_contract_and_fits_its_entry() {
         for (index, model) in models().iter().enumerate() {
-            let checked = CheckedModel::read(model.file).expect("a model that keeps the contract");
-            assert_eq!(checked.shape.channels, model.content.channels());
+            let checked = ModelFile::read(model.file).expect("a model that keeps the contract");
+            assert_eq!(checked.family, model.family);
+            assert_eq!(checked.shape().channels, model.content.channels());
             assert_eq!(usize::from(model.id), index + 1);
         }
     }
@@ -199,7 +233,9 @@ mod tests {
             assert_eq!(ModelSource::for_encoding(&choice, model.content).expect("a model").identity.id, model.id);
             for other in models().iter().filter(|other| other.name == DEFAULT) {
                 let found = ModelSource::for_encoding(&choice, other.content).expect("a model").identity.id;
-                let own = models().iter().find(|own| own.name == model.name && own.content == other.content);
+                let luma_chroma = model.name == FLOW && other.content == Content::LumaChroma;
+                let content = if luma_chroma { Content::Colour } else { other.content };
+                let own = models().iter().find(|own| own.name == model.name && own.content == content);
                 assert_eq!(found, own.unwrap_or(other).id);
             }
         }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::container::CHECKSUM_BYTES;
 use crate::error::{Error, Result};
 use crate::models::ModelSource;
-use crate::network::contract::CheckedModel;
-use crate::network::{Device, Network};
+use crate::network::model_file::ModelFile;
+use crate::network::{Device, Networks};
 use crate::tile::Rect;
 
 /// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
@@ -24,32 +24,32 @@ pub(crate) struct SessionPool {
 /// A model and its sessions that no thread is using.
 #[derive(Debug)]
 struct Sessions {
-    model: Arc<CheckedModel>,
-    idle: Vec<Network>,
+    model: Arc<ModelFile>,
+    idle: Vec<Networks>,
 }
 
 impl SessionPool {
-    fn take(&self, source: &ModelSource<'_>, device: Device) -> Result<Network> {
+    fn take(&self, source: &ModelSource<'_>, device: Device) -> Result<Networks> {
         let model = {
             let mut models = lock(&self.models);
             let sessions = match models.entry(source.identity.digest) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    let model = Arc::new(CheckedModel::read(source.file)?);
+                    let model = Arc::new(ModelFile::read(source.file)?);
                     new.insert(Sessions { model, idle: Vec::new() })
                 }
             };
-            if let Some(network) = sessions.idle.pop() {
-                return Ok(network);
+            if let Some(networks) = sessions.idle.pop() {
+                return Ok(networks);
             }
             sessions.model.clone()
         };
-        Network::new(model, device)
+        Networks::new(&model, device)
     }
 
-    fn give_back(&self, source: &ModelSource<'_>, network: Network) {
+    fn give_back(&self, source: &ModelSource<'_>, networks: Networks) {
         if let Some(sessions) = lock(&self.models).get_mut(&source.identity.digest) {
-            sessions.idle.push(network);
+            sessions.idle.push(networks);
         }
     }
 }
@@ -100,7 +100,7 @@ impl Engine {
         &self,
         source: &ModelSource<'_>,
         rects: &[Rect],
-        work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
+        work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
@@ -113,23 +113,23 @@ impl Engine {
         source: &ModelSource<'_>,
         threads: NonZeroUsize,
         groups: Groups,
-        work: impl Fn(&mut Network, Range<usize>) -> Result<Vec<T>> + Sync,
+        work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         let next = AtomicUsize::new(0);
         let done: Mutex<Vec<Option<Vec<T>>>> = Mutex::new((0..groups.len()).map(|_| None).collect());
         let failed: Mutex<Option<Error>> = Mutex::new(None);
         let worker = || {
             let run = || -> Result<()> {
-                let mut network = self.sessions.take(source, self.device)?;
+                let mut networks = self.sessions.take(source, self.device)?;
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     if index >= groups.len() || lock(&failed).is_some() {
                         break;
                     }
-                    let result = work(&mut network, groups.range(index))?;
+                    let result = work(&mut networks, groups.range(index))?;
                     lock(&done)[index] = Some(result);
                 }
-                self.sessions.give_back(source, network);
+                self.sessions.give_back(source, networks);
                 Ok(())
             };
             if let Err(error) = run() {

@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use ndarray::{Array3, ArrayView3, s};
 
-use crate::ans::{Decoder, Encoder};
-use crate::autoregressive::{ActiveTile, code_tiles};
+use crate::ans::{Decoder, Encoder, SampleCoder};
+use crate::autoregressive::{self, ActiveTile};
 use crate::cdf::Alphabet;
 use crate::container::depth_of;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
+use crate::flow;
 use crate::learning::Learning;
-use crate::models::ModelSource;
-use crate::network::Network;
+use crate::models::{Family, ModelSource};
+use crate::network::Networks;
 use crate::parallel::Engine;
 use crate::png_stream;
 use crate::tile::{Rect, TileSamples};
@@ -23,9 +24,9 @@ use crate::vp8l;
 pub(crate) enum PartCoder<'a> {
     /// Nothing: all planes are constant, and their alphabets say of what.
     Constant,
-    /// A network of the autoregressive family.
+    /// A network, of either family.
     Network(ModelSource<'a>),
-    /// One without pinned components that learns in tiles that are smaller then.
+    /// One of the autoregressive family, without pinned components, that learns in tiles that are smaller then.
     Learning(ModelSource<'a>, Learning),
     /// VP8L, for repetition at long range; with its slowest encoder, or with a quick one.
     Vp8l { strongest: bool },
@@ -95,9 +96,9 @@ fn encode_all(
     rects: &[Rect],
     done: impl Fn(Rect) + Sync,
 ) -> Result<Vec<Vec<u8>>> {
-    engine.for_tiles(source, rects, |network, range| {
-        check_channels(network, sizes)?;
-        let streams = encode_tiles(network, learning, samples, &alphabets(sizes), &rects[range.clone()])?;
+    engine.for_tiles(source, rects, |networks, range| {
+        check_channels(networks, sizes)?;
+        let streams = encode_tiles(networks, learning, samples, &alphabets(sizes), &rects[range.clone()])?;
         rects[range].iter().for_each(|&rect| done(rect));
         Ok(streams)
     })
@@ -131,17 +132,29 @@ pub(crate) fn measure(
     sizes: &[u32],
     rects: &[Rect],
 ) -> Result<u64> {
-    let bits = engine.for_tiles(source, rects, |network, range| {
-        check_channels(network, sizes)?;
+    let bits = engine.for_tiles(source, rects, |networks, range| {
+        check_channels(networks, sizes)?;
         let alphabets = alphabets(sizes);
-        let tiles = encoded(network, None, samples, &alphabets, &rects[range])?;
+        let tiles = encoded(networks, None, samples, &alphabets, &rects[range])?;
         Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.words).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
 
-fn check_channels(network: &Network, sizes: &[u32]) -> Result<()> {
-    let channels = network.model().shape.channels;
+/// Codes all samples of a group of tiles, by the walk of the networks' family.
+fn code_tiles<C: SampleCoder>(
+    networks: &mut Networks,
+    tiles: &mut [ActiveTile<C>],
+    alphabets: &[Alphabet],
+) -> Result<()> {
+    match networks.family {
+        Family::Autoregressive => autoregressive::code_tiles(&mut networks.all[0], tiles, alphabets),
+        Family::Flow => flow::code_tiles(&mut networks.all, tiles, alphabets),
+    }
+}
+
+fn check_channels(networks: &Networks, sizes: &[u32]) -> Result<()> {
+    let channels = networks.shape().channels;
     if channels != sizes.len() {
         return Err(Error::Model(format!("it codes {channels} channels, the image has {}", sizes.len())));
     }
@@ -162,7 +175,7 @@ struct EncodedTile {
 }
 
 fn encoded(
-    network: &mut Network,
+    networks: &mut Networks,
     learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
@@ -174,7 +187,7 @@ fn encoded(
         learning,
     };
     let mut tiles: Vec<_> = rects.iter().map(active).collect();
-    code_tiles(network, &mut tiles, alphabets)?;
+    code_tiles(networks, &mut tiles, alphabets)?;
     let encoded = |tile: ActiveTile<Encoder>| {
         let (words, order) = tile.coder.finish();
         EncodedTile { original: tile.samples, learning, words, order }
@@ -184,16 +197,16 @@ fn encoded(
 
 /// Encodes a group of tiles, each learning if that makes it smaller, decodes them again and compares.
 fn encode_tiles(
-    network: &mut Network,
+    networks: &mut Networks,
     learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
     rects: &[Rect],
 ) -> Result<Vec<Vec<u8>>> {
-    let mut tiles = encoded(network, None, samples, alphabets, rects)?;
+    let mut tiles = encoded(networks, None, samples, alphabets, rects)?;
     if learning.is_some() {
         for (tile, rect) in tiles.iter_mut().zip(rects) {
-            let learned = encoded(network, learning, samples, alphabets, std::slice::from_ref(rect))?;
+            let learned = encoded(networks, learning, samples, alphabets, std::slice::from_ref(rect))?;
             let smaller = learned.into_iter().find(|learned| learned.words.len() < tile.words.len());
             if let Some(smaller) = smaller {
                 *tile = smaller;
@@ -208,7 +221,7 @@ fn encode_tiles(
         again.push(ActiveTile { samples: tile.original.cleared(), coder, learning: tile.learning });
         originals.push(tile.original);
     }
-    code_tiles(network, &mut again, alphabets)?;
+    code_tiles(networks, &mut again, alphabets)?;
     for ((tile, original), &rect) in again.iter().zip(&originals).zip(rects) {
         if tile.samples != *original || !tile.coder.is_empty() {
             return Err(not_decoding(rect));
@@ -275,15 +288,15 @@ fn decode_all(
     streams: &[&[u8]],
     damaged: impl Fn(usize) -> Error + Sync,
 ) -> Result<Vec<DecodedTile>> {
-    engine.for_tiles(source, rects, |network, range| {
-        let shape = network.model().shape;
+    engine.for_tiles(source, rects, |networks, range| {
+        let shape = networks.shape();
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
-        if shape.pinned && learning.is_some() {
-            return malformed(FormatErrorKind::InvalidField, "a model with pinned components learns");
+        if learning.is_some() && (shape.pinned || networks.family == Family::Flow) {
+            return malformed(FormatErrorKind::InvalidField, "a flow, or a model with pinned components, learns");
         }
-        decode_tiles(network, learning, sizes, rects, streams, range, &damaged)
+        decode_tiles(networks, learning, sizes, rects, streams, range, &damaged)
     })
 }
 
@@ -304,7 +317,7 @@ fn decode_each(
 
 /// Decodes a group of tiles.
 fn decode_tiles(
-    network: &mut Network,
+    networks: &mut Networks,
     learning: Option<Learning>,
     sizes: &[u32],
     rects: &[Rect],
@@ -325,7 +338,7 @@ fn decode_tiles(
         let samples = TileSamples::new(width, height, sizes.len(), alphabets[0].depth);
         tiles.push(ActiveTile { samples, coder, learning });
     }
-    code_tiles(network, &mut tiles, &alphabets)?;
+    code_tiles(networks, &mut tiles, &alphabets)?;
     let decoded = |(index, tile): (usize, ActiveTile<Decoder>)| {
         if !tile.coder.is_empty() {
             return Err(damaged(index));

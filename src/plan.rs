@@ -12,8 +12,8 @@ use crate::codec::Transforms;
 use crate::container::depth_of;
 use crate::error::{Error, Result};
 use crate::learning::Learning;
-use crate::models::{Content, ModelChoice, ModelSource};
-use crate::network::contract::CheckedModel;
+use crate::models::{Content, Family, ModelChoice, ModelSource};
+use crate::network::model_file::ModelFile;
 use crate::parallel::Engine;
 use crate::parts::{self, PartCoder};
 use crate::png_stream;
@@ -73,13 +73,15 @@ impl PlannedPart<'_> {
         Self { channels, transforms, coded, coder, graphics: true }
     }
 
-    /// The same with a network that learns, unless that is one for graphics, whose pinned components do not.
-    pub fn learning(self) -> Self {
+    /// The same with a network that learns, unless that is one for graphics, whose pinned components do not, or a flow.
+    pub fn learning(self) -> Result<Self> {
         match self.coder {
-            PartCoder::Network(source) if !self.graphics => {
-                Self { coder: PartCoder::Learning(source, Learning::default()), ..self }
+            PartCoder::Network(source)
+                if !self.graphics && ModelFile::read(source.file)?.family == Family::Autoregressive =>
+            {
+                Ok(Self { coder: PartCoder::Learning(source, Learning::default()), ..self })
             }
-            _ => self,
+            _ => Ok(self),
         }
     }
 
@@ -270,7 +272,7 @@ fn with_file<'a>(choice: &'a ModelChoice, samples: ArrayView3<'_, u16>, depth: u
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let content = if channels == 1 { Content::Grey } else { Content::Colour };
     let source = ModelSource::for_encoding(choice, content)?;
-    let graphics = CheckedModel::read(source.file)?.shape.pinned;
+    let graphics = ModelFile::read(source.file)?.shape().pinned;
     Ok(PlannedPart { channels, transforms, coded, coder: PartCoder::Network(source), graphics })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ans::{Decoder, Encoder, SampleCoder};
 use crate::cdf::{Alphabet, CDF_BITS, Component};
 use crate::mixture::{MixtureShape, PixelMixture};
-use crate::network::contract::CheckedModel;
+use crate::network::model_file::ModelFile;
 use crate::network::{Device, Network};
 
 const COMPONENTS: usize = 5;
@@ -26,8 +26,8 @@ impl NetworkStage {
     /// If ONNX Runtime is missing.
     #[must_use]
     pub fn new(pixels: usize) -> Self {
-        let model = CheckedModel::read(crate::models()[0].file).expect("a registered model");
-        let network = Network::new(Arc::new(model), Device::Cpu).expect("ONNX Runtime");
+        let model = ModelFile::read(crate::models()[0].file).expect("a registered model").networks.remove(0);
+        let network = Network::new(model, Device::Cpu).expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as f32 - 15.0).collect();
         Self { network, contexts, outputs: Vec::new() }
     }

@@ -316,6 +316,15 @@ fn the_photograph_takes_a_thousandth_more_than_its_ideal_code_length_and_its_tab
 }
 
 #[test]
+fn info_states_the_network_passes_of_a_flow() {
+    let (place, _) = Place::with_photo();
+    place.succeed(["compress", "photo.png", "--model", "flow", "--transforms", "none"]);
+    assert_says(&place.succeed(["info", "photo.ansel"]), &["model flow colour", "21 network passes"]);
+    let value = json(&place.succeed(["info", "photo.ansel", "--json"]));
+    assert_eq!(value["bands"][0]["parts"][0]["model"]["passes"], 21);
+}
+
+#[test]
 fn models_lists_what_the_program_carries() {
     let text = Place::new().succeed(["models"]);
     for model in ansel::models() {

@@ -63,6 +63,20 @@ fn of_learning() -> Vec<Golden> {
     ]
 }
 
+/// Images under the flows, of more rows or columns than the coarsest level's spacing.
+fn of_flows() -> Vec<Golden> {
+    let golden = |name: &str, planes: Planes| Golden {
+        model: ModelChoice::Named("flow".to_owned()),
+        ..Golden::new(name, planes)
+    };
+    vec![
+        golden("flow-photograph", photograph_crop(3, 67, 45)),
+        golden("flow-photograph-grey", photograph_crop(1, 45, 67)),
+        golden("flow-wide", gentle(3, 300, 2)),
+        golden("flow-of-10-bits", scaled(&gentle(3, 30, 21), 10)),
+    ]
+}
+
 /// Planes of the samples, which are valid.
 fn planes(samples: Array3<u16>, depth: u32) -> Planes {
     Planes::new(samples, depth).expect("a valid image")
@@ -131,6 +145,7 @@ fn goldens() -> Vec<Golden> {
     ];
     all.extend(of_models());
     all.extend(of_learning());
+    all.extend(of_flows());
     all
 }
 

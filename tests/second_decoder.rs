@@ -243,6 +243,11 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         assert!(file.len() + 8 < fixed.len(), "nothing was learned: {} bytes, {} without", file.len(), fixed.len());
         compare(&codec, "learning", &planes, &Metadata::default(), &file, &mut ways);
     }
+    let flow = Codec::new(Options { model: ModelChoice::Named("flow".to_owned()), ..Options::default() });
+    for (name, planes) in [("flow", photograph_crop(3, 27, 18)), ("grey flow", photograph_crop(1, 10, 37))] {
+        let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
+        compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
+    }
     let (planes, file) = two_bands(&codec);
     compare(&codec, "two bands", &planes, &Metadata::default(), &file, &mut ways);
     let others = ["PNG", "VP8L", "constant", "grey", "lattice", "palette", "unused values"].map(str::to_owned);

@@ -1,4 +1,4 @@
-"""What users have besides clean photographs: bpsp of exported colour models on crops of held-out images, by change.
+"""What users have besides clean photographs: bpsp of exported autoregressive colour models on crops of held-out images, by change.
 
     python categories.py photographs.npz ../colour-default-DIGEST.onnx [MORE_MODELS...]
 
@@ -23,14 +23,14 @@ def main():
     parser.add_argument("images", help="file written by data.py")
     parser.add_argument("models", nargs="+")
     options = parser.parse_args()
-    models = [evaluate.read_layers(path) for path in options.models]
+    models = [evaluate.read_networks(path) for path in options.models]
     _, held_out = data.load(options.images, models[0][1])
     print("| crops |", " | ".join(f"`{pathlib.Path(path).stem}`" for path in options.models), "|")
     print("| --- |" + " ---: |" * len(models))
     for name in [None, *augment.CHANGES]:
         rng = np.random.default_rng(SEED)
         crops = data.sample_photographs(held_out, CROPS, SIDE, 1.0 if name else 0.0, rng, (name,))
-        bits = [evaluate.crop_bits(layers, config, crops) / (CROPS * 3 * SIDE**2) for layers, config in models]
+        bits = [evaluate.crop_bits(*layers, config, crops) / (CROPS * 3 * SIDE**2) for layers, config in models]
         print(f"| {name or 'as they are'} |", " | ".join(f"{value:.4f}" for value in bits), "|", flush=True)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 import augment
+import flow
 import lattices
 import repeats
 from repeats import REACH
@@ -124,6 +125,8 @@ def sample_crops(images, count, side, config, rng):
     """Random crops with their causal surroundings: (count, planes, side + REACH, side + 2 REACH) uint8."""
     if config.context == "repeats":
         return sample_padded(images, count, side, rng)
+    if config.context == "levels":
+        return sample_levels(images, count, side, config, rng)
     crops = sample_photographs(images, count, side, config.augment, rng)
     if config.planes == "grey":
         crops = to_grey(crops, rng)
@@ -151,13 +154,39 @@ def sample_photographs(images, count, side, share, rng, names=tuple(augment.CHAN
     extent = side + 2 * REACH
     crops = np.empty((count, extent, extent, 3), np.uint8)
     for crop, image in zip(crops, drawn(images, count, rng)):
-        if rng.random() < share:
-            window = cut(image, augment.LARGEST_SHRINK * extent, rng).transpose(2, 0, 1)
-            name = names[rng.integers(0, len(names))]
-            crop[:] = augment.changed(window, name, extent, rng).transpose(1, 2, 0)
-        else:
-            crop[:] = cut(image, extent, rng)
+        crop[:] = photograph(image, extent, share, rng, names)
     return np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
+
+
+def photograph(image, extent, share, rng, names=tuple(augment.CHANGES)):
+    """A random window (extent, extent, 3), with a probability after one of the named changes."""
+    if rng.random() >= share:
+        return cut(image, extent, rng)
+    window = cut(image, augment.LARGEST_SHRINK * extent, rng).transpose(2, 0, 1)
+    name = names[rng.integers(0, len(names))]
+    return augment.changed(window, name, extent, rng).transpose(1, 2, 0)
+
+
+def sample_levels(images, count, side, config, rng):
+    """Random crops (count, C + 2, side + 2 REACH, side + 2 REACH) of the lattices of the flow's levels, in the
+    proportion of their pixels: C channels, the level, and whether a pixel is inside of the tile."""
+    extent = side + 2 * flow.REACH
+    crops = np.empty((count, extent, extent, 3), np.uint8)
+    levels = np.searchsorted(np.cumsum(flow.SHARES[:-1]), (np.arange(count) + rng.random()) / count)
+    for crop, image, level in zip(crops, drawn(images, count, rng), levels):
+        window = extent << level
+        share = config.augment if augment.LARGEST_SHRINK * window <= min(image.shape[:2]) else 0
+        crop[:] = photograph(image, window, share, rng)[:: 1 << level, :: 1 << level]
+    crops = crops.transpose(0, 3, 1, 2)
+    if config.planes == "grey":
+        crops = to_grey(crops, rng)
+    inside = np.ones((count, 1, extent, extent), np.uint8)
+    if rng.random() < 1 / 8:  # seldom, and then in many crops, since borders take time
+        for edge in range(4):
+            cut_off = np.rot90(inside, edge, (2, 3))
+            cut_off[rng.random(count) < 1 / 4, :, : flow.REACH] = 0
+    named = np.broadcast_to(levels[:, None, None, None], inside.shape).astype(np.uint8)
+    return np.concatenate([crops, named, inside], 1)
 
 
 FLAT_TRIES = 4

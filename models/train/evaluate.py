@@ -20,6 +20,7 @@ from onnx import numpy_helper
 
 import data
 import export
+import flow
 import lattices
 import model
 
@@ -27,21 +28,25 @@ TILE_SIDE, GRAPHICS_TILE_SIDE = 512, 2048
 PIXELS_AT_ONCE = 1 << 16
 
 
-def read_layers(path):
-    """The integer layers of an exported model, and its configuration as far as the mixture needs it."""
+def read_networks(path):
+    """The integer layers of an exported model's networks, and its configuration as far as the mixture needs it."""
     graph = onnx.load(path)
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     tensors = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.graph.initializer}
-    layers = []
-    while f"weight_{len(layers)}" in tensors:
-        weight, bias, scale = (tensors[f"{name}_{len(layers)}"] for name in ("weight", "bias", "scale"))
-        layers.append(tuple(a.astype(np.int64) for a in (weight, bias[0], -np.log2(scale[0]))))
+    is_flow = metadata["ansel.context"] == "levels"
+    networks = []
+    for prefix in [f"phase{phase}." for phase in range(3)] if is_flow else [""]:
+        layers = []
+        while f"{prefix}weight_{len(layers)}" in tensors:
+            weight, bias, scale = (tensors[f"{prefix}{name}_{len(layers)}"] for name in ("weight", "bias", "scale"))
+            layers.append(tuple(a.astype(np.int64) for a in (weight, bias[0], -np.log2(scale[0]))))
+        networks.append(layers)
     channels, components = int(metadata["ansel.channels"]), int(metadata["ansel.components"])
     config = model.Config(
         name=metadata["ansel.name"], context=metadata["ansel.context"], planes="", channels=channels, components=components, hidden=(),
         crop=0, batch=0, steps=0, learning_rate=0, adam_rate=0, weight_decay=0, average=0, seed=0,
     )  # fmt: skip
-    return layers, config
+    return networks, config
 
 
 def tiles(image, largest):
@@ -55,18 +60,49 @@ def tiles(image, largest):
 
 def crop_bits(layers, config, crops):
     """The code length, in bits, of crops with their surroundings (B, planes, H + REACH, W + 2 REACH) uint8."""
-    pixels, total = model.pixels_of(torch.from_numpy(crops), config), 0.0
+    return pixel_bits(layers, config, model.pixels_of(torch.from_numpy(crops), config))
+
+
+def raw_outputs(layers, config, contexts):
+    """The outputs of a network of integer layers for contexts (pixels, inputs), as the mixture takes them."""
+    outputs = export.evaluate_integers(layers, contexts.numpy())
+    return torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
+
+
+def pixel_bits(layers, config, pixels):
+    """The code length of pixels under one network, in bits."""
+    total = 0.0
     for start in range(0, len(pixels.contexts), PIXELS_AT_ONCE):
         part = slice(start, start + PIXELS_AT_ONCE)
-        outputs = export.evaluate_integers(layers, pixels.contexts[part].numpy())
-        raw = torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
+        raw = raw_outputs(layers, config, pixels.contexts[part])
         planes = model.Pixels(None, *(array[..., part] for array in pixels[1:]))
         total += model.code_length(raw, planes, config).sum().item()
     return total
 
 
-def predicted_bits(layers, config, image):
+def level_pixels(config, tile, level):
+    """The pixels of each phase of a level of a tile (H, W, C)."""
+    lattice = tile[:: 1 << level, :: 1 << level]
+    named = np.full((*lattice.shape[:2], 1), min(level, flow.TRAINED_LEVELS - 1), np.uint8)
+    planes = np.concatenate([lattice, named, np.ones_like(named)], 2)
+    padded = np.pad(planes, ((flow.REACH, flow.REACH), (flow.REACH, flow.REACH), (0, 0)))
+    return flow.pixels_of(torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()), config)
+
+
+def flow_bits(networks, config, tile):
+    """The code length of a tile (H, W, C) under a flow, in bits, but for the coarsest lattice's."""
+    total = 0.0
+    for level in range(flow.LEVELS):
+        for layers, pixels in zip(networks, level_pixels(config, tile, level)):
+            total += pixel_bits(layers, config, pixels)
+    return total
+
+
+def predicted_bits(networks, config, image):
     """The code length of an image (H, W, C), in bits."""
+    if config.context == "levels":
+        return sum(flow_bits(networks, config, tile) for tile in tiles(image, TILE_SIDE))
+    (layers,) = networks
     total = 0.0
     for tile in tiles(image, GRAPHICS_TILE_SIDE if config.pinned else TILE_SIDE):
         padded = data.with_repeats(tile) if config.pinned else data.pad(tile)
@@ -92,7 +128,7 @@ def main():
     parser.add_argument("--luma-chroma", action="store_true", help="code the images' planes in PhotoCD's conversion")
     parser.add_argument("--ansel", help="the program, to compare with its files")
     options = parser.parse_args()
-    layers, config = read_layers(options.model)
+    networks, config = read_networks(options.model)
     samples = predicted = actual = 0
     for path in data.list_images(options.images):
         image = data.read_image(path)
@@ -100,7 +136,7 @@ def main():
             image = lattices.convert(image.transpose(2, 0, 1), lattices.PHOTO_CD_LATTICE).transpose(1, 2, 0)
         if config.channels == 1:
             image = image[:, :, 1:2]  # the green plane stands for a grey image
-        bits = predicted_bits(layers, config, image)
+        bits = predicted_bits(networks, config, image)
         line = f"{path.name}  predicted {bits / image.size:.4f} bpsp"
         samples, predicted = samples + image.size, predicted + bits
         if options.ansel:

@@ -9,7 +9,8 @@ averaged weights are exported: int8 weights, int32 biases, one power-of-two scal
 
 with 2^-shift multiplied into W, bias and delta, which is exact in float32. All of that but the delta is constant;
 the graph takes `delta_i` as an input, already multiplied by 2^-shift. Asserted for every row:
-input_max * sum|w| + |bias| + DELTA_MAX < 2^24.
+input_max * sum|w| + |bias| + DELTA_MAX < 2^24. The networks of a flow are in one graph, with all names of phase N
+beginning with `phaseN.`.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import flow
 import model
 import quantize
 
@@ -103,11 +105,11 @@ def known_answer(layers):
     return hashlib.sha256(outputs.astype("<i2").tobytes()).hexdigest()
 
 
-def layer_nodes(index, last, source):
+def layer_nodes(prefix, index, last, source):
     """The nodes of one layer and the name of its output."""
-    n = lambda name: f"{name}_{index}"
-    clip = ["output_min", "output_max"] if last else ["activation_min", "activation_max"]
-    output = "parameters" if last else n("activation")
+    n = lambda name: f"{prefix}{name}_{index}"
+    clip = [prefix + name for name in (("output_min", "output_max") if last else ("activation_min", "activation_max"))]
+    output = prefix + "parameters" if last else n("activation")
     return [
         helper.make_node("Cast", [n("weight")], [n("weight_real")], to=TensorProto.FLOAT),
         helper.make_node("Mul", [n("weight_real"), n("scale")], [n("weight_scaled")]),
@@ -120,29 +122,37 @@ def layer_nodes(index, last, source):
     ], output
 
 
-def build(layers, metadata):
-    """The ONNX model of integer layers."""
-    scalar = lambda value, name: numpy_helper.from_array(np.float32(value), name)
+def build_network(prefix, layers):
+    """The nodes, initializers, inputs and output of a network of integer layers."""
+    scalar = lambda value, name: numpy_helper.from_array(np.float32(value), prefix + name)
     initializers = [
         scalar(0, "activation_min"),
         scalar(quantize.ACTIVATION_MAX, "activation_max"),
         scalar(OUTPUT_MIN, "output_min"),
         scalar(OUTPUT_MAX, "output_max"),
     ]
-    inputs = [helper.make_tensor_value_info("context", TensorProto.FLOAT, ["pixels", layers[0][0].shape[0]])]
-    nodes, source = [], "context"
+    source = prefix + "context"
+    inputs = [helper.make_tensor_value_info(source, TensorProto.FLOAT, [prefix + "pixels", layers[0][0].shape[0]])]
+    nodes = []
     for index, (weight, bias, shift) in enumerate(layers):
         initializers += [
-            numpy_helper.from_array(weight.astype(np.int8), f"weight_{index}"),
-            numpy_helper.from_array(bias.astype(np.int32)[None], f"bias_{index}"),
-            numpy_helper.from_array(np.exp2(-shift).astype(np.float32)[None], f"scale_{index}"),
+            numpy_helper.from_array(weight.astype(np.int8), f"{prefix}weight_{index}"),
+            numpy_helper.from_array(bias.astype(np.int32)[None], f"{prefix}bias_{index}"),
+            numpy_helper.from_array(np.exp2(-shift).astype(np.float32)[None], f"{prefix}scale_{index}"),
         ]
-        shape = [f"delta_rows_{index}", len(bias)]
-        inputs.append(helper.make_tensor_value_info(f"delta_{index}", TensorProto.FLOAT, shape))
-        more, source = layer_nodes(index, index == len(layers) - 1, source)
+        shape = [f"{prefix}delta_rows_{index}", len(bias)]
+        inputs.append(helper.make_tensor_value_info(f"{prefix}delta_{index}", TensorProto.FLOAT, shape))
+        more, source = layer_nodes(prefix, index, index == len(layers) - 1, source)
         nodes += more
-    output = helper.make_tensor_value_info("parameters", TensorProto.FLOAT, ["pixels", layers[-1][0].shape[1]])
-    graph = helper.make_graph(nodes, metadata["ansel.name"], inputs, [output], initializers)
+    shape = [prefix + "pixels", layers[-1][0].shape[1]]
+    return nodes, initializers, inputs, [helper.make_tensor_value_info(source, TensorProto.FLOAT, shape)]
+
+
+def build(networks, metadata):
+    """The ONNX model of networks by prefix, each of integer layers."""
+    parts = [build_network(prefix, layers) for prefix, layers in networks.items()]
+    nodes, initializers, inputs, outputs = (sum(lists, []) for lists in zip(*parts))
+    graph = helper.make_graph(nodes, metadata["ansel.name"], inputs, outputs, initializers)
     result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     result.producer_name = "ansel"
     helper.set_model_props(result, metadata)
@@ -154,7 +164,8 @@ def build(layers, metadata):
 def load_network(checkpoint):
     """The averaged network of a checkpoint, and the steps it was trained."""
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    network = model.Network(model.Config(**state["config"]))
+    config = model.Config(**state["config"])
+    network = (flow.Flow if config.context == "levels" else model.Network)(config)
     network.load_state_dict(state["average"])
     return network, state["step"]
 
@@ -166,22 +177,25 @@ def main():
     options = parser.parse_args()
     network, steps = load_network(options.checkpoint)
     config = network.config
-    layers = integer_layers(network)
+    networks = [integer_layers(part) for part in network.networks]
+    is_flow = config.context == "levels"
     metadata = {
-        "ansel.family": "autoregressive",
+        "ansel.family": "flow" if is_flow else "autoregressive",
         "ansel.version": "1",
         "ansel.context": config.context,
         "ansel.name": config.name,
         "ansel.channels": str(config.channels),
         "ansel.components": str(config.components),
-        "ansel.known_answer": known_answer(layers),
+        "ansel.known_answer": " ".join(known_answer(layers) for layers in networks),
         "ansel.training": f"seed {config.seed}, {steps} steps of {config.batch * config.crop**2} pixels",
     }
-    data = build(layers, metadata).SerializeToString(deterministic=True)
+    named = {f"phase{phase}." if is_flow else "": layers for phase, layers in enumerate(networks)}
+    data = build(named, metadata).SerializeToString(deterministic=True)
     digest = hashlib.sha256(data).hexdigest()
     path = pathlib.Path(options.folder) / f"{config.name}-{digest[:8]}.onnx"
     path.write_bytes(data)
-    multiplications = sum(weight.size for weight, _, _ in layers)
+    # The phases of a flow have equally many pixels.
+    multiplications = sum(weight.size for layers in networks for weight, _, _ in layers) / len(networks)
     print(f"{path.name}  sha256 {digest}  {len(data)} bytes  {multiplications / 1000:.1f} kMAC per pixel")
 
 

@@ -33,7 +33,7 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
-    context: str  # "local", or "repeats" for the local context, what exact repeats tell, and pinned components
+    context: str  # "local", "repeats" (that, what exact repeats tell, and pinned components), or "levels" (the flow)
     planes: str
     channels: int
     components: int
@@ -158,17 +158,21 @@ def input_maxima(layers):
 
 
 class Network(nn.Module):
-    """MLP of integer arithmetic, in real units."""
+    """MLP of integer arithmetic, in real units; of the contexts of the configuration or of so many inputs."""
 
-    def __init__(self, config):
+    def __init__(self, config, inputs=None):
         super().__init__()
         self.config = config
-        sizes = [config.context_size, *config.hidden, config.output_size]
+        sizes = [inputs or config.context_size, *config.hidden, config.output_size]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
         self._start_output_layer()
+
+    @property
+    def networks(self):
+        return [self]
 
     def _start_output_layer(self):
         """Starts from a mixture around the prediction whose components differ in scale."""

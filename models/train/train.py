@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import data
+import flow
 from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 256, 48, 2026
@@ -31,14 +32,22 @@ def validation_crops(held_out, config):
     return torch.from_numpy(data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config, rng))
 
 
-def bits_per_sample(network, crops):
+def parts_of(crops, config, borders=True):
+    """The pixels of crops, for each network of the model."""
+    if config.context == "levels":
+        return flow.pixels_of(crops, config, borders)
+    return [pixels_of(crops, config)]
+
+
+def bits_per_sample(whole, crops):
     """bpsp of crops (B, planes, H, W), without gradients."""
-    total = 0.0
-    for part in crops.split(CROPS_AT_ONCE):
+    total = samples = 0.0
+    for crops_at_once in crops.split(CROPS_AT_ONCE):
         with torch.no_grad():
-            pixels = pixels_of(part, network.config)
-            total += code_length(network(pixels.contexts), pixels, network.config).mean().item() * len(part)
-    return total / len(crops) / network.config.channels
+            for network, pixels in zip(whole.networks, parts_of(crops_at_once, whole.config)):
+                total += code_length(network(pixels.contexts), pixels, whole.config).sum().item()
+                samples += pixels.samples.numel()
+    return total / samples
 
 
 def schedule(step, config):
@@ -52,8 +61,9 @@ def schedule(step, config):
 
 def optimizers(network, config):
     """Muon for the matrices of all layers but the last, AdamW for the rest."""
-    matrices = [layer.weight for layer in network.layers[:-1]]
-    rest = [layer.bias for layer in network.layers] + [network.layers[-1].weight]
+    matrices = [layer.weight for part in network.networks for layer in part.layers[:-1]]
+    rest = [layer.bias for part in network.networks for layer in part.layers]
+    rest += [part.layers[-1].weight for part in network.networks]
     return [
         torch.optim.Muon(matrices, config.learning_rate, weight_decay=config.weight_decay),
         torch.optim.AdamW(rest, config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay),
@@ -94,7 +104,7 @@ def main():
     validation = validation_crops(held_out, config).to(options.device)
 
     torch.manual_seed(config.seed)
-    network = Network(config).to(options.device)
+    network = (flow.Flow if config.context == "levels" else Network)(config).to(options.device)
     average = copy.deepcopy(network)
     both = optimizers(network, config)
     first = 0
@@ -108,9 +118,8 @@ def main():
 
     # The layers stay outside: their in-place activations are faster than what a compiler makes of them.
     @torch.compile(dynamic=False)
-    def prepare(crops):
-        pixels = pixels_of(crops, config)
-        return pixels._replace(contexts=pixels.contexts.to(precision))
+    def prepare(crops, borders):
+        return [part._replace(contexts=part.contexts.to(precision)) for part in parts_of(crops, config, borders)]
 
     @torch.compile(dynamic=False)
     def loss_of(raw, pixels):
@@ -121,8 +130,13 @@ def main():
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
         crops = data.sample_crops(training, config.batch, config.crop, config, rng)
-        pixels = prepare(torch.from_numpy(crops).to(options.device))
-        loss = loss_of(network(pixels.contexts), pixels._replace(contexts=None))
+        borders = config.context == "levels" and not crops[:, -1].all()
+        parts = prepare(torch.from_numpy(crops).to(options.device), borders)
+        losses = [
+            loss_of(part(pixels.contexts), pixels._replace(contexts=None))
+            for part, pixels in zip(network.networks, parts)
+        ]
+        loss = sum(losses) / len(losses)
         network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -1,57 +1,19 @@
 //! The walk under coders that note what they are asked: encoder and decoder must be asked the same.
 
-use std::sync::Arc;
-
 use ndarray::Array3;
 
 use super::*;
-use crate::cdf::{Cdf, Edges, Interval};
-use crate::models::models;
-use crate::network::Device;
-use crate::network::contract::CheckedModel;
+use crate::ans::test_coders::{Noting, Told};
+use crate::models::{Family, models};
+use crate::network::model_file::ModelFile;
+use crate::network::{Device, Networks};
 use crate::parts::alphabets;
 use crate::tile::Rect;
 
-/// An encoder that keeps the intervals and samples.
-#[derive(Default)]
-struct Noting {
-    intervals: Vec<Interval>,
-    samples: Vec<u32>,
-}
-
-impl SampleCoder for Noting {
-    const KNOWS_SAMPLES: bool = true;
-
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
-        let sample = sample();
-        let (interval, edges) = cdf.interval(sample);
-        self.intervals.push(interval);
-        self.samples.push(sample);
-        (sample, edges)
-    }
-}
-
-/// A decoder that is told the samples and keeps the intervals.
-struct Told {
-    intervals: Vec<Interval>,
-    samples: std::vec::IntoIter<u32>,
-}
-
-impl SampleCoder for Told {
-    const KNOWS_SAMPLES: bool = false;
-
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
-        guess();
-        let sample = self.samples.next().expect("as many samples as the encoder had");
-        let (interval, edges) = cdf.interval(sample);
-        self.intervals.push(interval);
-        (sample, edges)
-    }
-}
-
 fn networks() -> Vec<Network> {
-    let network = |file| Network::new(Arc::new(CheckedModel::read(file).expect("a model")), Device::Cpu);
-    models().iter().map(|model| network(model.file).expect("a session")).collect()
+    let network = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions");
+    let models = models().iter().filter(|model| model.family == Family::Autoregressive);
+    models.flat_map(|model| network(model.file).all).collect()
 }
 
 /// Something between a pattern and noise, with symbols of these sizes.
@@ -104,9 +66,7 @@ fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
                 }
             }
             for group in [1, 3, 4] {
-                let told = encoded
-                    .iter()
-                    .map(|tile| Told { intervals: Vec::new(), samples: tile.coder.samples.clone().into_iter() });
+                let told = encoded.iter().map(|tile| Told::new(tile.coder.samples.clone()));
                 let decoded = code(&mut network, sizes, told.collect::<Vec<_>>(), group, false);
                 for (encoded, decoded) in encoded.iter().zip(decoded) {
                     assert!(encoded.coder.intervals == decoded.coder.intervals, "other intervals for the decoder");

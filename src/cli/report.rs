@@ -73,7 +73,11 @@ fn coder(part: &PartSummary) -> String {
     let digest = hex(&digest);
     let learning = if part.learning { ", learning: effort max" } else { "" };
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
-        Some(model) => format!("model {} {} ({digest}){learning}", model.name, model.content.name()),
+        Some(model) => {
+            let passes = model.family.passes().map(|passes| format!(", {passes} network passes for any image size"));
+            let more = passes.unwrap_or_default() + learning;
+            format!("model {} {} ({digest}){more}", model.name, model.content.name())
+        }
         None => format!("a model not carried by this program (id {id}, {digest}){learning}"),
     }
 }
@@ -123,7 +127,8 @@ fn stream_bytes(info: &FileInfo) -> u64 {
 fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
     let header = &info.header;
     let part = |part: &PartSummary| {
-        let model = part.model.map(|(id, digest)| json!({ "id": id, "digest": hex(&digest) }));
+        let passes = |id| ansel::models().iter().find(|model| model.id == id).and_then(|model| model.family.passes());
+        let model = part.model.map(|(id, digest)| json!({ "id": id, "digest": hex(&digest), "passes": passes(id) }));
         let effort = if part.learning { "max" } else { "default" };
         json!({ "channels": part.channels, "transforms": part.transforms, "coder": part.coder, "model": model, "effort": effort })
     };

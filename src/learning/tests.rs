@@ -5,11 +5,13 @@ use super::*;
 use crate::cdf::Alphabet;
 use crate::mixture::PixelMixture;
 use crate::models::{Content, models};
+use crate::network::model_file::ModelFile;
 use crate::testing::Random;
 
 fn model(content: Content) -> CheckedModel {
     let model = models().iter().find(|model| model.content == content).expect("a model of the registry");
-    CheckedModel::read(model.file).expect("a model that keeps the contract")
+    let file = ModelFile::read(model.file).expect("a model that keeps the contract");
+    (*file.networks[0]).clone()
 }
 
 /// Section "Learning" of the format in plain 64-bit integers: one parameter, one pixel after the other.

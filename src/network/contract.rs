@@ -1,7 +1,7 @@
 //! The numerical contract: what a model file must be for its float32 arithmetic to be exact.
 //!
-//! Input: the bytes of an ONNX file. Output: its integer layers, and an ONNX file that holds what was checked
-//! and nothing else. A model is a chain of layers, each
+//! Input: the ONNX model of one network. Output: its integer layers, and an ONNX file that holds what was checked
+//! and nothing else. A network is a chain of layers, each
 //!
 //! ```text
 //! y = Clip(Floor((x W + (bias + delta)) * 2^-shift))
@@ -21,8 +21,9 @@ use prost::Message;
 
 use super::onnx::{self, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};
-use crate::limits::MAX_MODEL_BYTES;
+use crate::flow;
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
+use crate::models::Family;
 use crate::repeats;
 use crate::tile::TAPS;
 
@@ -54,7 +55,7 @@ pub(crate) struct Layer {
     pub shifts: Vec<u32>,
 }
 
-/// A model that keeps the contract.
+/// A network that keeps the contract.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedModel {
     pub name: String,
@@ -67,30 +68,29 @@ pub(crate) struct CheckedModel {
 }
 
 impl CheckedModel {
-    /// Reads a model and checks it against the contract.
+    /// Checks network `index` of a file of a family.
     ///
     /// # Errors
-    /// [`Error::Model`], naming the broken rule; [`Error::LimitsExceeded`] for a file that is too large.
-    pub fn read(bytes: &[u8]) -> Result<Self> {
-        crate::limits::check("the model file's size in bytes", bytes.len() as u64, MAX_MODEL_BYTES)?;
-        let model = ModelProto::decode(bytes).map_err(|e| Error::Model(format!("not an ONNX file: {e}")))?;
-        check_opset(&model)?;
+    /// [`Error::Model`], naming the broken rule.
+    pub(super) fn of(model: ModelProto, family: Family, index: usize) -> Result<Self> {
         let Some(graph) = &model.graph else { return refuse("it has no graph") };
         let layers = read_layers(graph)?;
         check_row_bounds(&layers)?;
         let text = |key: &str| metadata(&model, key);
         let number = |key: &str| text(key)?.parse().map_err(|_| Error::Model(format!("{key} is not a number")));
-        if text("ansel.family")? != "autoregressive" || text("ansel.version")? != "1" {
+        if text("ansel.version")? != "1" {
             return refuse("its family or version is not known to this library");
         }
-        let pinned = match &text("ansel.context")?[..] {
-            "local" => false,
-            "repeats" => true,
-            other => return refuse(format!("contexts of kind `{other}` are not known to this library")),
-        };
         let (components, channels) = (number("ansel.components")?, number("ansel.channels")?);
+        check_mixture(components, channels)?;
+        let (pinned, context_size) = match (family, &text("ansel.context")?[..]) {
+            (Family::Autoregressive, "local") => (false, (TAPS + 1) * channels),
+            (Family::Autoregressive, "repeats") => (true, (TAPS + 1) * channels + repeats::context_size(channels)),
+            (Family::Flow, "levels") => (false, flow::context_size(index, channels)),
+            (_, other) => return refuse(format!("contexts of kind `{other}` are not known to this library")),
+        };
         let shape = MixtureShape { components, channels, pinned };
-        check_shape(shape, &layers)?;
+        check_sizes(shape, context_size, &layers)?;
         let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
         Ok(Self { name, shape, known_answer, layers, onnx: model.encode_to_vec() })
     }
@@ -106,11 +106,11 @@ impl CheckedModel {
     }
 }
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T> {
     Err(Error::Model(reason.into()))
 }
 
-fn check_opset(model: &ModelProto) -> Result<()> {
+pub(super) fn check_opset(model: &ModelProto) -> Result<()> {
     if !IR_VERSIONS.contains(&model.ir_version) {
         return refuse(format!("ONNX IR version {} (7 to 10 are allowed)", model.ir_version));
     }
@@ -120,20 +120,23 @@ fn check_opset(model: &ModelProto) -> Result<()> {
     }
 }
 
-fn metadata(model: &ModelProto, key: &str) -> Result<String> {
+pub(super) fn metadata(model: &ModelProto, key: &str) -> Result<String> {
     let entry = model.metadata_props.iter().find(|entry| entry.key == key);
     entry.map(|entry| entry.value.clone()).ok_or_else(|| Error::Model(format!("metadata {key} is missing")))
 }
 
-fn check_shape(shape: MixtureShape, layers: &[Layer]) -> Result<()> {
-    if !(1..=MAX_COMPONENTS).contains(&shape.components) {
-        return refuse(format!("{} mixture components", shape.components));
+fn check_mixture(components: usize, channels: usize) -> Result<()> {
+    if !(1..=MAX_COMPONENTS).contains(&components) {
+        return refuse(format!("{components} mixture components"));
     }
-    if shape.channels != 1 && shape.channels != MAX_CHANNELS {
-        return refuse(format!("{} channels", shape.channels));
+    if channels != 1 && channels != MAX_CHANNELS {
+        return refuse(format!("{channels} channels"));
     }
-    let more = if shape.pinned { repeats::context_size(shape.channels) } else { 0 };
-    let expected = ((TAPS + 1) * shape.channels + more, shape.outputs());
+    Ok(())
+}
+
+fn check_sizes(shape: MixtureShape, context_size: usize, layers: &[Layer]) -> Result<()> {
+    let expected = (context_size, shape.outputs());
     let found = (layers[0].weights.nrows(), layers[layers.len() - 1].weights.ncols());
     if found != expected {
         return refuse(format!(

@@ -4,6 +4,7 @@
 
 pub(crate) mod contract;
 mod known_answer;
+pub(crate) mod model_file;
 mod onnx;
 mod runtime;
 #[cfg(test)]
@@ -16,7 +17,10 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorRef};
 
 use self::contract::{CheckedModel, Layer};
+use self::model_file::ModelFile;
 use crate::error::{Error, Result};
+use crate::mixture::MixtureShape;
+use crate::models::Family;
 
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +34,31 @@ pub enum Device {
     Cuda,
 }
 
-/// A session of one model on one device. It belongs to one thread.
+/// Sessions of all networks of a model file on one device. They belong to one thread.
+#[derive(Debug)]
+pub(crate) struct Networks {
+    pub family: Family,
+    /// One, or one per phase of a flow.
+    pub all: Vec<Network>,
+}
+
+impl Networks {
+    /// Creates the sessions and has each pass its known-answer test.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn new(file: &ModelFile, device: Device) -> Result<Self> {
+        let all = file.networks.iter().map(|model| Network::new(model.clone(), device)).collect::<Result<_>>()?;
+        Ok(Self { family: file.family, all })
+    }
+
+    /// What their mixtures are made of.
+    pub fn shape(&self) -> MixtureShape {
+        self.all[0].model().shape
+    }
+}
+
+/// A session of one network on one device. It belongs to one thread.
 #[derive(Debug)]
 pub(crate) struct Network {
     model: Arc<CheckedModel>,

@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::contract::{CONTEXT_MAX, DELTA_MAX, Layer};
 use super::*;
-use crate::models::models;
+use crate::models::{RegisteredModel, models};
 use crate::network::onnx::ModelProto;
 use crate::testing::Random;
 
@@ -19,7 +19,8 @@ const BATCHES: [usize; 7] = [1, 2, 3, 7, 64, 257, 1000];
 const ROWS: usize = 1000;
 
 fn registered() -> Vec<Arc<CheckedModel>> {
-    models().iter().map(|model| Arc::new(CheckedModel::read(model.file).expect("a model of the registry"))).collect()
+    let networks = |model: &RegisteredModel| ModelFile::read(model.file).expect("a model of the registry").networks;
+    models().iter().flat_map(networks).collect()
 }
 
 /// One layer, as the contract states it: `y = Clip(Floor((x W + (bias + delta)) * 2^-shift))`.
@@ -181,7 +182,8 @@ fn changed(change: impl FnOnce(&mut ModelProto)) -> CheckedModel {
     let grey = models().iter().find(|model| model.content.channels() == 1).expect("a grey model");
     let mut model = ModelProto::decode(grey.file).expect("an ONNX file");
     change(&mut model);
-    CheckedModel::read(&model.encode_to_vec()).expect("a model that keeps the contract")
+    let file = ModelFile::read(&model.encode_to_vec()).expect("a model that keeps the contract");
+    (*file.networks[0]).clone()
 }
 
 fn set_metadata(model: &mut ModelProto, key: &str, value: String) {

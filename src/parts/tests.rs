@@ -14,6 +14,11 @@ fn network(content: Content) -> PartCoder<'static> {
     PartCoder::Network(ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry"))
 }
 
+fn flow(content: Content) -> PartCoder<'static> {
+    static FLOW: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(|| ModelChoice::Named("flow".to_owned()));
+    PartCoder::Network(ModelSource::for_encoding(&FLOW, content).expect("a model of the registry"))
+}
+
 fn learning(content: Content) -> PartCoder<'static> {
     let source = ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry");
     PartCoder::Learning(source, Learning { chunk: 64, ..Learning::default() })
@@ -31,6 +36,7 @@ fn coders(channels: usize) -> Vec<PartCoder<'static>> {
             network(Content::Colour),
             network(Content::LumaChroma),
             network(Content::Graphics),
+            flow(Content::Colour),
             learning(Content::Colour),
             VP8L,
             PartCoder::Png,

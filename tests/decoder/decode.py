@@ -10,7 +10,7 @@ it decodes some hundreds of pixels per second. Exit code: 0 success, 1 a file th
 error, 2 wrong usage, 3 Pillow is missing.
 
 The modules are in the order of the text, each with one function or more for each of its sections: basics.py
-(Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), network.py, mixture.py (to CDF), streams.py (to
+(Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), levels.py, network.py, mixture.py (to CDF), streams.py (to
 PNG), learning.py.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require
+from levels import flow_tile
 from network import known_answer_test, model, read_model
 from streams import NoPillow, png_tile, vp8l_tile
 from tiles import network_tile, tiles
@@ -196,10 +197,12 @@ def decode_planes(part, stream, w, h, folder):
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
     learning = None
     if part.coder == 4:
-        require(not found.repeats, "a model with the context of repeats learns")
+        require(found.context == "local", "a model with another context than the local one learns")
         require(stream[:1] in (b"\0", b"\1"), "a stream does not say whether its network learns")
         learning, stream = part.learning if stream[0] else None, stream[1:]
         require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")
+    if found.context == "levels":
+        return flow_tile(found, stream, w, h, part.sizes, depth_of(part.sizes))
     return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), learning)
 
 
@@ -226,7 +229,8 @@ def main(arguments):
     if len(arguments) == 2 and arguments[0] == "--known-answer":
         for path in sorted(Path(arguments[1]).glob("*.onnx")):
             found = read_model(path)
-            require(known_answer_test(found.layers) == found.known_answer, "%s: another answer" % path)
+            answers = [known_answer_test(layers) for layers in found.chains]
+            require(answers == found.known_answers, "%s: another answer" % path)
             print("%s: the known answer" % path)
     elif len(arguments) == 3:
         source, folder, target = arguments

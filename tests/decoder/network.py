@@ -12,11 +12,15 @@ from basics import FormatError, checksum, clamp, require
 
 
 class Model(NamedTuple):
-    layers: list
+    chains: list  # the layers of the network; of a flow, those of each phase
     C: int
     K: int
-    repeats: bool
-    known_answer: str
+    context: str
+    known_answers: list
+
+    @property
+    def layers(self):
+        return self.chains[0]
 
 
 def protobuf(data):
@@ -60,14 +64,14 @@ def onnx(data):
     return tensors, properties
 
 
-def layers_of(tensors):
+def layers_of(tensors, prefix):
     """The layers, each a list of weights, bias and shift by row."""
     layers = []
-    while "weight_%d" % len(layers) in tensors:
-        (inputs, rows), weight = tensors["weight_%d" % len(layers)]
+    while "%sweight_%d" % (prefix, len(layers)) in tensors:
+        (inputs, rows), weight = tensors["%sweight_%d" % (prefix, len(layers))]
         weight = struct.unpack("<%db" % (inputs * rows), weight)
-        bias = struct.unpack("<%di" % rows, tensors["bias_%d" % len(layers)][1])
-        scale = struct.unpack("<%df" % rows, tensors["scale_%d" % len(layers)][1])
+        bias = struct.unpack("<%di" % rows, tensors["%sbias_%d" % (prefix, len(layers))][1])
+        scale = struct.unpack("<%df" % rows, tensors["%sscale_%d" % (prefix, len(layers))][1])
         shift = [1 - math.frexp(v)[1] for v in scale]
         require(list(scale) == [2.0 ** -v for v in shift] and 0 <= min(shift) <= max(shift) <= 23, "a wrong scale")
         layers.append([(weight[row::rows], bias[row], shift[row]) for row in range(rows)])
@@ -78,17 +82,23 @@ def layers_of(tensors):
 def read_model(path):
     try:
         tensors, properties = onnx(path.read_bytes())
-        layers = layers_of(tensors)
-        known = properties["ansel.family"] == "autoregressive" and properties["ansel.version"] == "1"
-        context = properties["ansel.context"]
-        require(known and context in ("local", "repeats"), "%s is not a model of this version" % path)
-        C, K, repeats = int(properties["ansel.channels"]), int(properties["ansel.components"]), context == "repeats"
+        family, context = properties["ansel.family"], properties["ansel.context"]
+        kinds = [("autoregressive", "local"), ("autoregressive", "repeats"), ("flow", "levels")]
+        known = (family, context) in kinds and properties["ansel.version"] == "1"
+        require(known, "%s is not a model of this version" % path)
+        C, K = int(properties["ansel.channels"]), int(properties["ansel.components"])
         require(C in (1, 3) and 1 <= K <= 10, "%s has a wrong shape" % path)
-        inputs, outputs = 25 * C, K * (1 + 2 * C + C * (C - 1) // 2)
-        if repeats:
-            inputs, outputs = inputs + 2 * C + 66, outputs + 11
-        require((len(layers[0][0][0]), len(layers[-1])) == (inputs, outputs), "%s has a wrong shape" % path)
-        return Model(layers, C, K, repeats, properties["ansel.known_answer"])
+        outputs = K * (1 + 2 * C + C * (C - 1) // 2) + (11 if context == "repeats" else 0)
+        if family == "flow":
+            sizes = [("phase%d." % phase, C * (T + 1) + 1) for phase, T in enumerate((16, 24, 40))]
+        else:
+            sizes = [("", 25 * C + (2 * C + 66 if context == "repeats" else 0))]
+        chains = [layers_of(tensors, prefix) for prefix, _ in sizes]
+        for layers, (_, inputs) in zip(chains, sizes):
+            require((len(layers[0][0][0]), len(layers[-1])) == (inputs, outputs), "%s has a wrong shape" % path)
+        answers = properties["ansel.known_answer"].split(" ")
+        require(len(answers) == len(chains), "%s has not an answer for each network" % path)
+        return Model(chains, C, K, context, answers)
     except (LookupError, ValueError, TypeError, AttributeError, struct.error):
         raise FormatError("%s is not a model" % path) from None
 

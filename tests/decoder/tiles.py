@@ -24,7 +24,7 @@ def network_tile(model, data, w, h, sizes, D, learning=None):
     learner = Learner(model, *learning) if learning else None
     rows = [[None] * w for _ in range(h)]
     s = border(rows, w, C, D)
-    repeats = Repeats(s, w * h, sizes, D) if model.repeats else None
+    repeats = Repeats(s, w * h, sizes, D) if model.context == "repeats" else None
     for step in coding_order(w, h):
         coded = []
         for x, y in step:

@@ -5,22 +5,22 @@ use super::*;
 #[test]
 fn a_file_beyond_the_limit_is_refused_before_it_is_read() {
     let file = vec![0; MAX_MODEL_BYTES as usize + 1];
-    match CheckedModel::read(&file).map(drop) {
+    match read(&file).map(drop) {
         Err(Error::LimitsExceeded { value, limit, .. }) => {
             assert_eq!((value, limit), (MAX_MODEL_BYTES + 1, MAX_MODEL_BYTES))
         }
         other => panic!("not refused: {other:?}"),
     }
-    assert!(matches!(CheckedModel::read(&file[1..]), Err(Error::Model(_))));
+    assert!(matches!(read(&file[1..]), Err(Error::Model(_))));
 }
 
 #[test]
 fn every_truncation_is_refused_or_loses_only_what_no_one_reads() {
     let bytes = grey().encode_to_vec();
-    let whole = CheckedModel::read(&bytes).expect("a model that keeps the contract");
+    let whole = read(&bytes).expect("a model that keeps the contract");
     let near_the_end = bytes.len() - 600..bytes.len();
     for length in (0..bytes.len()).step_by(17).chain(near_the_end) {
-        match CheckedModel::read(&bytes[..length]) {
+        match read(&bytes[..length]) {
             Err(error) => assert!(matches!(error, Error::Model(_)), "{error:?}"),
             Ok(cut) => assert_eq!((cut.layers, cut.known_answer), (whole.layers.clone(), whole.known_answer.clone())),
         }
@@ -33,7 +33,7 @@ fn a_flipped_bit_is_refused_or_leaves_a_model_that_keeps_the_contract() {
     let (mut refused, mut accepted) = (0, 0);
     for bit in (0..8 * bytes.len()).step_by(11) {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        match CheckedModel::read(&bytes) {
+        match read(&bytes) {
             Err(Error::Model(_)) => refused += 1,
             Err(other) => panic!("{other:?}"),
             Ok(model) => {
@@ -80,7 +80,7 @@ fn fields_that_are_not_checked_do_not_reach_the_runtime() {
     for tag in [13, 15, 20, 25, 999] {
         let extra = field(tag, MARKER);
         let file = [&outside[..], &field(7, &graph_with(&graph, &extra)), &extra].concat();
-        let checked = CheckedModel::read(&file).expect("a model that keeps the contract");
+        let checked = read(&file).expect("a model that keeps the contract");
         assert!(checked.onnx == clean, "field {tag} changes the model");
         assert!(!checked.onnx.windows(MARKER.len()).any(|window| window == MARKER));
     }
@@ -89,6 +89,6 @@ fn fields_that_are_not_checked_do_not_reach_the_runtime() {
 #[test]
 fn bytes_that_are_no_model_are_refused() {
     for bytes in [&b""[..], b"\0", b"not a model", &[0xff; 100], &[0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f]] {
-        assert!(matches!(CheckedModel::read(bytes), Err(Error::Model(_))));
+        assert!(matches!(read(bytes), Err(Error::Model(_))));
     }
 }

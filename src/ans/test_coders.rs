@@ -1,0 +1,46 @@
+//! Coders that note what a walk asks of them: encoder and decoder must be asked the same.
+
+use super::*;
+
+/// An encoder that keeps the intervals and samples.
+#[derive(Default)]
+pub(crate) struct Noting {
+    pub intervals: Vec<Interval>,
+    pub samples: Vec<u32>,
+}
+
+impl SampleCoder for Noting {
+    const KNOWS_SAMPLES: bool = true;
+
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
+        let sample = sample();
+        let (interval, edges) = cdf.interval(sample);
+        self.intervals.push(interval);
+        self.samples.push(sample);
+        (sample, edges)
+    }
+}
+
+/// A decoder that is told the samples and keeps the intervals.
+pub(crate) struct Told {
+    pub intervals: Vec<Interval>,
+    samples: std::vec::IntoIter<u32>,
+}
+
+impl Told {
+    pub fn new(samples: Vec<u32>) -> Self {
+        Self { intervals: Vec::new(), samples: samples.into_iter() }
+    }
+}
+
+impl SampleCoder for Told {
+    const KNOWS_SAMPLES: bool = false;
+
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
+        guess();
+        let sample = self.samples.next().expect("as many samples as the encoder had");
+        let (interval, edges) = cdf.interval(sample);
+        self.intervals.push(interval);
+        (sample, edges)
+    }
+}

@@ -1,0 +1,147 @@
+//! Files of the flow family: what is compressed comes back, whatever its size and however the work is divided, and
+//! damage is a typed error.
+
+mod common;
+
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+
+use ansel::{
+    Codec, Content, Effort, Error, Family, FormatErrorKind, Metadata, ModelChoice, Options, Planes, Rect, Transforms,
+};
+use common::*;
+use ndarray::{Array3, s};
+
+fn options() -> Options {
+    Options { model: ModelChoice::Named("flow".to_owned()), transforms: Transforms::None, ..Options::default() }
+}
+
+fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
+    codec.compress(planes, &Metadata::default()).expect("a compressed image")
+}
+
+/// The family that the registry gives the model of each part of the first band.
+fn families(file: &[u8]) -> Vec<Option<Family>> {
+    let info = Codec::default().read_info(Cursor::new(file)).expect("a valid file");
+    let of = |id: u16| ansel::models().iter().find(|model| model.id == id).expect("a model of the registry").family;
+    info.bands[0].parts().iter().map(|part| part.model.map(|(id, _)| of(id))).collect()
+}
+
+/// The photograph, and as much of it again as a size needs.
+fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
+    let photograph = photograph();
+    let (_, rows, columns) = photograph.samples().dim();
+    let sample = |(c, y, x): (usize, usize, usize)| photograph.samples()[[c, y % rows, x % columns]];
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
+}
+
+#[test]
+fn images_of_any_size_come_back() {
+    let codec = Codec::new(options());
+    for (width, height) in
+        [(1, 1), (2, 1), (1, 2), (5, 4), (1, 300), (300, 1), (127, 3), (128, 3), (129, 130), (515, 9)]
+    {
+        for channels in [1, 3] {
+            for planes in [photograph_of(channels, width, height), noise(channels, width, height)] {
+                let file = compressed(&codec, &planes);
+                assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{width} x {height}");
+            }
+        }
+    }
+}
+
+#[test]
+fn images_of_any_depth_and_with_alpha_come_back() {
+    let codec = Codec::new(options());
+    for depth in [1, 2, 7, 10, 16] {
+        for channels in 1..=4 {
+            let planes = scaled(&gentle(channels, 37, 22), depth);
+            assert!(codec.decompress(&compressed(&codec, &planes)).expect("a file that decodes").planes == planes);
+        }
+    }
+}
+
+#[test]
+fn photographs_are_coded_by_flows_with_transforms_too() {
+    for transforms in [Transforms::None, Transforms::All] {
+        let codec = Codec::new(Options { transforms, ..options() });
+        for channels in [1, 3] {
+            let file = compressed(&codec, &photograph_of(channels, 200, 150));
+            assert_eq!(families(&file), [Some(Family::Flow)], "{channels} channels, {transforms:?}");
+        }
+    }
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_threads() {
+    let planes = photograph_of(3, 700, 530);
+    let file = compressed(&Codec::new(options()), &planes);
+    for threads in [1, 2, 5] {
+        let codec = Codec::new(Options { threads: NonZeroUsize::new(threads), ..options() });
+        assert!(compressed(&codec, &planes) == file, "{threads} threads");
+        assert!(codec.decompress(&file).expect("a file that decodes").planes == planes);
+    }
+}
+
+#[test]
+fn a_region_is_a_part_of_the_whole() {
+    let planes = photograph_of(3, 700, 530);
+    let codec = Codec::new(options());
+    let file = compressed(&codec, &planes);
+    let region = Rect { x: 340, y: 255, width: 31, height: 40 };
+    let part = codec.reader(Cursor::new(&file)).and_then(|mut reader| reader.region(region)).expect("a region");
+    assert!(*part.samples() == planes.samples().slice(s![.., 255..295, 340..371]));
+}
+
+#[test]
+fn the_number_of_passes_is_fixed() {
+    assert_eq!((Family::Flow.passes(), Family::Autoregressive.passes()), (Some(21), None));
+}
+
+#[test]
+fn effort_max_codes_with_the_flow_as_it_is() {
+    let planes = photograph_of(3, 90, 70);
+    let codec = Codec::new(Options { effort: Effort::Max, ..options() });
+    let file = compressed(&codec, &planes);
+    let info = codec.read_info(Cursor::new(&file)).expect("a valid file");
+    assert!(!info.bands[0].parts()[0].learning);
+    assert!(file == compressed(&Codec::new(options()), &planes));
+}
+
+#[test]
+fn a_flow_that_learns_is_refused() {
+    let mut raw = RawFile::parse(&compressed(&Codec::new(options()), &photograph_of(3, 30, 20)));
+    let coder = &mut raw.bands[0].parts[0].coder;
+    coder[0] = 4;
+    coder.extend([127, 4, 10]);
+    match Codec::default().decompress(&raw.to_bytes()).map(drop) {
+        Err(Error::Format(error)) => assert_eq!(error.kind(), FormatErrorKind::InvalidField, "{error}"),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn damaged_streams_are_typed_errors() {
+    let codec = Codec::new(options());
+    for channels in [1, 3] {
+        let file = compressed(&codec, &photograph_of(channels, 30, 20));
+        let streams = file.len() - 40;
+        for at in (streams..file.len()).step_by(3) {
+            for bits in [1, 0x80, 0xff] {
+                let mut damaged = file.clone();
+                damaged[at] ^= bits;
+                assert!(matches!(codec.decompress(&damaged), Err(Error::Format(_))), "byte {at}");
+            }
+            assert!(matches!(codec.decompress(&file[..at]), Err(Error::Format(_))), "cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_model_file_of_a_flow_codes_what_the_registry_s_does() {
+    let flow =
+        ansel::models().iter().find(|m| (m.family, m.content) == (Family::Flow, Content::Colour)).expect("a flow");
+    let planes = photograph_of(3, 60, 40);
+    let codec = Codec::new(Options { model: ModelChoice::File(flow.file.into()), ..options() });
+    assert!(compressed(&codec, &planes) == compressed(&Codec::new(options()), &planes));
+}
