@@ -24,7 +24,8 @@ use crate::repeats::{CANDIDATES, Candidate};
 use crate::tile::TileSamples;
 use crate::transforms::{GroupShape, Transform};
 use crate::{
-    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect, RegisteredModel, Result, models,
+    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect,
+    RegisteredModel, Result, models,
 };
 
 /// Bytes before the numbers of a header. Format: section "Header".

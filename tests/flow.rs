@@ -38,7 +38,9 @@ fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
 #[test]
 fn images_of_any_size_come_back() {
     let codec = Codec::new(options());
-    for (width, height) in [(1, 1), (2, 1), (1, 2), (5, 4), (1, 300), (300, 1), (127, 3), (128, 3), (129, 130), (515, 9)] {
+    for (width, height) in
+        [(1, 1), (2, 1), (1, 2), (5, 4), (1, 300), (300, 1), (127, 3), (128, 3), (129, 130), (515, 9)]
+    {
         for channels in [1, 3] {
             for planes in [photograph_of(channels, width, height), noise(channels, width, height)] {
                 let file = compressed(&codec, &planes);
@@ -137,7 +139,8 @@ fn damaged_streams_are_typed_errors() {
 
 #[test]
 fn a_model_file_of_a_flow_codes_what_the_registry_s_does() {
-    let flow = ansel::models().iter().find(|m| (m.family, m.content) == (Family::Flow, Content::Colour)).expect("a flow");
+    let flow =
+        ansel::models().iter().find(|m| (m.family, m.content) == (Family::Flow, Content::Colour)).expect("a flow");
     let planes = photograph_of(3, 60, 40);
     let codec = Codec::new(Options { model: ModelChoice::File(flow.file.into()), ..options() });
     assert!(compressed(&codec, &planes) == compressed(&Codec::new(options()), &planes));

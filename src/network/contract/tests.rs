@@ -238,8 +238,7 @@ fn the_mixture_must_be_one_that_can_be_coded() {
     }
     assert_refused("contexts to", |model| set_metadata(model, "ansel.channels", "3"));
     assert_refused("contexts to", |model| set_metadata(model, "ansel.components", "1"));
-    let other =
-        if read(&grey().encode_to_vec()).expect("a model").shape.pinned { "local" } else { "repeats" };
+    let other = if read(&grey().encode_to_vec()).expect("a model").shape.pinned { "local" } else { "repeats" };
     assert_refused("contexts to", |model| set_metadata(model, "ansel.context", other));
 }
 

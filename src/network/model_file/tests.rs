@@ -6,7 +6,8 @@ use crate::models::{Content, models};
 
 /// The colour flow of the registry.
 fn colour() -> ModelProto {
-    let is_colour_flow = |model: &&crate::RegisteredModel| (model.family, model.content) == (Family::Flow, Content::Colour);
+    let is_colour_flow =
+        |model: &&crate::RegisteredModel| (model.family, model.content) == (Family::Flow, Content::Colour);
     let model = models().iter().find(is_colour_flow).expect("a colour flow");
     ModelProto::decode(model.file).expect("an ONNX file")
 }
