@@ -568,8 +568,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
         let mut samples = Array3::zeros((self.header.channels(), height, width));
         for (tile, &index) in tiles.iter().zip(&wanted) {
             let Some(shared) = rects[index].intersection(region) else { continue };
-            let within = |outer: Rect| Rect { x: shared.x - outer.x, y: shared.y - outer.y, ..shared };
-            let (from, to) = (within(rects[index]), within(region));
+            let (from, to) = (shared.relative_to(rects[index]), shared.relative_to(region));
             samples.slice_mut(s![.., to.rows(), to.columns()]).assign(&tile.slice(s![.., from.rows(), from.columns()]));
         }
         self.last = Some(band);

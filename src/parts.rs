@@ -18,6 +18,11 @@ use crate::png_stream;
 use crate::tile::{Rect, TileSamples};
 use crate::vp8l;
 
+/// Side of the squares of a tile that a network codes to see what learning gains.
+const SAMPLED_SIDE: u32 = 96;
+/// With at most this share of the bits in them, there is no doubt: their borders cost less.
+const CLEAR_GAIN: f64 = 0.98;
+
 /// What turns planes into streams.
 #[derive(Debug, Clone)]
 pub(crate) enum PartCoder<'a> {
@@ -134,8 +139,8 @@ pub(crate) fn measure(
     let bits = engine.for_tiles(source, rects, |network, range| {
         check_channels(network, sizes)?;
         let alphabets = alphabets(sizes);
-        let tiles = encoded(network, None, samples, &alphabets, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.words).len() as u64).collect())
+        let tiles = coded(network, None, samples, &alphabets, &rects[range])?;
+        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.coder.finish().0).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -161,13 +166,14 @@ struct EncodedTile {
     order: Vec<u16>,
 }
 
-fn encoded(
+/// Codes tiles, which then have coders that hold their samples' intervals.
+fn coded(
     network: &mut Network,
     learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
     rects: &[Rect],
-) -> Result<Vec<EncodedTile>> {
+) -> Result<Vec<ActiveTile<Encoder>>> {
     let active = |&rect: &Rect| ActiveTile {
         samples: TileSamples::of(samples, rect, alphabets[0].depth),
         coder: Encoder::with_capacity(rect.pixels() * alphabets.len()),
@@ -175,11 +181,44 @@ fn encoded(
     };
     let mut tiles: Vec<_> = rects.iter().map(active).collect();
     code_tiles(network, &mut tiles, alphabets)?;
-    let encoded = |tile: ActiveTile<Encoder>| {
+    Ok(tiles)
+}
+
+impl From<ActiveTile<Encoder>> for EncodedTile {
+    fn from(tile: ActiveTile<Encoder>) -> Self {
         let (words, order) = tile.coder.finish();
-        EncodedTile { original: tile.samples, learning, words, order }
-    };
-    Ok(tiles.into_iter().map(encoded).collect())
+        Self { original: tile.samples, learning: tile.learning, words, order }
+    }
+}
+
+/// Encodes a tile under a network that learns, or one that does not if that makes it smaller. The other one codes all of
+/// the tile only where some squares of it leave a doubt.
+fn encoded_learning(
+    network: &mut Network,
+    learning: Learning,
+    samples: ArrayView3<'_, u16>,
+    alphabets: &[Alphabet],
+    rect: Rect,
+) -> Result<EncodedTile> {
+    let mut plain = |rects: &[Rect]| coded(network, None, samples, alphabets, rects);
+    if !learning.fits(rect.pixels()) {
+        return Ok(plain(&[rect])?.remove(0).into());
+    }
+    let squares = rect.sampled(SAMPLED_SIDE);
+    let mut without = plain(&squares)?;
+    let bits = |tile: &ActiveTile<Encoder>| tile.coder.ideal_bits(alphabets.len(), std::iter::repeat(true));
+    let plain_bits: f64 = without.iter().map(bits).sum();
+    let learned = coded(network, Some(learning), samples, alphabets, &[rect])?.remove(0);
+    let within: Vec<Rect> = squares.iter().map(|square| square.relative_to(rect)).collect();
+    let learned_bits = learned.coder.ideal_bits(alphabets.len(), learned.samples.order_within(&within));
+    if squares != [rect] {
+        if learned_bits <= plain_bits * CLEAR_GAIN {
+            return Ok(learned.into());
+        }
+        without = coded(network, None, samples, alphabets, &[rect])?;
+    }
+    let (learned, without) = (EncodedTile::from(learned), EncodedTile::from(without.remove(0)));
+    Ok(if learned.words.len() < without.words.len() { learned } else { without })
 }
 
 /// Encodes a group of tiles, each learning if that makes it smaller, decodes them again and compares.
@@ -190,16 +229,13 @@ fn encode_tiles(
     alphabets: &[Alphabet],
     rects: &[Rect],
 ) -> Result<Vec<Vec<u8>>> {
-    let mut tiles = encoded(network, None, samples, alphabets, rects)?;
-    if learning.is_some() {
-        for (tile, rect) in tiles.iter_mut().zip(rects) {
-            let learned = encoded(network, learning, samples, alphabets, std::slice::from_ref(rect))?;
-            let smaller = learned.into_iter().find(|learned| learned.words.len() < tile.words.len());
-            if let Some(smaller) = smaller {
-                *tile = smaller;
-            }
+    let tiles: Vec<EncodedTile> = match learning {
+        Some(learning) => {
+            let tile = |&rect: &Rect| encoded_learning(network, learning, samples, alphabets, rect);
+            rects.iter().map(tile).collect::<Result<_>>()?
         }
-    }
+        None => coded(network, None, samples, alphabets, rects)?.into_iter().map(EncodedTile::from).collect(),
+    };
     let (mut originals, mut streams, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for (tile, &rect) in tiles.into_iter().zip(rects) {
         let mark = learning.map(|_| u8::from(tile.learning.is_some()));

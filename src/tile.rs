@@ -41,6 +41,33 @@ impl Rect {
         self.x as usize..self.x as usize + self.width as usize
     }
 
+    /// Four squares of this side that are spread over the rectangle, to measure something that is too slow for all of it;
+    /// the rectangle itself if it has no more pixels.
+    pub(crate) fn sampled(self, side: u32) -> Vec<Self> {
+        const PER_SIDE: u32 = 2;
+        if self.pixels() as u64 <= u64::from(PER_SIDE * side).pow(2) {
+            return vec![self];
+        }
+        let within = |length: u32| length.min(side);
+        let place = |length: u32, index: u32| (length - within(length)) / (PER_SIDE + 1) * (index + 1);
+        let rect = |(row, column)| Self {
+            x: self.x + place(self.width, column),
+            y: self.y + place(self.height, row),
+            width: within(self.width),
+            height: within(self.height),
+        };
+        (0..PER_SIDE).flat_map(|row| (0..PER_SIDE).map(move |column| (row, column))).map(rect).collect()
+    }
+
+    /// The same rectangle as seen from the corner of one that it is in.
+    pub(crate) fn relative_to(self, outer: Self) -> Self {
+        Self { x: self.x - outer.x, y: self.y - outer.y, ..self }
+    }
+
+    fn contains(self, x: usize, y: usize) -> bool {
+        self.columns().contains(&x) && self.rows().contains(&y)
+    }
+
     /// What two rectangles share, if anything.
     pub(crate) fn intersection(self, other: Self) -> Option<Self> {
         let (x, y) = (self.x.max(other.x), self.y.max(other.y));
@@ -198,6 +225,12 @@ impl TileSamples {
     /// The number of steps of the coding order.
     pub fn steps(&self) -> usize {
         self.width + LAG * (self.height - 1)
+    }
+
+    /// For each pixel in coding order, whether it is in one of these rectangles of the tile.
+    pub fn order_within(&self, rects: &[Rect]) -> impl Iterator<Item = bool> {
+        let pixels = (0..self.steps()).flat_map(|step| self.rows(step).map(move |y| (Self::column(step, y), y)));
+        pixels.map(|(x, y)| rects.iter().any(|rect| rect.contains(x, y)))
     }
 
     /// The rows that have a pixel in a step; its column is [`column`](Self::column).
