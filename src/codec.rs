@@ -312,6 +312,8 @@ impl Codec {
         if *effort == Effort::Max {
             parts = parts.into_iter().map(PlannedPart::learning).collect();
             large = true; // so that there is more to learn from
+        } else {
+            parts = parts.into_iter().map(|part| part.moved(&self.engine)).collect::<Result<_>>()?;
         }
         let Division { tile_side, graphics_tile_side, .. } = self.division;
         let side = if large { graphics_tile_side } else { tile_side };
@@ -355,6 +357,7 @@ impl Codec {
             let coder = match coder {
                 PartCoder::Constant => Coder::Constant,
                 PartCoder::Network(source) => Coder::Network(source.identity),
+                PartCoder::Moved(source, moves) => Coder::Moved(source.identity, moves.clone()),
                 PartCoder::Learning(source, learning) => Coder::Learning(source.identity, *learning),
                 PartCoder::Vp8l { .. } => Coder::Vp8l,
                 PartCoder::Png => Coder::Png,
@@ -602,12 +605,16 @@ impl<R: Read + Seek> FileReader<'_, R> {
                 &stream[std::mem::replace(start, end)..end]
             });
             let slices: Vec<&[u8]> = slices.collect();
-            let coder = match part.coder {
+            let coder = match &part.coder {
                 Coder::Constant => PartCoder::Constant,
-                Coder::Network(identity) => {
+                &Coder::Network(identity) => {
                     PartCoder::Network(ModelSource::for_decoding(&self.codec.options.model, identity)?)
                 }
-                Coder::Learning(identity, learning) => {
+                Coder::Moved(identity, moves) => {
+                    let source = ModelSource::for_decoding(&self.codec.options.model, *identity)?;
+                    PartCoder::Moved(source, moves.clone())
+                }
+                &Coder::Learning(identity, learning) => {
                     PartCoder::Learning(ModelSource::for_decoding(&self.codec.options.model, identity)?, learning)
                 }
                 Coder::Vp8l => PartCoder::Vp8l { strongest: false },

@@ -23,6 +23,7 @@ use pulp::NullaryFnOnce;
 use self::gradient::{ERROR_MAX, Group};
 use self::product::{Left, Product, padded, vectorised};
 use crate::mixture::MixtureShape;
+use crate::moves::{self, Moves};
 use crate::network::contract::{
     ACTIVATION_MAX, CheckedModel, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, input_max, row_bound,
 };
@@ -39,6 +40,9 @@ pub(crate) struct Learning {
 }
 
 impl Learning {
+    /// How biases alone learn, for an encoder.
+    const OF_BIASES: Self = Self { chunk: 256, step: 5, pull_back: 16 };
+
     /// Whether a file may ask for this. Smaller chunks would let a short file keep a decoder busy.
     pub fn is_allowed(self) -> bool {
         (64..=256).contains(&self.chunk) && self.step <= 8 && (4..=16).contains(&self.pull_back)
@@ -91,6 +95,18 @@ pub(crate) struct Learner {
     errors: Vec<Vec<f32>>,
     /// Pixels of the chunk that are coded.
     coded: usize,
+    /// If only biases learn, what becomes of them.
+    averages: Option<Averages>,
+}
+
+/// The averages of what was added to biases, over all updates but the first.
+#[derive(Debug)]
+struct Averages {
+    /// Updates, and those of them that are left out.
+    updates: usize,
+    left_out: usize,
+    /// By layer and row.
+    sums: Vec<Vec<i64>>,
 }
 
 impl Learner {
@@ -106,7 +122,27 @@ impl Learner {
         let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
         let contexts = vec![0.0; chunk * padded(model.context_size())];
         let activations = std::iter::once(contexts).chain(errors.clone()).collect();
-        Self { shape: model.shape, chunk, layers, activations, errors, coded: 0 }
+        Self { shape: model.shape, chunk, layers, activations, errors, coded: 0, averages: None }
+    }
+
+    /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
+    pub fn of_biases(model: &CheckedModel, pixels: usize) -> Self {
+        let updates = pixels / usize::from(Learning::OF_BIASES.chunk);
+        let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
+        let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
+        Self { averages, ..Self::new(model, Learning::OF_BIASES) }
+    }
+
+    /// What was added to the biases of such a network, on average.
+    pub fn moves(&self, model: &CheckedModel) -> Option<Moves> {
+        let Averages { updates, left_out, sums } = self.averages.as_ref()?;
+        let number = updates.checked_sub(*left_out).filter(|&number| number > 0)? as i64;
+        let layer = |((sums, learned), layer): ((&Vec<i64>, &LearningLayer), &Layer)| {
+            let unit = |shift: u32| number << (shift + moves::UNIT_BITS + FRACTION - learned.bias_bits);
+            let rounded = |(sum, &shift): (&i64, &u32)| (2 * sum + unit(shift)).div_euclid(2 * unit(shift)) as i32;
+            sums.iter().zip(&layer.shifts).map(rounded).collect()
+        };
+        Some(Moves(sums.iter().zip(&self.layers).zip(&model.layers).map(layer).collect()))
     }
 
     /// What the mixture is made of.
@@ -174,7 +210,17 @@ impl Learner {
             if let Some(previous) = before.last_mut() {
                 layer.backward(&errors[0], inputs, previous);
             }
-            layer.learn(inputs, &errors[0], self.chunk);
+            layer.learn_biases(&errors[0]);
+            if self.averages.is_none() {
+                layer.learn_weights(inputs, &errors[0], self.chunk);
+            }
+        }
+        let Some(Averages { updates, left_out, sums }) = &mut self.averages else { return };
+        *updates += 1;
+        if updates > left_out {
+            for (sums, layer) in sums.iter_mut().zip(&self.layers) {
+                sums.iter_mut().zip(&layer.moves.values).for_each(|(sum, &value)| *sum += i64::from(value));
+            }
         }
     }
 }
@@ -296,18 +342,24 @@ impl LearningLayer {
         vectorised(Close { sums: previous, inputs, scale: self.backward_scale });
     }
 
-    /// Moves weights and biases against the gradient.
-    fn learn(&mut self, inputs: &mut [f32], errors: &[f32], pixels: usize) {
+    /// Moves biases against the gradient.
+    fn learn_biases(&mut self, errors: &[f32]) {
         let stride = padded(self.rows);
         let pull_back = u32::from(self.learning.pull_back);
         let mut sums = vec![0.0; stride];
-        let narrow = power_of_two(-(self.narrowed as i32));
-        let bias_input = power_of_two((self.bias_bits - self.narrowed) as i32);
-        vectorised(Prepare { inputs, narrow, errors, sums: &mut sums, bias_input });
+        let input = power_of_two((self.bias_bits - self.narrowed) as i32);
+        vectorised(AddRows { rows: errors, sums: &mut sums, scale: input });
         let limit = BIAS_MOVE_MAX << (FRACTION - self.bias_bits);
         let Self { steps, moves, .. } = &mut *self;
         vectorised(Update { parameters: moves, first: 0, gradients: &sums, steps, pull_back, limit });
         self.round_biases();
+    }
+
+    /// Moves weights against the gradient.
+    fn learn_weights(&mut self, inputs: &mut [f32], errors: &[f32], pixels: usize) {
+        let stride = padded(self.rows);
+        let pull_back = u32::from(self.learning.pull_back);
+        vectorised(Narrow { values: inputs, scale: power_of_two(-(self.narrowed as i32)) });
         let mut magnitudes = vec![0; stride];
         let mut gradients = vec![0.0; BLOCK * stride];
         for first in (0..self.inputs).step_by(BLOCK) {
@@ -474,24 +526,36 @@ impl NullaryFnOnce for Close<'_> {
     }
 }
 
-/// Narrows inputs, and adds up the products of errors with the input of biases.
-struct Prepare<'a> {
-    inputs: &'a mut [f32],
-    narrow: f32,
-    errors: &'a [f32],
+/// Rows -> their scaled sum.
+struct AddRows<'a> {
+    rows: &'a [f32],
     sums: &'a mut [f32],
-    bias_input: f32,
+    scale: f32,
 }
 
-impl NullaryFnOnce for Prepare<'_> {
+impl NullaryFnOnce for AddRows<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.inputs.iter_mut().for_each(|input| *input = floor(*input * self.narrow));
-        for errors in self.errors.chunks_exact(self.sums.len()) {
-            self.sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error * self.bias_input);
+        for row in self.rows.chunks_exact(self.sums.len()) {
+            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * self.scale);
         }
+    }
+}
+
+/// Scales values down, and rounds them down.
+struct Narrow<'a> {
+    values: &'a mut [f32],
+    scale: f32,
+}
+
+impl NullaryFnOnce for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|value| *value = floor(*value * self.scale));
     }
 }
 

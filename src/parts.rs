@@ -6,9 +6,9 @@ use std::ops::Range;
 use ndarray::{Array3, ArrayView3, s};
 
 use crate::ans::{Decoder, Encoder};
-use crate::autoregressive::{ActiveTile, code_tiles};
+use crate::autoregressive::{ActiveTile, code_tiles, learn_biases};
 use crate::cdf::Alphabet;
-use crate::container::depth_of;
+use crate::container::{NUMBER_BYTES, depth_of};
 use crate::error::{Error, FormatErrorKind, Result, malformed};
 use crate::learning::Learning;
 use crate::models::ModelSource;
@@ -23,6 +23,14 @@ const SAMPLED_SIDE: u32 = 96;
 /// With at most this share of the bits in them, there is no doubt: their borders cost less.
 const CLEAR_GAIN: f64 = 0.98;
 
+/// Moves are found in squares of this side, scattered over so large a share of a part, up to so many pixels; from fewer
+/// than so many, there is little to learn. What they gain is measured in some larger squares.
+const MOVES_SIDE: u32 = 32;
+const MOVES_SHARE: usize = 5;
+const MOVES_PIXELS: usize = 1 << 16;
+const MOVES_LEAST: usize = 1 << 13;
+const MOVES_MEASURED_SIDE: u32 = 64;
+
 /// What turns planes into streams.
 #[derive(Debug, Clone)]
 pub(crate) enum PartCoder<'a> {
@@ -30,6 +38,8 @@ pub(crate) enum PartCoder<'a> {
     Constant,
     /// A network of the autoregressive family.
     Network(ModelSource<'a>),
+    /// One with [moves](crate::moves) added to its biases.
+    Moved(ModelSource<'a>, Vec<u8>),
     /// One without pinned components that learns in tiles that are smaller then.
     Learning(ModelSource<'a>, Learning),
     /// VP8L, for repetition at long range; with its slowest encoder, or with a quick one.
@@ -70,9 +80,12 @@ pub(crate) fn encode(
             rects.iter().for_each(|&rect| done(rect));
             Ok(vec![Vec::new(); rects.len()])
         }
-        PartCoder::Network(source) => encode_all(engine, source, None, samples, sizes, rects, done),
+        PartCoder::Network(source) => encode_all(engine, source, Change::None, samples, sizes, rects, done),
+        PartCoder::Moved(source, moves) => {
+            encode_all(engine, source, Change::Moves(moves), samples, sizes, rects, done)
+        }
         PartCoder::Learning(source, learning) => {
-            encode_all(engine, source, Some(*learning), samples, sizes, rects, done)
+            encode_all(engine, source, Change::Learning(*learning), samples, sizes, rects, done)
         }
         &PartCoder::Vp8l { strongest } => {
             let encode = |tile: ArrayView3<'_, u16>| {
@@ -90,11 +103,29 @@ pub(crate) fn encode(
     }
 }
 
+/// How a network differs from its model.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    None,
+    Moves(&'a [u8]),
+    Learning(Learning),
+}
+
+impl<'a> Change<'a> {
+    fn moves(self) -> Option<&'a [u8]> {
+        if let Change::Moves(moves) = self { Some(moves) } else { None }
+    }
+
+    fn learning(self) -> Option<Learning> {
+        if let Change::Learning(learning) = self { Some(learning) } else { None }
+    }
+}
+
 /// Encodes all tiles under a network.
 fn encode_all(
     engine: &Engine,
     source: &ModelSource<'_>,
-    learning: Option<Learning>,
+    change: Change<'_>,
     samples: ArrayView3<'_, u16>,
     sizes: &[u32],
     rects: &[Rect],
@@ -102,7 +133,8 @@ fn encode_all(
 ) -> Result<Vec<Vec<u8>>> {
     engine.for_tiles(source, rects, |network, range| {
         check_channels(network, sizes)?;
-        let streams = encode_tiles(network, learning, samples, &alphabets(sizes), &rects[range.clone()])?;
+        network.move_biases(change.moves())?;
+        let streams = encode_tiles(network, change.learning(), samples, &alphabets(sizes), &rects[range.clone()])?;
         rects[range].iter().for_each(|&rect| done(rect));
         Ok(streams)
     })
@@ -128,10 +160,43 @@ fn encode_each(
     rects.iter().map(stream).collect()
 }
 
+/// Moves for a part, found in some squares of it, if they make it smaller by more than they take.
+///
+/// # Errors
+/// Those of the network.
+pub(crate) fn find_moves(
+    engine: &Engine,
+    source: &ModelSource<'_>,
+    samples: ArrayView3<'_, u16>,
+    sizes: &[u32],
+) -> Result<Option<Vec<u8>>> {
+    let (_, height, width) = samples.dim();
+    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+    let squares = whole.scattered(MOVES_SIDE, (whole.pixels() / MOVES_SHARE).min(MOVES_PIXELS));
+    if squares.iter().map(|square| square.pixels()).sum::<usize>() < MOVES_LEAST {
+        return Ok(None);
+    }
+    let moves = engine.for_tiles(source, &[whole], |network, _| {
+        check_channels(network, sizes)?;
+        let alphabets = alphabets(sizes);
+        let mut tiles: Vec<_> = squares.iter().map(|&square| active(samples, square, &alphabets, None)).collect();
+        Ok(vec![learn_biases(network.model(), &mut tiles, &alphabets)?])
+    })?;
+    let Some(moves) = moves.into_iter().flatten().next() else { return Ok(None) };
+    let moves = moves.to_bytes();
+    let measured = whole.sampled(MOVES_MEASURED_SIDE);
+    let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
+    let without = measure(engine, source, None, samples, sizes, &measured)?;
+    let with = measure(engine, source, Some(&moves), samples, sizes, &measured)?;
+    let gain = without.saturating_sub(with) as f64 * whole.pixels() as f64 / pixels as f64;
+    Ok((gain > 8.0 * (moves.len() + NUMBER_BYTES) as f64).then_some(moves))
+}
+
 /// The code length of some tiles of a part, in bits; nothing is verified.
 pub(crate) fn measure(
     engine: &Engine,
     source: &ModelSource<'_>,
+    moves: Option<&[u8]>,
     samples: ArrayView3<'_, u16>,
     sizes: &[u32],
     rects: &[Rect],
@@ -139,6 +204,7 @@ pub(crate) fn measure(
     let bits = engine.for_tiles(source, rects, |network, range| {
         check_channels(network, sizes)?;
         let alphabets = alphabets(sizes);
+        network.move_biases(moves)?;
         let tiles = coded(network, None, samples, &alphabets, &rects[range])?;
         Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.coder.finish().0).len() as u64).collect())
     })?;
@@ -166,6 +232,17 @@ struct EncodedTile {
     order: Vec<u16>,
 }
 
+/// A tile that is going to be encoded.
+fn active(
+    samples: ArrayView3<'_, u16>,
+    rect: Rect,
+    alphabets: &[Alphabet],
+    learning: Option<Learning>,
+) -> ActiveTile<Encoder> {
+    let coder = Encoder::with_capacity(rect.pixels() * alphabets.len());
+    ActiveTile { samples: TileSamples::of(samples, rect, alphabets[0].depth), coder, learning }
+}
+
 /// Codes tiles, which then have coders that hold their samples' intervals.
 fn coded(
     network: &mut Network,
@@ -174,12 +251,7 @@ fn coded(
     alphabets: &[Alphabet],
     rects: &[Rect],
 ) -> Result<Vec<ActiveTile<Encoder>>> {
-    let active = |&rect: &Rect| ActiveTile {
-        samples: TileSamples::of(samples, rect, alphabets[0].depth),
-        coder: Encoder::with_capacity(rect.pixels() * alphabets.len()),
-        learning,
-    };
-    let mut tiles: Vec<_> = rects.iter().map(active).collect();
+    let mut tiles: Vec<_> = rects.iter().map(|&rect| active(samples, rect, alphabets, learning)).collect();
     code_tiles(network, &mut tiles, alphabets)?;
     Ok(tiles)
 }
@@ -287,9 +359,12 @@ pub(crate) fn decode(
                 None => Ok(rects.iter().map(zeros).collect()),
             }
         }
-        PartCoder::Network(source) => decode_all(engine, source, None, sizes, rects, streams, damaged),
+        PartCoder::Network(source) => decode_all(engine, source, Change::None, sizes, rects, streams, damaged),
+        PartCoder::Moved(source, moves) => {
+            decode_all(engine, source, Change::Moves(moves), sizes, rects, streams, damaged)
+        }
         PartCoder::Learning(source, learning) => {
-            decode_all(engine, source, Some(*learning), sizes, rects, streams, damaged)
+            decode_all(engine, source, Change::Learning(*learning), sizes, rects, streams, damaged)
         }
         PartCoder::Vp8l { .. } => decode_each(rects, streams, sizes.len(), vp8l::decode, damaged),
         PartCoder::Png => {
@@ -305,7 +380,7 @@ pub(crate) fn decode(
 fn decode_all(
     engine: &Engine,
     source: &ModelSource<'_>,
-    learning: Option<Learning>,
+    change: Change<'_>,
     sizes: &[u32],
     rects: &[Rect],
     streams: &[&[u8]],
@@ -316,10 +391,11 @@ fn decode_all(
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
-        if shape.pinned && learning.is_some() {
+        if shape.pinned && change.learning().is_some() {
             return malformed(FormatErrorKind::InvalidField, "a model with pinned components learns");
         }
-        decode_tiles(network, learning, sizes, rects, streams, range, &damaged)
+        network.move_biases(change.moves())?;
+        decode_tiles(network, change.learning(), sizes, rects, streams, range, &damaged)
     })
 }
 

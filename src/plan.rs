@@ -82,6 +82,21 @@ impl PlannedPart<'_> {
         }
     }
 
+    /// The same with moved biases, if that is worth it.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub fn moved(self, engine: &Engine) -> Result<Self> {
+        let PartCoder::Network(source) = &self.coder else { return Ok(self) };
+        if self.graphics {
+            return Ok(self);
+        }
+        match parts::find_moves(engine, source, self.coded.samples.view(), &self.coded.sizes)? {
+            Some(moves) => Ok(Self { coder: PartCoder::Moved(source.clone(), moves), ..self }),
+            None => Ok(self),
+        }
+    }
+
     /// The same under a slower encoder, if there is one that is not tried anyway.
     pub fn stronger(&self) -> Option<Self> {
         let (_, height, width) = self.coded.samples.dim();
@@ -318,7 +333,7 @@ fn measure(engine: &Engine, part: &PlannedPart<'_>, side: u32) -> Result<u64> {
     let (_, height, width) = part.coded.samples.dim();
     let rects = Rect { x: 0, y: 0, width: width as u32, height: height as u32 }.sampled(side);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
-    let bits = parts::measure(engine, source, part.coded.samples.view(), &part.coded.sizes, &rects)?;
+    let bits = parts::measure(engine, source, None, part.coded.samples.view(), &part.coded.sizes, &rects)?;
     Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
 }
 

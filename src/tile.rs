@@ -59,6 +59,26 @@ impl Rect {
         (0..PER_SIDE).flat_map(|row| (0..PER_SIDE).map(move |column| (row, column))).map(rect).collect()
     }
 
+    /// Squares of this side, evenly scattered over the rectangle, of about so many pixels in all: fewer where the rectangle
+    /// is too narrow for some.
+    pub(crate) fn scattered(self, side: u32, pixels: usize) -> Vec<Self> {
+        let squares = pixels as u64 / u64::from(side).pow(2);
+        let places = |length: u32, count: u64| -> Vec<u32> {
+            let room = u64::from(length.saturating_sub(side));
+            let count = count.clamp(1, u64::from(length / side).max(1));
+            (0..count).map(|index| ((2 * index + 1) * room / (2 * count)) as u32).collect()
+        };
+        if squares == 0 || self.width.min(self.height) < side {
+            return Vec::new();
+        }
+        // As many rows of squares to a row's squares as there are rows to columns.
+        let down = (squares * u64::from(self.height) / u64::from(self.width)).isqrt().max(1);
+        let rows = places(self.height, down);
+        let columns = places(self.width, squares / rows.len() as u64);
+        let square = |(&y, &x): (&u32, &u32)| Self { x: self.x + x, y: self.y + y, width: side, height: side };
+        rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))).map(square).collect()
+    }
+
     /// The same rectangle as seen from the corner of one that it is in.
     pub(crate) fn relative_to(self, outer: Self) -> Self {
         Self { x: self.x - outer.x, y: self.y - outer.y, ..self }

@@ -17,6 +17,7 @@ use ort::value::{Tensor, TensorRef};
 
 use self::contract::{CheckedModel, Layer};
 use crate::error::{Error, Result};
+use crate::moves::Moves;
 
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,13 +94,23 @@ impl Network {
                 network.model.name
             )));
         }
-        network.set_deltas(&sizes.iter().map(|&size| vec![0.0; size]).collect::<Vec<_>>())?;
+        network.move_biases(None)?;
         Ok(network)
     }
 
     /// The model.
     pub fn model(&self) -> &CheckedModel {
         &self.model
+    }
+
+    /// Adds moves to the biases, from now on, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for moves that are not of this model.
+    pub fn move_biases(&mut self, moves: Option<&[u8]>) -> Result<()> {
+        let none = || self.model.layers.iter().map(|layer| vec![0.0; layer.biases.len()]).collect();
+        let deltas = moves.map_or_else(|| Ok(none()), |moves| Moves::read(moves, &self.model))?;
+        self.set_deltas(&deltas)
     }
 
     /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
