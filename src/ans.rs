@@ -63,6 +63,13 @@ impl Encoder {
         Self { intervals: Vec::with_capacity(samples), samples: Vec::with_capacity(samples) }
     }
 
+    /// The ideal code length, in bits, of the samples of some pixels of so many channels.
+    pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
+        let bits = |interval: &Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
+        let pixels = self.intervals.chunks(channels).zip(chosen).filter(|(_, chosen)| *chosen);
+        pixels.flat_map(|(intervals, _)| intervals).map(bits).sum()
+    }
+
     /// The compressed words, in the order of the file, and the samples, in coding order.
     pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
         let mut coder = DefaultAnsCoder::new();

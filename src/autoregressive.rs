@@ -7,13 +7,15 @@
 //! The network is PixelCNN (van den Oord et al. 2016) with a local context and 1x1 layers after the first, as
 //! in NeLLoC (Zhang et al. 2021).
 
-use crate::ans::SampleCoder;
+use crate::ans::{Encoder, SampleCoder};
 use crate::cdf::Alphabet;
 use crate::error::Result;
 use crate::learning::gradient::HeadGradient;
 use crate::learning::{Learner, Learning};
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape, PixelMixture};
+use crate::moves::Moves;
 use crate::network::Network;
+use crate::network::contract::CheckedModel;
 use crate::repeats::{CANDIDATES, Found, Repeats};
 use crate::tile::{REACH, TileSamples};
 
@@ -78,21 +80,33 @@ pub(crate) fn code_tiles<C: SampleCoder>(
     alphabets: &[Alphabet],
 ) -> Result<()> {
     for tiles in tiles.chunk_by_mut(|tile, next| tile.learning.is_none() && next.learning.is_none()) {
-        let predictor = match tiles[0].learning {
+        let mut predictor = match tiles[0].learning {
             Some(learning) => Predictor::Learning(Box::new(Learner::new(network.model(), learning))),
             None => Predictor::Fixed(&mut *network),
         };
-        with_components(predictor, tiles, alphabets)?;
+        with_components(&mut predictor, tiles, alphabets)?;
     }
     Ok(())
 }
 
+/// What is added to a network's biases when they learn from tiles, in lockstep; `None` if there is too little to learn from.
+pub(crate) fn learn_biases(
+    model: &CheckedModel,
+    tiles: &mut [ActiveTile<Encoder>],
+    alphabets: &[Alphabet],
+) -> Result<Option<Moves>> {
+    let pixels = tiles.iter().map(|tile| tile.samples.width() * tile.samples.height()).sum();
+    let mut predictor = Predictor::Learning(Box::new(Learner::of_biases(model, pixels)));
+    with_components(&mut predictor, tiles, alphabets)?;
+    let Predictor::Learning(learner) = predictor else { unreachable!("it was made above") };
+    Ok(learner.moves(model))
+}
+
 fn with_components<C: SampleCoder>(
-    mut predictor: Predictor<'_>,
+    predictor: &mut Predictor<'_>,
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
-    let predictor = &mut predictor;
     // The numbers of components are known to the compiler in all that runs once per sample.
     match predictor.shape().components {
         1 => with_pinned::<C, 1>(predictor, tiles, alphabets),

@@ -312,6 +312,8 @@ impl Codec {
         if *effort == Effort::Max {
             parts = parts.into_iter().map(PlannedPart::learning).collect::<Result<_>>()?;
             large = true; // so that there is more to learn from
+        } else {
+            parts = parts.into_iter().map(|part| part.moved(&self.engine)).collect::<Result<_>>()?;
         }
         let Division { tile_side, graphics_tile_side, .. } = self.division;
         let side = if large { graphics_tile_side } else { tile_side };
@@ -355,6 +357,7 @@ impl Codec {
             let coder = match coder {
                 PartCoder::Constant => Coder::Constant,
                 PartCoder::Network(source) => Coder::Network(source.identity),
+                PartCoder::Moved(source, moves) => Coder::Moved(source.identity, moves.clone()),
                 PartCoder::Learning(source, learning) => Coder::Learning(source.identity, *learning),
                 PartCoder::Vp8l { .. } => Coder::Vp8l,
                 PartCoder::Png => Coder::Png,
@@ -568,8 +571,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
         let mut samples = Array3::zeros((self.header.channels(), height, width));
         for (tile, &index) in tiles.iter().zip(&wanted) {
             let Some(shared) = rects[index].intersection(region) else { continue };
-            let within = |outer: Rect| Rect { x: shared.x - outer.x, y: shared.y - outer.y, ..shared };
-            let (from, to) = (within(rects[index]), within(region));
+            let (from, to) = (shared.relative_to(rects[index]), shared.relative_to(region));
             samples.slice_mut(s![.., to.rows(), to.columns()]).assign(&tile.slice(s![.., from.rows(), from.columns()]));
         }
         self.last = Some(band);
@@ -603,12 +605,16 @@ impl<R: Read + Seek> FileReader<'_, R> {
                 &stream[std::mem::replace(start, end)..end]
             });
             let slices: Vec<&[u8]> = slices.collect();
-            let coder = match part.coder {
+            let coder = match &part.coder {
                 Coder::Constant => PartCoder::Constant,
-                Coder::Network(identity) => {
+                &Coder::Network(identity) => {
                     PartCoder::Network(ModelSource::for_decoding(&self.codec.options.model, identity)?)
                 }
-                Coder::Learning(identity, learning) => {
+                Coder::Moved(identity, moves) => {
+                    let source = ModelSource::for_decoding(&self.codec.options.model, *identity)?;
+                    PartCoder::Moved(source, moves.clone())
+                }
+                &Coder::Learning(identity, learning) => {
                     PartCoder::Learning(ModelSource::for_decoding(&self.codec.options.model, identity)?, learning)
                 }
                 Coder::Vp8l => PartCoder::Vp8l { strongest: false },

@@ -14,12 +14,16 @@
 //! be inputs of the graph, packed again in each call, and the products of the update have no place in it.
 
 pub(crate) mod gradient;
+mod product;
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use std::ops::Range;
+
+use pulp::NullaryFnOnce;
 
 use self::gradient::{ERROR_MAX, Group};
+use self::product::{Left, Product, padded, vectorised};
 use crate::mixture::MixtureShape;
+use crate::moves::{self, Moves};
 use crate::network::contract::{
     ACTIVATION_MAX, CheckedModel, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, input_max, row_bound,
 };
@@ -36,6 +40,9 @@ pub(crate) struct Learning {
 }
 
 impl Learning {
+    /// How biases alone learn, for an encoder.
+    const OF_BIASES: Self = Self { chunk: 256, step: 5, pull_back: 16 };
+
     /// Whether a file may ask for this. Smaller chunks would let a short file keep a decoder busy.
     pub fn is_allowed(self) -> bool {
         (64..=256).contains(&self.chunk) && self.step <= 8 && (4..=16).contains(&self.pull_back)
@@ -73,6 +80,8 @@ const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
 const MOMENTUM_BITS: u32 = 4;
 const BACKWARD_SHIFT_MAX: u32 = 23;
+/// Inputs whose weights are updated together.
+const BLOCK: usize = 8;
 
 /// A network that learns from one tile.
 #[derive(Debug)]
@@ -80,12 +89,24 @@ pub(crate) struct Learner {
     shape: MixtureShape,
     chunk: usize,
     layers: Vec<LearningLayer>,
-    /// What goes into each layer, and what comes out of the last: (chunk, inputs).
+    /// What goes into each layer, and what comes out of the last: (chunk, padded inputs).
     activations: Vec<Vec<f32>>,
-    /// The errors of each layer's rows: (chunk, rows).
+    /// The errors of each layer's rows: (chunk, padded rows).
     errors: Vec<Vec<f32>>,
     /// Pixels of the chunk that are coded.
     coded: usize,
+    /// If only biases learn, what becomes of them.
+    averages: Option<Averages>,
+}
+
+/// The averages of what was added to biases, over all updates but the first.
+#[derive(Debug)]
+struct Averages {
+    /// Updates, and those of them that are left out.
+    updates: usize,
+    left_out: usize,
+    /// By layer and row.
+    sums: Vec<Vec<i64>>,
 }
 
 impl Learner {
@@ -98,9 +119,30 @@ impl Learner {
             LearningLayer::new(layer, index == 0, output, learning)
         };
         let layers: Vec<_> = model.layers.iter().enumerate().map(layer).collect();
-        let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * layer.rows]).collect();
-        let activations = std::iter::once(vec![0.0; chunk * model.context_size()]).chain(errors.clone()).collect();
-        Self { shape: model.shape, chunk, layers, activations, errors, coded: 0 }
+        let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
+        let contexts = vec![0.0; chunk * padded(model.context_size())];
+        let activations = std::iter::once(contexts).chain(errors.clone()).collect();
+        Self { shape: model.shape, chunk, layers, activations, errors, coded: 0, averages: None }
+    }
+
+    /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
+    pub fn of_biases(model: &CheckedModel, pixels: usize) -> Self {
+        let updates = pixels / usize::from(Learning::OF_BIASES.chunk);
+        let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
+        let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
+        Self { averages, ..Self::new(model, Learning::OF_BIASES) }
+    }
+
+    /// What was added to the biases of such a network, on average.
+    pub fn moves(&self, model: &CheckedModel) -> Option<Moves> {
+        let Averages { updates, left_out, sums } = self.averages.as_ref()?;
+        let number = updates.checked_sub(*left_out).filter(|&number| number > 0)? as i64;
+        let layer = |((sums, learned), layer): ((&Vec<i64>, &LearningLayer), &Layer)| {
+            let unit = |shift: u32| number << (shift + moves::UNIT_BITS + FRACTION - learned.bias_bits);
+            let rounded = |(sum, &shift): (&i64, &u32)| (2 * sum + unit(shift)).div_euclid(2 * unit(shift)) as i32;
+            sums.iter().zip(&layer.shifts).map(rounded).collect()
+        };
+        Some(Moves(sums.iter().zip(&self.layers).zip(&model.layers).map(layer).collect()))
     }
 
     /// What the mixture is made of.
@@ -115,31 +157,37 @@ impl Learner {
 
     /// Evaluates rows of contexts, as [`Network::run`](crate::network::Network::run) does.
     pub fn run(&mut self, contexts: &[f32], outputs: &mut Vec<i16>) {
-        let columns = self.activations[0].len() / self.chunk;
+        let columns = self.layers[0].inputs;
         let pixels = contexts.len() / columns;
-        let range = |columns: usize| self.coded * columns..(self.coded + pixels) * columns;
-        self.activations[0][range(columns)].copy_from_slice(contexts);
+        let range = |columns: usize| self.coded * padded(columns)..(self.coded + pixels) * padded(columns);
+        let rows = self.activations[0][range(columns)].chunks_exact_mut(padded(columns));
+        for (row, context) in rows.zip(contexts.chunks_exact(columns)) {
+            row[..columns].copy_from_slice(context);
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, after) = self.activations.split_at_mut(index + 1);
             layer.forward(&before[index][range(layer.inputs)], &mut after[0][range(layer.rows)]);
         }
         let last = self.activations.last().expect("a network has a layer");
+        let rows = self.shape.outputs();
         outputs.clear();
-        outputs.extend(last[range(self.shape.outputs())].iter().map(|&output| to_integer(output) as i16));
+        for row in last[range(rows)].chunks_exact(padded(rows)) {
+            outputs.extend(row[..rows].iter().map(|&output| to_integer(output) as i16));
+        }
     }
 
     /// Where the errors of a pixel belong; pixels are counted from the first of the last [`run`](Self::run).
     pub fn errors(&mut self, pixel: usize) -> &mut [f32] {
         let outputs = self.shape.outputs();
         let errors = self.errors.last_mut().expect("a network has a layer");
-        &mut errors[(self.coded + pixel) * outputs..][..outputs]
+        &mut errors[(self.coded + pixel) * padded(outputs)..][..outputs]
     }
 
     /// Whether all rows are exact in float32.
     #[cfg(any(test, fuzzing))]
     pub fn keeps_contract(&self) -> bool {
         let row = |layer: &LearningLayer, row: usize| {
-            let weights = layer.used_weights.iter().skip(row).step_by(layer.rows);
+            let weights = layer.used_weights.iter().skip(row).step_by(padded(layer.rows));
             let sum: f64 = weights.map(|&weight| f64::from(weight).abs()).sum();
             layer.input_max as f64 * sum + f64::from(layer.used_biases[row]).abs() < EXACT as f64
         };
@@ -162,7 +210,17 @@ impl Learner {
             if let Some(previous) = before.last_mut() {
                 layer.backward(&errors[0], inputs, previous);
             }
-            layer.learn(inputs, &errors[0]);
+            layer.learn_biases(&errors[0]);
+            if self.averages.is_none() {
+                layer.learn_weights(inputs, &errors[0], self.chunk);
+            }
+        }
+        let Some(Averages { updates, left_out, sums }) = &mut self.averages else { return };
+        *updates += 1;
+        if updates > left_out {
+            for (sums, layer) in sums.iter_mut().zip(&self.layers) {
+                sums.iter_mut().zip(&layer.moves.values).for_each(|(sum, &value)| *sum += i64::from(value));
+            }
         }
     }
 }
@@ -181,7 +239,7 @@ impl Parameters {
     }
 }
 
-/// One layer; matrices have the axes (input, row).
+/// One layer; matrices have the axes (input, row), rows [`padded`]; what belongs to rows is [`padded`], too.
 #[derive(Debug)]
 struct LearningLayer {
     inputs: usize,
@@ -212,8 +270,8 @@ struct LearningLayer {
     /// What the network uses.
     used_weights: Vec<f32>,
     used_biases: Vec<f32>,
+    /// (row, input); of the first layer, none.
     lifted: Vec<f32>,
-    gradient: Vec<f32>,
 }
 
 impl LearningLayer {
@@ -229,7 +287,11 @@ impl LearningLayer {
         let worth: Vec<i32> = (0..rows).map(|row| (layer.shifts[row] + group(row).bits) as i32).collect();
         let least = worth.iter().min().expect("a layer has rows");
         let lift = 8 - rows.next_power_of_two().ilog2() as i32;
-        let start = layer.weights.iter().map(|&weight| i32::from(weight) << FRACTION).collect();
+        let stride = padded(rows);
+        let mut start = vec![0; inputs * stride];
+        for (start, weights) in start.chunks_exact_mut(stride).zip(layer.weights.outer_iter()) {
+            start.iter_mut().zip(weights).for_each(|(start, &weight)| *start = i32::from(weight) << FRACTION);
+        }
         let mut new = Self {
             inputs,
             rows,
@@ -242,19 +304,19 @@ impl LearningLayer {
             },
             bias_bits: if first { FIRST_BIAS_BITS } else { BIAS_BITS },
             narrowed: if first { 0 } else { NARROWED },
-            scales: layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))).collect(),
-            steps: (0..rows).map(steps).collect(),
-            lifts: worth.iter().map(|worth| power_of_two(lift - (worth - least))).collect(),
+            scales: extended(layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))), stride),
+            steps: extended((0..rows).map(steps), stride),
+            lifts: extended(worth.iter().map(|worth| power_of_two(lift - (worth - least))), stride),
             backward_scale: 1.0,
-            biases: layer.biases.clone(),
+            biases: extended(layer.biases.iter().copied(), stride),
             weights: Parameters::new(start),
-            moves: Parameters::new(vec![0; rows]),
-            used_weights: vec![0.0; inputs * rows],
-            used_biases: vec![0.0; rows],
-            lifted: vec![0.0; inputs * rows],
-            gradient: vec![0.0; inputs * rows],
+            moves: Parameters::new(vec![0; stride]),
+            used_weights: vec![0.0; inputs * stride],
+            used_biases: vec![0.0; stride],
+            lifted: vec![0.0; if first { 0 } else { rows * padded(inputs) }],
         };
-        new.round();
+        vectorised(Round { layer: &mut new, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        new.round_biases();
         // An input's error has about the size of the errors that it comes from.
         let squares: u64 = new.lifted.iter().map(|&weight| u64::from(to_integer(weight).unsigned_abs()).pow(2)).sum();
         let shift = (2 * squares / inputs as u64).max(1).ilog2() / 2;
@@ -264,107 +326,248 @@ impl LearningLayer {
 
     /// The layer's outputs: (pixels, inputs) -> (pixels, rows).
     fn forward(&self, inputs: &[f32], outputs: &mut [f32]) {
-        let weights = matrix(&self.used_weights, self.rows);
-        general_mat_mul(1.0, &matrix(inputs, self.inputs), &weights, 0.0, &mut matrix_mut(outputs, self.rows));
-        for row in outputs.chunks_exact_mut(self.rows) {
-            for ((output, bias), scale) in row.iter_mut().zip(&self.used_biases).zip(&self.scales) {
-                *output = floor(clamp((*output + bias) * scale, self.limits));
-            }
-        }
+        let (stride, pixels) = (padded(self.inputs), inputs.len() / padded(self.inputs));
+        let (left, right) = (Left::Rows(inputs, stride), &self.used_weights[..]);
+        let (inner, columns) = (self.inputs, self.rows);
+        Product { left, right, result: outputs, rows: pixels, inner, columns }.compute();
+        let Self { used_biases, scales, limits, .. } = self;
+        vectorised(Activate { sums: outputs, columns, biases: used_biases, scales, limits: *limits });
     }
 
     /// The errors of the inputs, which are those of the rows of the layer before.
     fn backward(&self, errors: &[f32], inputs: &[f32], previous: &mut [f32]) {
-        let lifted = matrix(&self.lifted, self.rows);
-        general_mat_mul(1.0, &matrix(errors, self.rows), &lifted.t(), 0.0, &mut matrix_mut(previous, self.inputs));
-        let limits = (-ERROR_MAX as f32, ERROR_MAX as f32);
-        for (error, &input) in previous.iter_mut().zip(inputs) {
-            let rounded = floor(clamp(*error * self.backward_scale + 0.5, limits));
-            *error = if input > 0.0 && input < ACTIVATION_MAX as f32 { rounded } else { 0.0 };
-        }
+        let (stride, pixels) = (padded(self.rows), errors.len() / padded(self.rows));
+        let (left, right) = (Left::Rows(errors, stride), &self.lifted[..]);
+        Product { left, right, result: previous, rows: pixels, inner: self.rows, columns: self.inputs }.compute();
+        vectorised(Close { sums: previous, inputs, scale: self.backward_scale });
     }
 
-    /// Moves weights and biases against the gradient.
-    fn learn(&mut self, inputs: &mut [f32], errors: &[f32]) {
-        let narrow = power_of_two(-(self.narrowed as i32));
-        inputs.iter_mut().for_each(|input| *input = floor(*input * narrow));
-        let inputs = matrix(inputs, self.inputs);
-        let mut gradient = matrix_mut(&mut self.gradient, self.rows);
-        general_mat_mul(1.0, &inputs.t(), &matrix(errors, self.rows), 0.0, &mut gradient);
-        let Self { weights, moves, steps, .. } = self;
+    /// Moves biases against the gradient.
+    fn learn_biases(&mut self, errors: &[f32]) {
+        let stride = padded(self.rows);
         let pull_back = u32::from(self.learning.pull_back);
-        update(weights, &self.gradient, steps, pull_back, WEIGHT_MAX << FRACTION);
-        let mut sums = vec![0.0; self.rows];
-        for row in errors.chunks_exact(self.rows) {
-            sums.iter_mut().zip(row).for_each(|(sum, error)| *sum += error);
-        }
+        let mut sums = vec![0.0; stride];
         let input = power_of_two((self.bias_bits - self.narrowed) as i32);
-        sums.iter_mut().for_each(|sum| *sum *= input);
-        update(moves, &sums, steps, pull_back, BIAS_MOVE_MAX << (FRACTION - self.bias_bits));
-        self.round();
+        vectorised(AddRows { rows: errors, sums: &mut sums, scale: input });
+        let limit = BIAS_MOVE_MAX << (FRACTION - self.bias_bits);
+        let Self { steps, moves, .. } = &mut *self;
+        vectorised(Update { parameters: moves, first: 0, gradients: &sums, steps, pull_back, limit });
+        self.round_biases();
     }
 
-    /// Rounds the parameters to what the network uses. Where that would break the bound on a row, the row's weights go
-    /// half of the way back to those of the model, which keep it, until it holds.
-    fn round(&mut self) {
-        let half = |bits: u32| 1 << (bits - 1);
-        let move_bits = FRACTION - self.bias_bits;
-        for ((used, bias), value) in self.used_biases.iter_mut().zip(&self.biases).zip(&self.moves.values) {
-            *used = (bias + ((value + half(move_bits)) >> move_bits)) as f32;
+    /// Moves weights against the gradient.
+    fn learn_weights(&mut self, inputs: &mut [f32], errors: &[f32], pixels: usize) {
+        let stride = padded(self.rows);
+        let pull_back = u32::from(self.learning.pull_back);
+        vectorised(Narrow { values: inputs, scale: power_of_two(-(self.narrowed as i32)) });
+        let mut magnitudes = vec![0; stride];
+        let mut gradients = vec![0.0; BLOCK * stride];
+        for first in (0..self.inputs).step_by(BLOCK) {
+            let rows = BLOCK.min(self.inputs - first);
+            let left = Left::Columns(&inputs[first..], padded(self.inputs));
+            let (result, columns) = (&mut gradients[..rows * stride], self.rows);
+            Product { left, right: errors, result, rows, inner: pixels, columns }.compute();
+            let Self { steps, weights: parameters, .. } = &mut *self;
+            let (gradients, limit) = (&gradients[..rows * stride], WEIGHT_MAX << FRACTION);
+            vectorised(Update { parameters, first, gradients, steps, pull_back, limit });
+            vectorised(Round { layer: self, inputs: first..first + rows, magnitudes: &mut magnitudes });
         }
-        loop {
-            let mut sums = vec![0; self.rows];
-            let values = self.weights.values.chunks_exact(self.rows);
-            for (used, values) in self.used_weights.chunks_exact_mut(self.rows).zip(values) {
-                for ((used, value), sum) in used.iter_mut().zip(values).zip(&mut sums) {
-                    let weight = (value + half(FRACTION)) >> FRACTION;
-                    *sum += weight.abs();
-                    *used = weight as f32;
+        self.keep_bound(&magnitudes);
+    }
+
+    /// Rounds biases to what the network uses.
+    fn round_biases(&mut self) {
+        let bits = FRACTION - self.bias_bits;
+        for ((used, bias), value) in self.used_biases.iter_mut().zip(&self.biases).zip(&self.moves.values) {
+            *used = (bias + rounded(*value, bits)) as f32;
+        }
+    }
+
+    /// Where rounded weights would break the bound on a row, the row's weights go half of the way back to those of the
+    /// model, which keep it, until it holds.
+    fn keep_bound(&mut self, magnitudes: &[i32]) {
+        let stride = padded(self.rows);
+        let broken = |row: usize, sum: i32| row_bound(self.input_max, sum.into(), self.biases[row]) >= EXACT;
+        let all: Vec<usize> = (0..self.rows).filter(|&row| broken(row, magnitudes[row])).collect();
+        for &row in &all {
+            loop {
+                let Parameters { pretrained, values, .. } = &mut self.weights;
+                let values = values.iter_mut().skip(row).step_by(stride);
+                for (value, pretrained) in values.zip(pretrained.iter().skip(row).step_by(stride)) {
+                    *value = pretrained + (*value - pretrained) / 2;
+                }
+                let values = self.weights.values.iter().skip(row).step_by(stride);
+                if !broken(row, values.map(|&value| rounded(value, FRACTION).abs()).sum()) {
+                    break;
                 }
             }
-            let broken = |row: &usize| row_bound(self.input_max, sums[*row].into(), self.biases[*row]) >= EXACT;
-            let broken: Vec<usize> = (0..self.rows).filter(broken).collect();
-            if broken.is_empty() {
-                break;
-            }
-            let Parameters { pretrained, values, .. } = &mut self.weights;
-            for (values, pretrained) in values.chunks_exact_mut(self.rows).zip(pretrained.chunks_exact(self.rows)) {
-                broken.iter().for_each(|&row| values[row] = pretrained[row] + (values[row] - pretrained[row]) / 2);
-            }
         }
-        for (lifted, used) in self.lifted.chunks_exact_mut(self.rows).zip(self.used_weights.chunks_exact(self.rows)) {
-            for ((lifted, used), lift) in lifted.iter_mut().zip(used).zip(&self.lifts) {
-                *lifted = floor(used * lift + 0.5);
+        if !all.is_empty() {
+            let inputs = self.inputs;
+            vectorised(Round { layer: self, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        }
+    }
+}
+
+/// One step of Lion for the parameters from an input on, with a pull back to where they came from.
+struct Update<'a> {
+    parameters: &'a mut Parameters,
+    first: usize,
+    /// Sums of products; whole rows.
+    gradients: &'a [f32],
+    steps: &'a [i32],
+    pull_back: u32,
+    /// Largest magnitude of a value.
+    limit: i32,
+}
+
+impl NullaryFnOnce for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const HALF: i32 = 1 << (GRADIENT_SHIFT - 1);
+        const LIMIT: f32 = ((GRADIENT_MAX + 1) << GRADIENT_SHIFT) as f32;
+        let Self { parameters, first, gradients, steps, pull_back, limit } = self;
+        let stride = steps.len();
+        let range = first * stride..first * stride + gradients.len();
+        let Parameters { pretrained, values, momenta } = parameters;
+        let values =
+            values[range.clone()].chunks_exact_mut(stride).zip(momenta[range.clone()].chunks_exact_mut(stride));
+        let sources = pretrained[range].chunks_exact(stride).zip(gradients.chunks_exact(stride));
+        for ((values, momenta), (pretrained, gradients)) in values.zip(sources) {
+            let values = values.iter_mut().zip(momenta).zip(pretrained);
+            for (((value, momentum), pretrained), (&gradient, &step)) in values.zip(gradients.iter().zip(steps)) {
+                let gradient = (to_integer(clamp(gradient, (-LIMIT, LIMIT))) + HALF) >> GRADIENT_SHIFT;
+                let gradient = gradient.clamp(-GRADIENT_MAX, GRADIENT_MAX);
+                let average = rounded(*momentum, MOMENTUM_BITS);
+                *momentum += gradient - average;
+                let direction = 3 * average + gradient;
+                let down = if direction > 0 { step } else { 0 };
+                let up = if direction < 0 { step } else { 0 };
+                let moved = *value - down + up;
+                *value = (moved - rounded(moved - pretrained, pull_back)).clamp(-limit, limit);
             }
         }
     }
 }
 
-/// One step of Lion with a pull back to where the parameters came from. Gradients are sums of products; one step a row.
-fn update(parameters: &mut Parameters, gradients: &[f32], steps: &[i32], pull_back: u32, limit: i32) {
-    let rows = steps.len();
-    let Parameters { pretrained, values, momenta } = parameters;
-    let values = values.chunks_exact_mut(rows).zip(momenta.chunks_exact_mut(rows));
-    let sources = pretrained.chunks_exact(rows).zip(gradients.chunks_exact(rows));
-    let (scale, limits) = (power_of_two(-(GRADIENT_SHIFT as i32)), (-GRADIENT_MAX as f32, GRADIENT_MAX as f32));
-    for ((values, momenta), (pretrained, gradients)) in values.zip(sources) {
-        for row in 0..rows {
-            let gradient = to_integer(floor(clamp(gradients[row] * scale + 0.5, limits)));
-            let average = (momenta[row] + (1 << (MOMENTUM_BITS - 1))) >> MOMENTUM_BITS;
-            momenta[row] += gradient - average;
-            let moved = values[row] - steps[row] * (3 * average + gradient).signum();
-            let back = (moved - pretrained[row] + (1 << (pull_back - 1))) >> pull_back;
-            values[row] = (moved - back).clamp(-limit, limit);
+/// Rounds the weights of some inputs to what the network uses, and adds their magnitudes to those of their rows.
+struct Round<'a> {
+    layer: &'a mut LearningLayer,
+    inputs: Range<usize>,
+    magnitudes: &'a mut [i32],
+}
+
+impl NullaryFnOnce for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let LearningLayer { inputs, rows, weights, used_weights, lifted, lifts, .. } = self.layer;
+        let stride = padded(*rows);
+        let range = self.inputs.start * stride..self.inputs.end * stride;
+        let values = weights.values[range.clone()].chunks_exact(stride);
+        for (used, values) in used_weights[range.clone()].chunks_exact_mut(stride).zip(values) {
+            for ((used, &value), magnitude) in used.iter_mut().zip(values).zip(&mut *self.magnitudes) {
+                let weight = rounded(value, FRACTION);
+                *magnitude += weight.abs();
+                *used = weight as f32;
+            }
+        }
+        let used = &used_weights[range];
+        for (row, (lifted, &lift)) in lifted.chunks_exact_mut(padded(*inputs)).zip(&*lifts).enumerate() {
+            for (lifted, used) in lifted[self.inputs.clone()].iter_mut().zip(used.chunks_exact(stride)) {
+                *lifted = floor(used[row] * lift + 0.5);
+            }
         }
     }
 }
 
-fn matrix(values: &[f32], columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((values.len() / columns, columns), values).expect("whole rows")
+/// Sums -> outputs of a layer, in rows of so many columns.
+struct Activate<'a> {
+    sums: &'a mut [f32],
+    columns: usize,
+    biases: &'a [f32],
+    scales: &'a [f32],
+    limits: (f32, f32),
 }
 
-fn matrix_mut(values: &mut [f32], columns: usize) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((values.len() / columns, columns), values).expect("whole rows")
+impl NullaryFnOnce for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.sums.chunks_exact_mut(padded(self.columns)) {
+            for ((sum, bias), scale) in row[..self.columns].iter_mut().zip(self.biases).zip(self.scales) {
+                *sum = floor(clamp((*sum + bias) * scale, self.limits));
+            }
+        }
+    }
+}
+
+/// Sums -> errors of inputs; of those that are at an end of their range, none.
+struct Close<'a> {
+    sums: &'a mut [f32],
+    inputs: &'a [f32],
+    scale: f32,
+}
+
+impl NullaryFnOnce for Close<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let limits = (-ERROR_MAX as f32, ERROR_MAX as f32);
+        for (sum, &input) in self.sums.iter_mut().zip(self.inputs) {
+            let error = floor(clamp(*sum * self.scale + 0.5, limits));
+            *sum = if input > 0.0 && input < ACTIVATION_MAX as f32 { error } else { 0.0 };
+        }
+    }
+}
+
+/// Rows -> their scaled sum.
+struct AddRows<'a> {
+    rows: &'a [f32],
+    sums: &'a mut [f32],
+    scale: f32,
+}
+
+impl NullaryFnOnce for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.rows.chunks_exact(self.sums.len()) {
+            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * self.scale);
+        }
+    }
+}
+
+/// Scales values down, and rounds them down.
+struct Narrow<'a> {
+    values: &'a mut [f32],
+    scale: f32,
+}
+
+impl NullaryFnOnce for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|value| *value = floor(*value * self.scale));
+    }
+}
+
+/// Values, and zeros up to a length.
+fn extended<T: Copy + Default>(values: impl Iterator<Item = T>, length: usize) -> Vec<T> {
+    values.chain(std::iter::repeat(T::default())).take(length).collect()
+}
+
+/// `value / 2^bits`, rounded.
+#[inline(always)]
+fn rounded(value: i32, bits: u32) -> i32 {
+    (value + (1 << (bits - 1))) >> bits
 }
 
 /// For exponents from -126 to 127.
@@ -377,16 +580,19 @@ fn power_of_two(exponent: i32) -> f32 {
 const SHIFTER: f32 = 12_582_912.0;
 
 /// Rounds down a number of magnitude up to 2^21.
+#[inline(always)]
 fn floor(value: f32) -> f32 {
     let rounded = (value + SHIFTER) - SHIFTER;
     if rounded > value { rounded - 1.0 } else { rounded }
 }
 
 /// An integer of magnitude up to 2^21 that float32 carries.
+#[inline(always)]
 fn to_integer(value: f32) -> i32 {
     (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32
 }
 
+#[inline(always)]
 fn clamp(value: f32, (low, high): (f32, f32)) -> f32 {
     let value = if value < low { low } else { value };
     if value > high { high } else { value }

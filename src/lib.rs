@@ -50,6 +50,7 @@ mod learning;
 mod limits;
 mod mixture;
 mod models;
+mod moves;
 mod network;
 mod parallel;
 mod parts;

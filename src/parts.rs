@@ -6,9 +6,9 @@ use std::ops::Range;
 use ndarray::{Array3, ArrayView3, s};
 
 use crate::ans::{Decoder, Encoder, SampleCoder};
-use crate::autoregressive::{self, ActiveTile};
+use crate::autoregressive::{self, ActiveTile, learn_biases};
 use crate::cdf::Alphabet;
-use crate::container::depth_of;
+use crate::container::{NUMBER_BYTES, depth_of};
 use crate::error::{Error, FormatErrorKind, Result, malformed};
 use crate::flow;
 use crate::learning::Learning;
@@ -19,6 +19,19 @@ use crate::png_stream;
 use crate::tile::{Rect, TileSamples};
 use crate::vp8l;
 
+/// Side of the squares of a tile that a network codes to see what learning gains.
+const SAMPLED_SIDE: u32 = 96;
+/// With at most this share of the bits in them, there is no doubt: their borders cost less.
+const CLEAR_GAIN: f64 = 0.98;
+
+/// Moves are found in squares of this side, scattered over so large a share of a part, up to so many pixels; from fewer
+/// than so many, there is little to learn. What they gain is measured in some larger squares.
+const MOVES_SIDE: u32 = 32;
+const MOVES_SHARE: usize = 5;
+const MOVES_PIXELS: usize = 1 << 16;
+const MOVES_LEAST: usize = 1 << 13;
+const MOVES_MEASURED_SIDE: u32 = 64;
+
 /// What turns planes into streams.
 #[derive(Debug, Clone)]
 pub(crate) enum PartCoder<'a> {
@@ -26,6 +39,8 @@ pub(crate) enum PartCoder<'a> {
     Constant,
     /// A network, of either family.
     Network(ModelSource<'a>),
+    /// One with [moves](crate::moves) added to its biases.
+    Moved(ModelSource<'a>, Vec<u8>),
     /// One of the autoregressive family, without pinned components, that learns in tiles that are smaller then.
     Learning(ModelSource<'a>, Learning),
     /// VP8L, for repetition at long range; with its slowest encoder, or with a quick one.
@@ -66,9 +81,12 @@ pub(crate) fn encode(
             rects.iter().for_each(|&rect| done(rect));
             Ok(vec![Vec::new(); rects.len()])
         }
-        PartCoder::Network(source) => encode_all(engine, source, None, samples, sizes, rects, done),
+        PartCoder::Network(source) => encode_all(engine, source, Change::None, samples, sizes, rects, done),
+        PartCoder::Moved(source, moves) => {
+            encode_all(engine, source, Change::Moves(moves), samples, sizes, rects, done)
+        }
         PartCoder::Learning(source, learning) => {
-            encode_all(engine, source, Some(*learning), samples, sizes, rects, done)
+            encode_all(engine, source, Change::Learning(*learning), samples, sizes, rects, done)
         }
         &PartCoder::Vp8l { strongest } => {
             let encode = |tile: ArrayView3<'_, u16>| {
@@ -86,11 +104,29 @@ pub(crate) fn encode(
     }
 }
 
+/// How a network differs from its model.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    None,
+    Moves(&'a [u8]),
+    Learning(Learning),
+}
+
+impl<'a> Change<'a> {
+    fn moves(self) -> Option<&'a [u8]> {
+        if let Change::Moves(moves) = self { Some(moves) } else { None }
+    }
+
+    fn learning(self) -> Option<Learning> {
+        if let Change::Learning(learning) = self { Some(learning) } else { None }
+    }
+}
+
 /// Encodes all tiles under a network.
 fn encode_all(
     engine: &Engine,
     source: &ModelSource<'_>,
-    learning: Option<Learning>,
+    change: Change<'_>,
     samples: ArrayView3<'_, u16>,
     sizes: &[u32],
     rects: &[Rect],
@@ -98,7 +134,8 @@ fn encode_all(
 ) -> Result<Vec<Vec<u8>>> {
     engine.for_tiles(source, rects, |networks, range| {
         check_channels(networks, sizes)?;
-        let streams = encode_tiles(networks, learning, samples, &alphabets(sizes), &rects[range.clone()])?;
+        networks.move_biases(change.moves())?;
+        let streams = encode_tiles(networks, change.learning(), samples, &alphabets(sizes), &rects[range.clone()])?;
         rects[range].iter().for_each(|&rect| done(rect));
         Ok(streams)
     })
@@ -124,10 +161,43 @@ fn encode_each(
     rects.iter().map(stream).collect()
 }
 
+/// Moves for a part, found in some squares of it, if they make it smaller by more than they take.
+///
+/// # Errors
+/// Those of the network.
+pub(crate) fn find_moves(
+    engine: &Engine,
+    source: &ModelSource<'_>,
+    samples: ArrayView3<'_, u16>,
+    sizes: &[u32],
+) -> Result<Option<Vec<u8>>> {
+    let (_, height, width) = samples.dim();
+    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+    let squares = whole.scattered(MOVES_SIDE, (whole.pixels() / MOVES_SHARE).min(MOVES_PIXELS));
+    if squares.iter().map(|square| square.pixels()).sum::<usize>() < MOVES_LEAST {
+        return Ok(None);
+    }
+    let moves = engine.for_tiles(source, &[whole], |networks, _| {
+        check_channels(networks, sizes)?;
+        let alphabets = alphabets(sizes);
+        let mut tiles: Vec<_> = squares.iter().map(|&square| active(samples, square, &alphabets, None)).collect();
+        Ok(vec![learn_biases(networks.all[0].model(), &mut tiles, &alphabets)?])
+    })?;
+    let Some(moves) = moves.into_iter().flatten().next() else { return Ok(None) };
+    let moves = moves.to_bytes();
+    let measured = whole.sampled(MOVES_MEASURED_SIDE);
+    let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
+    let without = measure(engine, source, None, samples, sizes, &measured)?;
+    let with = measure(engine, source, Some(&moves), samples, sizes, &measured)?;
+    let gain = without.saturating_sub(with) as f64 * whole.pixels() as f64 / pixels as f64;
+    Ok((gain > 8.0 * (moves.len() + NUMBER_BYTES) as f64).then_some(moves))
+}
+
 /// The code length of some tiles of a part, in bits; nothing is verified.
 pub(crate) fn measure(
     engine: &Engine,
     source: &ModelSource<'_>,
+    moves: Option<&[u8]>,
     samples: ArrayView3<'_, u16>,
     sizes: &[u32],
     rects: &[Rect],
@@ -135,8 +205,9 @@ pub(crate) fn measure(
     let bits = engine.for_tiles(source, rects, |networks, range| {
         check_channels(networks, sizes)?;
         let alphabets = alphabets(sizes);
-        let tiles = encoded(networks, None, samples, &alphabets, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.words).len() as u64).collect())
+        networks.move_biases(moves)?;
+        let tiles = coded(networks, None, samples, &alphabets, &rects[range])?;
+        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&tile.coder.finish().0).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -174,25 +245,65 @@ struct EncodedTile {
     order: Vec<u16>,
 }
 
-fn encoded(
+/// A tile that is going to be encoded.
+fn active(
+    samples: ArrayView3<'_, u16>,
+    rect: Rect,
+    alphabets: &[Alphabet],
+    learning: Option<Learning>,
+) -> ActiveTile<Encoder> {
+    let coder = Encoder::with_capacity(rect.pixels() * alphabets.len());
+    ActiveTile { samples: TileSamples::of(samples, rect, alphabets[0].depth), coder, learning }
+}
+
+/// Codes tiles, which then have coders that hold their samples' intervals.
+fn coded(
     networks: &mut Networks,
     learning: Option<Learning>,
     samples: ArrayView3<'_, u16>,
     alphabets: &[Alphabet],
     rects: &[Rect],
-) -> Result<Vec<EncodedTile>> {
-    let active = |&rect: &Rect| ActiveTile {
-        samples: TileSamples::of(samples, rect, alphabets[0].depth),
-        coder: Encoder::with_capacity(rect.pixels() * alphabets.len()),
-        learning,
-    };
-    let mut tiles: Vec<_> = rects.iter().map(active).collect();
+) -> Result<Vec<ActiveTile<Encoder>>> {
+    let mut tiles: Vec<_> = rects.iter().map(|&rect| active(samples, rect, alphabets, learning)).collect();
     code_tiles(networks, &mut tiles, alphabets)?;
-    let encoded = |tile: ActiveTile<Encoder>| {
+    Ok(tiles)
+}
+
+impl From<ActiveTile<Encoder>> for EncodedTile {
+    fn from(tile: ActiveTile<Encoder>) -> Self {
         let (words, order) = tile.coder.finish();
-        EncodedTile { original: tile.samples, learning, words, order }
-    };
-    Ok(tiles.into_iter().map(encoded).collect())
+        Self { original: tile.samples, learning: tile.learning, words, order }
+    }
+}
+
+/// Encodes a tile under a network that learns, or one that does not if that makes it smaller. The other one codes all of
+/// the tile only where some squares of it leave a doubt.
+fn encoded_learning(
+    networks: &mut Networks,
+    learning: Learning,
+    samples: ArrayView3<'_, u16>,
+    alphabets: &[Alphabet],
+    rect: Rect,
+) -> Result<EncodedTile> {
+    let mut plain = |rects: &[Rect]| coded(networks, None, samples, alphabets, rects);
+    if !learning.fits(rect.pixels()) {
+        return Ok(plain(&[rect])?.remove(0).into());
+    }
+    let squares = rect.sampled(SAMPLED_SIDE);
+    let mut without = plain(&squares)?;
+    let bits = |tile: &ActiveTile<Encoder>| tile.coder.ideal_bits(alphabets.len(), std::iter::repeat(true));
+    let plain_bits: f64 = without.iter().map(bits).sum();
+    let learned = coded(networks, Some(learning), samples, alphabets, &[rect])?.remove(0);
+    let within: Vec<Rect> = squares.iter().map(|square| square.relative_to(rect)).collect();
+    let learned_bits = learned.coder.ideal_bits(alphabets.len(), learned.samples.order_within(&within));
+    if squares != [rect] {
+        if learned_bits <= plain_bits * CLEAR_GAIN {
+            return Ok(learned.into());
+        }
+        without = coded(networks, None, samples, alphabets, &[rect])?;
+    }
+    let (learned, without) = (EncodedTile::from(learned), EncodedTile::from(without.remove(0)));
+    Ok(if learned.words.len() < without.words.len() { learned } else { without })
 }
 
 /// Encodes a group of tiles, each learning if that makes it smaller, decodes them again and compares.
@@ -203,16 +314,13 @@ fn encode_tiles(
     alphabets: &[Alphabet],
     rects: &[Rect],
 ) -> Result<Vec<Vec<u8>>> {
-    let mut tiles = encoded(networks, None, samples, alphabets, rects)?;
-    if learning.is_some() {
-        for (tile, rect) in tiles.iter_mut().zip(rects) {
-            let learned = encoded(networks, learning, samples, alphabets, std::slice::from_ref(rect))?;
-            let smaller = learned.into_iter().find(|learned| learned.words.len() < tile.words.len());
-            if let Some(smaller) = smaller {
-                *tile = smaller;
-            }
+    let tiles: Vec<EncodedTile> = match learning {
+        Some(learning) => {
+            let tile = |&rect: &Rect| encoded_learning(networks, learning, samples, alphabets, rect);
+            rects.iter().map(tile).collect::<Result<_>>()?
         }
-    }
+        None => coded(networks, None, samples, alphabets, rects)?.into_iter().map(EncodedTile::from).collect(),
+    };
     let (mut originals, mut streams, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for (tile, &rect) in tiles.into_iter().zip(rects) {
         let mark = learning.map(|_| u8::from(tile.learning.is_some()));
@@ -264,9 +372,12 @@ pub(crate) fn decode(
                 None => Ok(rects.iter().map(zeros).collect()),
             }
         }
-        PartCoder::Network(source) => decode_all(engine, source, None, sizes, rects, streams, damaged),
+        PartCoder::Network(source) => decode_all(engine, source, Change::None, sizes, rects, streams, damaged),
+        PartCoder::Moved(source, moves) => {
+            decode_all(engine, source, Change::Moves(moves), sizes, rects, streams, damaged)
+        }
         PartCoder::Learning(source, learning) => {
-            decode_all(engine, source, Some(*learning), sizes, rects, streams, damaged)
+            decode_all(engine, source, Change::Learning(*learning), sizes, rects, streams, damaged)
         }
         PartCoder::Vp8l { .. } => decode_each(rects, streams, sizes.len(), vp8l::decode, damaged),
         PartCoder::Png => {
@@ -282,7 +393,7 @@ pub(crate) fn decode(
 fn decode_all(
     engine: &Engine,
     source: &ModelSource<'_>,
-    learning: Option<Learning>,
+    change: Change<'_>,
     sizes: &[u32],
     rects: &[Rect],
     streams: &[&[u8]],
@@ -293,10 +404,11 @@ fn decode_all(
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
-        if learning.is_some() && (shape.pinned || networks.family == Family::Flow) {
+        if change.learning().is_some() && (shape.pinned || networks.family == Family::Flow) {
             return malformed(FormatErrorKind::InvalidField, "a flow, or a model with pinned components, learns");
         }
-        decode_tiles(networks, learning, sizes, rects, streams, range, &damaged)
+        networks.move_biases(change.moves())?;
+        decode_tiles(networks, change.learning(), sizes, rects, streams, range, &damaged)
     })
 }
 

@@ -29,9 +29,8 @@ const MOST_REPEATS: f64 = 0.6;
 /// Pixels of a run, and the most runs that are looked at.
 const RUN: usize = 8;
 const MOST_RUNS: usize = 1 << 20;
-/// To compare candidates, this many tiles of an image are coded per side, of this many pixels a side: more of graphics,
-/// which differ from place to place and repeat themselves; all of an image that has no more pixels than these tiles.
-const MEASURED_TILES: u32 = 2;
+/// To compare candidates, [some tiles](Rect::sampled) of an image are coded, of so many pixels a side: more of graphics,
+/// which differ from place to place and repeat themselves.
 const MEASURED_SIDE: u32 = 96;
 const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
@@ -73,13 +72,37 @@ impl PlannedPart<'_> {
         Self { channels, transforms, coded, coder, graphics: true }
     }
 
-    /// The same with a network that learns, unless that is one for graphics, whose pinned components do not, or a flow.
+    /// Whether the network may change: not if it is one for graphics, whose pinned components do not learn, or a flow.
+    fn may_change(&self) -> Result<bool> {
+        let PartCoder::Network(source) = &self.coder else { return Ok(false) };
+        Ok(!self.graphics && ModelFile::read(source.file)?.family == Family::Autoregressive)
+    }
+
+    /// The same with a network that learns, if it may.
     pub fn learning(self) -> Result<Self> {
+        let may_change = self.may_change()?;
         match self.coder {
-            PartCoder::Network(source)
-                if !self.graphics && ModelFile::read(source.file)?.family == Family::Autoregressive =>
-            {
+            PartCoder::Network(source) if may_change => {
                 Ok(Self { coder: PartCoder::Learning(source, Learning::default()), ..self })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The same with moved biases, if that is worth it.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub fn moved(self, engine: &Engine) -> Result<Self> {
+        let may_change = self.may_change()?;
+        match self.coder {
+            PartCoder::Network(source) if may_change => {
+                let moves = parts::find_moves(engine, &source, self.coded.samples.view(), &self.coded.sizes)?;
+                let coder = match moves {
+                    Some(moves) => PartCoder::Moved(source, moves),
+                    None => PartCoder::Network(source),
+                };
+                Ok(Self { coder, ..self })
             }
             _ => Ok(self),
         }
@@ -319,27 +342,10 @@ fn measure(engine: &Engine, part: &PlannedPart<'_>, side: u32) -> Result<u64> {
     let PartCoder::Network(source) = &part.coder else { return Ok(header) };
     let header = header + IDENTITY_BITS;
     let (_, height, width) = part.coded.samples.dim();
-    let rects = measured(width as u32, height as u32, side);
+    let rects = Rect { x: 0, y: 0, width: width as u32, height: height as u32 }.sampled(side);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
-    let bits = parts::measure(engine, source, part.coded.samples.view(), &part.coded.sizes, &rects)?;
+    let bits = parts::measure(engine, source, None, part.coded.samples.view(), &part.coded.sizes, &rects)?;
     Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
-}
-
-/// The tiles to measure, spread over the image.
-fn measured(width: u32, height: u32, side: u32) -> Vec<Rect> {
-    if u64::from(width) * u64::from(height) <= u64::from(MEASURED_TILES * side).pow(2) {
-        return vec![Rect { x: 0, y: 0, width, height }];
-    }
-    let within = |length: u32| length.min(side);
-    let place = |length: u32, index: u32| (length - within(length)) / (MEASURED_TILES + 1) * (index + 1);
-    let tiles = (0..MEASURED_TILES).flat_map(|row| (0..MEASURED_TILES).map(move |column| (row, column)));
-    let rect = |(row, column)| Rect {
-        x: place(width, column),
-        y: place(height, row),
-        width: within(width),
-        height: within(height),
-    };
-    tiles.map(rect).collect()
 }
 
 #[cfg(test)]

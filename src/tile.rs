@@ -41,6 +41,53 @@ impl Rect {
         self.x as usize..self.x as usize + self.width as usize
     }
 
+    /// Four squares of this side that are spread over the rectangle, to measure something that is too slow for all of it;
+    /// the rectangle itself if it has no more pixels.
+    pub(crate) fn sampled(self, side: u32) -> Vec<Self> {
+        const PER_SIDE: u32 = 2;
+        if self.pixels() as u64 <= u64::from(PER_SIDE * side).pow(2) {
+            return vec![self];
+        }
+        let within = |length: u32| length.min(side);
+        let place = |length: u32, index: u32| (length - within(length)) / (PER_SIDE + 1) * (index + 1);
+        let rect = |(row, column)| Self {
+            x: self.x + place(self.width, column),
+            y: self.y + place(self.height, row),
+            width: within(self.width),
+            height: within(self.height),
+        };
+        (0..PER_SIDE).flat_map(|row| (0..PER_SIDE).map(move |column| (row, column))).map(rect).collect()
+    }
+
+    /// Squares of this side, evenly scattered over the rectangle, of about so many pixels in all: fewer where the rectangle
+    /// is too narrow for some.
+    pub(crate) fn scattered(self, side: u32, pixels: usize) -> Vec<Self> {
+        let squares = pixels as u64 / u64::from(side).pow(2);
+        let places = |length: u32, count: u64| -> Vec<u32> {
+            let room = u64::from(length.saturating_sub(side));
+            let count = count.clamp(1, u64::from(length / side).max(1));
+            (0..count).map(|index| ((2 * index + 1) * room / (2 * count)) as u32).collect()
+        };
+        if squares == 0 || self.width.min(self.height) < side {
+            return Vec::new();
+        }
+        // As many rows of squares to a row's squares as there are rows to columns.
+        let down = (squares * u64::from(self.height) / u64::from(self.width)).isqrt().max(1);
+        let rows = places(self.height, down);
+        let columns = places(self.width, squares / rows.len() as u64);
+        let square = |(&y, &x): (&u32, &u32)| Self { x: self.x + x, y: self.y + y, width: side, height: side };
+        rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))).map(square).collect()
+    }
+
+    /// The same rectangle as seen from the corner of one that it is in.
+    pub(crate) fn relative_to(self, outer: Self) -> Self {
+        Self { x: self.x - outer.x, y: self.y - outer.y, ..self }
+    }
+
+    fn contains(self, x: usize, y: usize) -> bool {
+        self.columns().contains(&x) && self.rows().contains(&y)
+    }
+
     /// What two rectangles share, if anything.
     pub(crate) fn intersection(self, other: Self) -> Option<Self> {
         let (x, y) = (self.x.max(other.x), self.y.max(other.y));
@@ -198,6 +245,12 @@ impl TileSamples {
     /// The number of steps of the coding order.
     pub fn steps(&self) -> usize {
         self.width + LAG * (self.height - 1)
+    }
+
+    /// For each pixel in coding order, whether it is in one of these rectangles of the tile.
+    pub fn order_within(&self, rects: &[Rect]) -> impl Iterator<Item = bool> {
+        let pixels = (0..self.steps()).flat_map(|step| self.rows(step).map(move |y| (Self::column(step, y), y)));
+        pixels.map(|(x, y)| rects.iter().any(|rect| rect.contains(x, y)))
     }
 
     /// The rows that have a pixel in a step; its column is [`column`](Self::column).

@@ -19,6 +19,9 @@ const CODER_NETWORK: u8 = 1;
 const CODER_VP8L: u8 = 2;
 const CODER_PNG: u8 = 3;
 const CODER_LEARNING: u8 = 4;
+const CODER_MOVED: u8 = 6;
+/// Most bytes of moves.
+const MOVES_MOST: u64 = 1 << 16;
 
 /// Which model coded a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +33,14 @@ pub(crate) struct ModelIdentity {
 }
 
 /// What turned the planes of a part into streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Coder {
     /// Nothing: all planes are constant, and there are no streams.
     Constant,
     /// A network of the autoregressive family.
     Network(ModelIdentity),
+    /// One with [moves](crate::moves) added to its biases.
+    Moved(ModelIdentity, Vec<u8>),
     /// One that learns in the tiles whose streams say so.
     Learning(ModelIdentity, Learning),
     /// VP8L, the lossless coding of WebP.
@@ -136,12 +141,14 @@ impl Band {
             transforms: part.transforms.iter().map(Transform::name).collect(),
             coder: match part.coder {
                 Coder::Constant => "constant",
-                Coder::Network(_) | Coder::Learning(..) => "network",
+                Coder::Network(_) | Coder::Moved(..) | Coder::Learning(..) => "network",
                 Coder::Vp8l => "VP8L",
                 Coder::Png => "PNG",
             },
-            model: match part.coder {
-                Coder::Network(identity) | Coder::Learning(identity, _) => Some((identity.id, identity.digest)),
+            model: match &part.coder {
+                Coder::Network(identity) | Coder::Moved(identity, _) | Coder::Learning(identity, _) => {
+                    Some((identity.id, identity.digest))
+                }
                 Coder::Constant | Coder::Vp8l | Coder::Png => None,
             },
             learning: matches!(part.coder, Coder::Learning(..)),
@@ -174,13 +181,19 @@ impl Band {
                 put_number(&mut body, description.len() as u64);
                 body.extend(description);
             }
-            match part.coder {
+            match &part.coder {
                 Coder::Constant => body.push(CODER_CONSTANT),
-                Coder::Network(identity) => {
+                &Coder::Network(identity) => {
                     body.push(CODER_NETWORK);
                     put_identity(&mut body, identity);
                 }
-                Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
+                Coder::Moved(identity, moves) => {
+                    body.push(CODER_MOVED);
+                    put_identity(&mut body, *identity);
+                    put_number(&mut body, moves.len() as u64);
+                    body.extend(moves);
+                }
+                &Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
                     body.push(CODER_LEARNING);
                     put_identity(&mut body, identity);
                     body.extend([(chunk - 1) as u8, step, pull_back]);
@@ -238,7 +251,8 @@ impl Band {
         if parts.len() != count || channels != header.channels() {
             return malformed(FormatErrorKind::InvalidField, format!("{count} parts of {channels} channels in a band"));
         }
-        let network = parts.iter().any(|part| matches!(part.coder, Coder::Network(_) | Coder::Learning(..)));
+        let network =
+            parts.iter().any(|part| matches!(part.coder, Coder::Network(_) | Coder::Moved(..) | Coder::Learning(..)));
         if network && tile.0.max(tile.1) > MAX_NETWORK_TILE_SIDE {
             let what = format!("tiles of {} x {} pixels for a network", tile.0, tile.1);
             return malformed(FormatErrorKind::InvalidField, what);
@@ -273,6 +287,11 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
     let coder = match body.byte()? {
         CODER_CONSTANT if constant => Coder::Constant,
         CODER_NETWORK if !constant => Coder::Network(read_identity(body)?),
+        CODER_MOVED if !constant => {
+            let identity = read_identity(body)?;
+            let length = body.number(MOVES_MOST)?;
+            Coder::Moved(identity, body.block(length)?)
+        }
         CODER_LEARNING if !constant => Coder::Learning(read_identity(body)?, read_learning(body)?),
         CODER_VP8L if !constant => Coder::Vp8l,
         CODER_PNG if !constant => Coder::Png,

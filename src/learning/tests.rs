@@ -159,6 +159,12 @@ impl Reference {
     }
 }
 
+/// The parameters of a layer without the padding behind its rows.
+fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Item = i64> + use<'a> {
+    let rows = layer.rows;
+    padded.chunks_exact(layer.steps.len()).flat_map(move |row| &row[..rows]).map(|&value| value.into())
+}
+
 /// Contexts of one chunk, smooth to wild, and errors of its outputs.
 fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<f32>, Vec<f32>) {
     let columns = learner.layers[0].inputs;
@@ -207,12 +213,17 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
             reference.learn(&activations, errors.chunks(model.shape.outputs()).map(errors_of).collect());
             assert_eq!(learn(&mut again, &contexts, &errors, 1 + 17 * number), outputs);
             for ((layer, again), reference) in learner.layers.iter().zip(&again.layers).zip(&reference.layers) {
-                assert!(layer.weights.values.iter().copied().map(i64::from).eq(reference.values.iter().copied()));
-                assert!(layer.weights.momenta.iter().copied().map(i64::from).eq(reference.momenta.iter().copied()));
-                let moves = layer.moves.values.iter().zip(&layer.moves.momenta);
-                assert!(moves.map(|(&value, &momentum)| (value.into(), momentum.into())).eq(reference.moves.clone()));
+                assert!(parameters(layer, &layer.weights.values).eq(reference.values.iter().copied()));
+                assert!(parameters(layer, &layer.weights.momenta).eq(reference.momenta.iter().copied()));
+                let (values, momenta) = (&layer.moves.values, &layer.moves.momenta);
+                let moves = parameters(layer, values).zip(parameters(layer, momenta));
+                assert!(moves.eq(reference.moves.iter().copied()));
                 assert_eq!((&layer.weights, &layer.moves), (&again.weights, &again.moves));
                 assert_eq!((&layer.used_weights, &layer.lifted), (&again.used_weights, &again.lifted));
+                for (row, lifted) in layer.lifted.chunks_exact(padded(layer.inputs)).enumerate() {
+                    let expected = |input: usize| reference.lifted((input, row)) as f32;
+                    assert!(lifted[..layer.inputs].iter().copied().eq((0..layer.inputs).map(expected)));
+                }
             }
         }
     }

@@ -18,9 +18,10 @@ use ort::value::{Tensor, TensorRef};
 
 use self::contract::{CheckedModel, Layer};
 use self::model_file::ModelFile;
-use crate::error::{Error, Result};
+use crate::error::{Error, FormatErrorKind, Result, malformed};
 use crate::mixture::MixtureShape;
 use crate::models::Family;
+use crate::moves::Moves;
 
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +51,18 @@ impl Networks {
     pub fn new(file: &ModelFile, device: Device) -> Result<Self> {
         let all = file.networks.iter().map(|model| Network::new(model.clone(), device)).collect::<Result<_>>()?;
         Ok(Self { family: file.family, all })
+    }
+
+    /// Adds moves to the biases of the only network, from now on, or nothing. Those of a flow stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for moves that are not of this model.
+    pub fn move_biases(&mut self, moves: Option<&[u8]>) -> Result<()> {
+        match (&mut self.all[..], moves) {
+            ([only], moves) => only.move_biases(moves),
+            (_, None) => Ok(()),
+            _ => malformed(FormatErrorKind::InvalidField, "moves of a flow"),
+        }
     }
 
     /// What their mixtures are made of.
@@ -121,13 +134,23 @@ impl Network {
                 network.model.name
             )));
         }
-        network.set_deltas(&sizes.iter().map(|&size| vec![0.0; size]).collect::<Vec<_>>())?;
+        network.move_biases(None)?;
         Ok(network)
     }
 
     /// The model.
     pub fn model(&self) -> &CheckedModel {
         &self.model
+    }
+
+    /// Adds moves to the biases, from now on, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for moves that are not of this model.
+    pub fn move_biases(&mut self, moves: Option<&[u8]>) -> Result<()> {
+        let none = || self.model.layers.iter().map(|layer| vec![0.0; layer.biases.len()]).collect();
+        let deltas = moves.map_or_else(|| Ok(none()), |moves| Moves::read(moves, &self.model))?;
+        self.set_deltas(&deltas)
     }
 
     /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
