@@ -435,6 +435,7 @@ pub fn transforms(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::Random;
     use std::path::Path;
 
     use super::*;
@@ -487,22 +488,6 @@ mod tests {
     #[test]
     fn transforms_of_the_corpus_are_undone_or_refused() {
         replay("transforms", transforms);
-    }
-
-    /// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, end: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            ((self.0 >> 32) as usize * end) >> 32
-        }
-
-        fn bytes(&mut self, count: usize) -> Vec<u8> {
-            (0..count).map(|_| self.below(256) as u8).collect()
-        }
     }
 
     /// Valid files with every coder and transform, and several bands and tiles, with metadata and without.
@@ -607,12 +592,12 @@ mod tests {
             body(&file);
             for _ in 0..changes {
                 let mut changed = file.clone();
-                for _ in 0..=random.below(3) {
-                    let at = random.below(changed.len());
-                    changed[at] = random.below(256) as u8;
+                for _ in 0..=random.index(3) {
+                    let at = random.index(changed.len());
+                    changed[at] = random.index(256) as u8;
                 }
                 body(&changed);
-                changed.truncate(random.below(changed.len()));
+                changed.truncate(random.index(changed.len()));
                 body(&changed);
             }
         }

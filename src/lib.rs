@@ -61,6 +61,8 @@ mod repeats;
 #[doc(hidden)]
 pub mod stages;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod tile;
 mod transforms;
 mod vp8l;

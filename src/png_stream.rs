@@ -3,6 +3,7 @@
 //!
 //! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng.
 
+use byteorder::{BigEndian, ByteOrder};
 use ndarray::{Array3, ArrayView3};
 use oxipng::{BitDepth, ColorType, Options, PngError, RawImage};
 
@@ -89,7 +90,7 @@ fn row_bytes(columns: usize, channels: usize, bits: u32) -> usize {
 fn image_data(file: &[u8]) -> Vec<u8> {
     let (mut rest, mut data) = (&file[SIGNATURE.len()..], Vec::new());
     while let Some((head, _)) = rest.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let length = BigEndian::read_u32(head) as usize;
         if &head[4..] == b"IDAT" {
             data.extend(&rest[8..8 + length]);
         }
@@ -115,7 +116,7 @@ pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize, de
         let first = (x * channels + channel) * bits as usize;
         let at = y * row_bytes + first / 8;
         match bits {
-            16 => u16::from_be_bytes([bytes[at], bytes[at + 1]]),
+            16 => BigEndian::read_u16(&bytes[at..]),
             _ => u16::from(bytes[at] << (first % 8) >> (8 - bits)),
         }
     };

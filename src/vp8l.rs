@@ -6,6 +6,7 @@
 
 use std::io::Cursor;
 
+use byteorder::{ByteOrder, LittleEndian};
 use image_webp::WebPDecoder;
 use ndarray::{Array3, ArrayView3};
 use webpx::{Encoder, Unstoppable};
@@ -67,7 +68,7 @@ fn encode_with(encoder: Encoder<'_>, method: u8, quality: f32) -> Result<Vec<u8>
     let failed = |what: String| Error::Unsupported(format!("libwebp: {what}"));
     let encoder = encoder.lossless(true).exact(true).method(method).quality(quality);
     let file = encoder.encode(Unstoppable).map_err(|error| failed(error.to_string()))?;
-    let size = file.get(16..RIFF_BYTES).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize);
+    let size = file.get(16..RIFF_BYTES).map(|size| LittleEndian::read_u32(size) as usize);
     let chunk = size.and_then(|size| file.get(RIFF_BYTES..RIFF_BYTES + size));
     match chunk {
         Some([SIGNATURE, _, _, _, _, stream @ ..]) if &file[12..16] == b"VP8L" => Ok(stream.to_vec()),

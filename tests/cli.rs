@@ -178,10 +178,11 @@ fn the_output_format_follows_the_extension() {
         assert!(place.read(target).starts_with(start), "{target}");
         assert!(place.image(target) == if file == "grey.ansel" { grey.clone() } else { planes.clone() }, "{target}");
     }
-    for target in ["a.jpg", "a.gif", "a", "a.ansel"] {
+    for target in ["a.jpg", "a.gif", "a", "a.ansel", "b.pgm", "b.pbm"] {
         let message = place.fail(4, ["decompress", "photo.ansel", "-o", target]);
         assert_says(&message, &[target]);
     }
+    assert_says(&place.fail(4, ["decompress", "grey.ansel", "-o", "b.ppm"]), &["b.ppm", ".pgm"]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ class Config:
     hidden: tuple
     crop: int
     batch: int
-    steps: tuple  # of each cycle of the learning rates
+    steps: int
     learning_rate: float  # of Muon, for the matrices of all layers but the last
     adam_rate: float  # of AdamW, for the last layer and the biases
     weight_decay: float

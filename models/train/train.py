@@ -1,6 +1,6 @@
 """Trains a network; resumes from its checkpoint if there is one.
 
-    python train.py configs/colour.toml images.npz colour.pt [--steps N [N ...]] [--device cpu|cuda] [--threads N]
+    python train.py configs/colour.toml images.npz colour.pt [--steps N] [--device cpu|cuda] [--threads N]
                     [--precision bfloat16|float32]
 
 Deterministic given the seed of the configuration, the device, its precision and the number of threads. The progress
@@ -23,7 +23,6 @@ from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 256, 48, 2026
 CROPS_AT_ONCE = 16  # of the validation set
-LATER_CYCLE = 0.3
 
 
 def validation_crops(held_out, config):
@@ -52,16 +51,12 @@ def bits_per_sample(whole, crops):
 
 
 def schedule(step, config):
-    """The factor of the learning rates, in cycles (Loshchilov and Hutter 2017).
+    """The factor of the learning rates: warm-up over 500 steps, constant, linear decay over the last two fifths.
 
-    Each cycle has a warm-up over 500 steps, a constant, and a linear decay over the last two fifths; its constant is
-    LATER_CYCLE of that of the one before. While it is constant, a run may be resumed with other numbers of steps from
-    this cycle on: the result is that of a run with these numbers from the start.
+    While it is constant, a run may be resumed with another number of steps: the result is that of a run with this number
+    from the start.
     """
-    peak, cycles = 1.0, list(config.steps)
-    while step >= cycles[0] and len(cycles) > 1:
-        step, peak = step - cycles.pop(0), peak * LATER_CYCLE
-    return peak * min(1.0, (step + 1) / 500, (cycles[0] - step) / (0.4 * cycles[0]))
+    return min(1.0, (step + 1) / 500, (config.steps - step) / (0.4 * config.steps))
 
 
 def optimizers(network, config):
@@ -93,7 +88,7 @@ def main():
     parser.add_argument("config")
     parser.add_argument("images", help="file written by data.py")
     parser.add_argument("checkpoint")
-    parser.add_argument("--steps", type=int, nargs="+", help="overrides the configuration")
+    parser.add_argument("--steps", type=int, help="overrides the configuration")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16", help="of the products")
     parser.add_argument("--threads", type=int, default=1)
@@ -103,7 +98,7 @@ def main():
     torch.set_num_threads(options.threads)
     config = Config.read(options.config)
     if options.steps:
-        config = dataclasses.replace(config, steps=tuple(options.steps))
+        config = dataclasses.replace(config, steps=options.steps)
     precision = getattr(torch, options.precision)
     training, held_out = data.load(options.images, config)
     validation = validation_crops(held_out, config).to(options.device)
@@ -112,7 +107,7 @@ def main():
     network = (flow.Flow if config.context == "levels" else Network)(config).to(options.device)
     average = copy.deepcopy(network)
     both = optimizers(network, config)
-    first, last = 0, sum(config.steps)
+    first = 0
     if os.path.exists(options.checkpoint):
         state = torch.load(options.checkpoint, weights_only=True)
         first = state["step"]
@@ -131,7 +126,7 @@ def main():
         return code_length(raw, pixels, config).mean() / config.channels
 
     started, running = time.time(), 0.0
-    for step in range(first, last):
+    for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
         crops = data.sample_crops(training, config.batch, config.crop, config, rng)
@@ -152,11 +147,11 @@ def main():
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
         running += loss.detach()
-        if (step + 1) % options.report == 0 or step + 1 == last:
+        if (step + 1) % options.report == 0 or step + 1 == config.steps:
             pixels_per_step = config.batch * config.crop**2
             rate = pixels_per_step * (step + 1 - first) / (time.time() - started)
             print(
-                f"step {step + 1} of {last}  {pixels_per_step * (step + 1) / 1e6:.0f} MP seen"
+                f"step {step + 1} of {config.steps}  {pixels_per_step * (step + 1) / 1e6:.0f} MP seen"
                 f"  training {running.item() / options.report:.4f}"
                 f"  validation {bits_per_sample(average, validation):.4f} bpsp  {rate / 1e3:.0f} kP/s",
                 flush=True,

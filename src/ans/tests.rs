@@ -1,6 +1,7 @@
 use super::*;
 use crate::cdf::{Alphabet, Component, Pinned};
 use crate::mixture::MAX_COMPONENTS as K;
+use crate::testing::Random;
 
 /// Pinned components of a mixture.
 const PINS: usize = 3;
@@ -27,18 +28,6 @@ struct Case {
 impl Case {
     fn cdf(&self, alphabet: Alphabet) -> Cdf<'_, K> {
         Cdf::new(&self.components, &self.pinned, alphabet)
-    }
-}
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
     }
 }
 

@@ -193,16 +193,22 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
     }
 }
 
-/// Fails for alpha in a file whose name says that it has none: of the PNM formats, PAM alone has.
+/// Fails for a PNM file whose name says that it has other channels.
 fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Result<()> {
-    match target {
-        Place::File(path) if format == ImageFormat::Pnm && channels.is_multiple_of(2) => {
-            let pam = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pam"));
-            let what = || Error::Unsupported(format!("alpha in {target} (write .pam or .png)"));
-            if pam { Ok(()) } else { Err(what()) }
-        }
-        _ => Ok(()),
+    let Place::File(path) = target else { return Ok(()) };
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let held: &[usize] = match extension.to_str() {
+        _ if format != ImageFormat::Pnm => return Ok(()),
+        Some("pbm" | "pgm") => &[1],
+        Some("ppm") => &[3],
+        Some("pam") => &[1, 2, 3, 4],
+        _ => &[1, 3],
+    };
+    if held.contains(&channels) {
+        return Ok(());
     }
+    let other = ["", ".pgm", ".pam", ".ppm", ".pam"][channels];
+    Err(Error::Unsupported(format!("{channels} channels in {target} (write {other} or .png)")))
 }
 
 fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {

@@ -1,18 +1,7 @@
 use std::sync::LazyLock;
 
 use super::*;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
-    }
-}
+use crate::testing::Random;
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
 

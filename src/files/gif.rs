@@ -1,7 +1,9 @@
 //! GIF files of one frame, read whole: colours of a palette.
 
-use std::io::{BufRead, Seek};
+use std::collections::BTreeSet;
+use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
 
+use byteorder::ReadBytesExt;
 use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
 use super::png::put_colours;
@@ -11,7 +13,10 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::planes::Planes;
 
-pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    let start = input.stream_position().map_err(io_error("read"))?;
+    let not_kept = texts(&mut input)?;
+    input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
     let mut options = DecodeOptions::new();
     options.set_memory_limit(MemoryLimit::Unlimited); // ours are checked before the samples are read
     options.check_lzw_end_code(true);
@@ -45,7 +50,47 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
     let blocks =
         [(MetadataKind::Icc, icc), (MetadataKind::Xmp, xmp), (MetadataKind::Palette, Some(palette.to_bytes()))];
     set_blocks(&mut metadata, blocks, limits)?;
-    Ok(ImageReader::new(info, metadata, Whole::new(planes)))
+    let mut reader = ImageReader::new(info, metadata, Whole::new(planes));
+    reader.not_kept = not_kept;
+    Ok(reader)
+}
+
+/// The kinds of text in a file. What is wrong with it, the decoder says.
+fn texts(input: &mut (impl BufRead + Seek)) -> Result<Vec<String>> {
+    const SCREEN_BYTES: usize = 13;
+    let mut found = BTreeSet::new();
+    let mut walk = || -> std::io::Result<()> {
+        let mut screen = [0; SCREEN_BYTES];
+        input.read_exact(&mut screen)?;
+        input.seek_relative(colour_table_bytes(screen[10]))?;
+        loop {
+            match input.read_u8()? {
+                b'!' => match input.read_u8()? {
+                    0xfe => _ = found.insert("a comment".to_owned()),
+                    0x01 => _ = found.insert("text over the image".to_owned()),
+                    _ => (),
+                },
+                b',' => {
+                    let mut frame = [0; 9];
+                    input.read_exact(&mut frame)?;
+                    input.seek_relative(colour_table_bytes(frame[8]) + 1)?;
+                }
+                _ => return Ok(()),
+            }
+            while let length @ 1.. = input.read_u8()? {
+                input.seek_relative(length.into())?;
+            }
+        }
+    };
+    match walk() {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(io_error("read")(error)),
+        _ => Ok(found.into_iter().collect()),
+    }
+}
+
+/// The size of the colour table that flags declare.
+fn colour_table_bytes(flags: u8) -> i64 {
+    if flags & 0x80 == 0 { 0 } else { 3 << (1 + (flags & 7)) }
 }
 
 /// The palette of a frame, of which one index may be transparent.

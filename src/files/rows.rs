@@ -1,6 +1,7 @@
 //! Rows of interleaved samples, as files have them, <-> planes. Samples of fewer than eight bits are packed from the
 //! most significant bit on; samples of sixteen bits are big-endian.
 
+use byteorder::{BigEndian, ByteOrder};
 use ndarray::Axis;
 
 use crate::planes::Planes;
@@ -15,7 +16,7 @@ pub(super) fn put(planes: &mut Planes, row: u32, bytes: &[u8], bits: u32) {
             8 => row.into_iter().zip(bytes[channel..].iter().step_by(channels)).for_each(|(to, &b)| *to = b.into()),
             16 => {
                 let pairs = bytes[2 * channel..].chunks(2).step_by(channels);
-                row.into_iter().zip(pairs).for_each(|(to, pair)| *to = u16::from_be_bytes([pair[0], pair[1]]));
+                row.into_iter().zip(pairs).for_each(|(to, pair)| *to = BigEndian::read_u16(pair));
             }
             _ => row.into_iter().enumerate().for_each(|(x, to)| *to = unpack(bytes, x * channels + channel, bits)),
         }

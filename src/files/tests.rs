@@ -402,10 +402,15 @@ fn gif_files_of_one_frame_are_read_and_others_refused() {
         file
     };
     let image = read(&gif(1, 0, None)).expect("an image");
+    assert!(image.not_kept.is_empty());
     assert_eq!(image.planes.samples().iter().copied().collect::<Vec<_>>(), [4, 1, 4, 5, 2, 5, 6, 3, 6]);
     assert_eq!(image.metadata.get(MetadataKind::Palette), Some(&[1, 1, 1, 2, 3, 4, 5, 6][..]));
     let image = read(&gif(1, 0, Some(0))).expect("an image");
     assert_eq!(image.planes.samples()[[3, 0, 1]], 0);
+    let mut commented = gif(1, 0, None);
+    let end = commented.len() - 1;
+    commented.splice(end..end, *b"!\xfe\x02hi\x00!\xfe\x01!\x00");
+    assert_eq!(read(&commented).expect("an image").not_kept, ["a comment"]);
     assert!(unsupported(read(&gif(2, 0, None))).contains("animation"));
     assert!(unsupported(read(&gif(1, 1, None))).contains("canvas"));
     let file = gif(1, 0, None);
@@ -502,6 +507,25 @@ fn bmp_files_with_a_palette_are_colours_or_greys() {
     let image = read(&file).expect("an image");
     assert_eq!(image.planes.channels(), 3);
     assert_eq!(image.metadata.get(MetadataKind::Palette).map(<[u8]>::len), Some(2 + 3 * 256));
+}
+
+#[test]
+fn what_bmp_and_tga_files_say_beside_the_samples_is_named() {
+    let planes = example(3, 3, 2, 8);
+    let mut bmp = written(&planes, &Metadata::default(), ImageFormat::Bmp).expect("a file");
+    bmp[38..46].fill(0);
+    assert!(read(&bmp).expect("an image").not_kept.is_empty());
+    bmp[42] = 7;
+    assert_eq!(read(&bmp).expect("an image").not_kept, ["the resolution"]);
+    let mut tga = [&[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 24, 0][..], &[1, 2, 3]].concat();
+    assert!(read(&tga).expect("an image").not_kept.is_empty());
+    tga[0] = 2;
+    tga.splice(18..18, *b"hi");
+    let image = read(&tga).expect("an image");
+    assert_eq!(
+        (image.planes.samples()[[2, 0, 0]], &image.not_kept[..]),
+        (1, &["the text in the header".to_owned()][..])
+    );
 }
 
 fn number_at(bytes: &[u8], at: usize) -> usize {

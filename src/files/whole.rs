@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
 
+use byteorder::{ByteOrder, LittleEndian, ReadBytesExt};
 use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
 
@@ -42,7 +43,14 @@ pub(super) fn open<'a>(
             }
             Ok(reader)
         }
-        ImageFormat::Ico | ImageFormat::Tga | ImageFormat::Farbfeld => decode(decoder(input, format)?, format, limits),
+        ImageFormat::Tga => {
+            let mut reader = decode(decoder(input, format)?, format, limits)?;
+            if header.first().is_some_and(|&bytes| bytes > 0) {
+                reader.not_kept.push("the text in the header".to_owned());
+            }
+            Ok(reader)
+        }
+        ImageFormat::Ico | ImageFormat::Farbfeld => decode(decoder(input, format)?, format, limits),
         other => Err(Error::Unsupported(format!("{} files", name(other)))),
     }
 }
@@ -111,7 +119,11 @@ fn open_bmp<'a>(mut input: impl BufRead + Seek + 'a, header: &[u8], limits: &Lim
     }
     let palette = palette.map(|palette| palette.to_bytes());
     set_blocks(&mut metadata, [(MetadataKind::Icc, profile), (MetadataKind::Palette, palette)], limits)?;
-    Ok(ImageReader::new(ImageInfo::of(&planes), metadata, Whole::new(planes)))
+    let mut reader = ImageReader::new(ImageInfo::of(&planes), metadata, Whole::new(planes));
+    if number(header, 14) >= 40 && (number(header, 38), number(header, 42)) != (0, 0) {
+        reader.not_kept.push("the resolution".to_owned());
+    }
+    Ok(reader)
 }
 
 /// Whether all pixels are of the palette: pixels that a compressed BMP file leaves out need not be.
@@ -124,7 +136,7 @@ fn holds(palette: &Palette, planes: &Planes) -> bool {
 
 /// Four bytes of a header as a number; zero behind its end.
 fn number(header: &[u8], at: usize) -> u32 {
-    header.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    header.get(at..at + 4).map_or(0, LittleEndian::read_u32)
 }
 
 /// The number of colours in a palette, as the header says it.
@@ -178,10 +190,7 @@ pub(super) fn is_tga(first: &[u8]) -> bool {
 /// Fails unless a JPEG file goes on to its end marker: its decoder would fill up what is missing.
 fn check_jpeg(input: &mut impl BufRead) -> Result<()> {
     const SCAN: u8 = 0xda;
-    let mut read = || {
-        let mut byte = [0];
-        input.read_exact(&mut byte).map(|()| byte[0]).map_err(io_error("read"))
-    };
+    let mut read = || input.read_u8().map_err(io_error("read"));
     let mut in_scan = false;
     loop {
         if read()? != 0xff {

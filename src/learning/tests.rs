@@ -6,19 +6,7 @@ use crate::cdf::Alphabet;
 use crate::mixture::PixelMixture;
 use crate::models::{Content, models};
 use crate::network::model_file::ModelFile;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    /// A number in `-magnitude..=magnitude`.
-    fn symmetric(&mut self, magnitude: i32) -> i32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 33) % (2 * magnitude as u64 + 1)) as i32 - magnitude
-    }
-}
+use crate::testing::Random;
 
 fn model(content: Content) -> CheckedModel {
     let model = models().iter().find(|model| model.content == content).expect("a model of the registry");

@@ -15,6 +15,7 @@
 
 use std::collections::HashMap;
 
+use byteorder::{ByteOrder, LittleEndian};
 use ndarray::Array2;
 use prost::Message;
 
@@ -260,12 +261,11 @@ fn read_layer(tensors: &HashMap<&str, &TensorProto>, index: usize) -> Result<Lay
     if (ones, also_ones) != (1, 1) || (bias_rows, scale_rows) != (rows, rows) {
         return refuse(format!("the shapes of layer {index} do not fit together"));
     }
-    let word = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).expect("chunks of four");
-    let shifts = scales.chunks_exact(4).map(|bytes| shift_of(f32::from_le_bytes(word(bytes)), index));
+    let shifts = scales.chunks_exact(4).map(|bytes| shift_of(LittleEndian::read_f32(bytes), index));
     let weights = weights.iter().map(|&byte| byte as i8).collect();
     Ok(Layer {
         weights: Array2::from_shape_vec((inputs, rows), weights).expect("the size was checked"),
-        biases: biases.chunks_exact(4).map(|bytes| i32::from_le_bytes(word(bytes))).collect(),
+        biases: biases.chunks_exact(4).map(LittleEndian::read_i32).collect(),
         shifts: shifts.collect::<Result<_>>()?,
     })
 }

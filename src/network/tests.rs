@@ -6,6 +6,7 @@ use super::contract::{CONTEXT_MAX, DELTA_MAX, Layer};
 use super::*;
 use crate::models::{RegisteredModel, models};
 use crate::network::onnx::ModelProto;
+use crate::testing::Random;
 
 const LEVELS: [GraphOptimizationLevel; 5] = [
     GraphOptimizationLevel::Disable,
@@ -16,19 +17,6 @@ const LEVELS: [GraphOptimizationLevel; 5] = [
 ];
 const BATCHES: [usize; 7] = [1, 2, 3, 7, 64, 257, 1000];
 const ROWS: usize = 1000;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    /// A number in `-magnitude..=magnitude`.
-    fn symmetric(&mut self, magnitude: i64) -> i64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) as i64 % (magnitude + 1) * if self.0 & 1 == 0 { 1 } else { -1 }
-    }
-}
 
 fn registered() -> Vec<Arc<CheckedModel>> {
     let networks = |model: &RegisteredModel| ModelFile::read(model.file).expect("a model of the registry").networks;
@@ -86,7 +74,7 @@ fn contexts(model: &CheckedModel) -> Vec<f32> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     while all.len() < ROWS * size {
         let magnitude = CONTEXT_MAX >> (all.len() / size % 8);
-        all.extend((0..size).map(|_| random.symmetric(magnitude)));
+        all.extend((0..size).map(|_| i64::from(random.symmetric(magnitude as i32))));
     }
     all[..ROWS * size].iter().map(|&x| x as f32).collect()
 }

@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use super::*;
 use crate::error::FormatError;
 use crate::models::{Content, ModelChoice};
+use crate::testing::Random;
 use crate::tile::TileGrid;
 
 static CHOICE: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(ModelChoice::default);
@@ -41,18 +42,6 @@ fn coders(channels: usize) -> Vec<PartCoder<'static>> {
             PartCoder::Png,
         ],
         _ => vec![VP8L, PartCoder::Png],
-    }
-}
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
     }
 }
 

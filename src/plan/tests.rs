@@ -5,6 +5,7 @@ use ndarray::Array3;
 
 use super::*;
 use crate::limits::Limits;
+use crate::testing::Random;
 
 static CHOICE: std::sync::LazyLock<ModelChoice> = std::sync::LazyLock::new(ModelChoice::default);
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
@@ -43,18 +44,6 @@ fn content(part: &PlannedPart<'_>) -> Option<Content> {
     let PartCoder::Network(source) = &part.coder else { return None };
     let model = crate::models::models().iter().find(|model| model.id == source.identity.id);
     Some(model.expect("a registered model").content)
-}
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
-    }
 }
 
 /// Something smooth with a little noise, of all values.

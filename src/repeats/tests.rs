@@ -5,19 +5,8 @@ use std::collections::HashMap;
 use ndarray::Array3;
 
 use super::*;
+use crate::testing::Random;
 use crate::tile::Rect;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (((self.0 >> 32) * u64::from(end)) >> 32) as u32
-    }
-}
 
 /// What is known of a pixel before it is coded.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,23 +4,7 @@ use ndarray::{Array3, ArrayView3, Axis, Slice};
 
 use super::*;
 use crate::Error;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 32) as usize * end) >> 32
-    }
-
-    /// Samples of a depth.
-    pub fn samples(&mut self, shape: (usize, usize, usize), depth: u32) -> Array3<u16> {
-        Array3::from_shape_simple_fn(shape, || self.below(1 << depth) as u16)
-    }
-}
+use crate::testing::Random;
 
 /// Shapes of images: channels, height, width.
 pub(super) const SHAPES: [(usize, usize, usize); 7] =
@@ -49,9 +33,9 @@ pub(super) fn check((transform, coded): &(Transform, Coded), samples: &Array3<u1
     assert_eq!(&read, transform);
     let mut random = Random(0x5eed);
     for turn in 0..8 {
-        let (top, left) = if turn == 0 { (0, 0) } else { (random.below(height), random.below(width)) };
-        let bottom = if turn == 0 { height } else { top + 1 + random.below(height - top) };
-        let right = if turn == 0 { width } else { left + 1 + random.below(width - left) };
+        let (top, left) = if turn == 0 { (0, 0) } else { (random.index(height), random.index(width)) };
+        let bottom = if turn == 0 { height } else { top + 1 + random.index(height - top) };
+        let right = if turn == 0 { width } else { left + 1 + random.index(width - left) };
         let mut out = Array3::zeros((channels, bottom - top, right - left));
         let symbols = part(&coded.samples, top..bottom, left..right);
         read.inverse(symbols, (top as u32, left as u32), out.view_mut()).expect("valid symbols");
@@ -110,7 +94,7 @@ fn read_or_refuse(bytes: &[u8], shape: &GroupShape, random: &mut Random) {
         Ok(transform) => {
             let sizes = transform.sizes(shape.depth);
             assert!(sizes.iter().all(|size| (1..=1 << shape.depth.max(8)).contains(size)));
-            let depth = if random.below(2) == 0 { 1 } else { shape.depth };
+            let depth = if random.index(2) == 0 { 1 } else { shape.depth };
             let coded = random.samples((sizes.len(), 3, 4), depth);
             let mut out = Array3::zeros((shape.channels, 3, 4));
             let inverse = transform.inverse(coded.view(), (shape.height - 3, shape.width - 4), out.view_mut());
@@ -134,12 +118,12 @@ fn changed_descriptions_are_read_or_refused() {
             read_or_refuse(&original, &shape, &mut random);
             for _ in 0..1500 {
                 let mut changed = original.clone();
-                for _ in 0..=random.below(3) {
-                    let at = random.below(changed.len());
-                    changed[at] = random.below(256) as u8;
+                for _ in 0..=random.index(3) {
+                    let at = random.index(changed.len());
+                    changed[at] = random.index(256) as u8;
                 }
                 read_or_refuse(&changed, &shape, &mut random);
-                changed.truncate(random.below(changed.len()));
+                changed.truncate(random.index(changed.len()));
                 read_or_refuse(&changed, &shape, &mut random);
             }
         }
@@ -151,8 +135,8 @@ fn random_descriptions_are_read_or_refused() {
     let mut random = Random(0xabad);
     for turn in 0..20_000 {
         let depth = [1, 2, 4, 8, 12, 16][turn % 6];
-        let shape = GroupShape { channels: 1 + random.below(4), depth, width: 4 + random.below(99) as u32, height: 3 };
-        let mut bytes: Vec<u8> = (0..random.below(60)).map(|_| random.below(256) as u8).collect();
+        let shape = GroupShape { channels: 1 + random.index(4), depth, width: 4 + random.index(99) as u32, height: 3 };
+        let mut bytes: Vec<u8> = (0..random.index(60)).map(|_| random.index(256) as u8).collect();
         if let Some(first) = bytes.first_mut() {
             *first &= 0x87;
         }

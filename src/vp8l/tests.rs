@@ -1,16 +1,5 @@
 use super::*;
-
-/// Numbers that look random, the same in every run (Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 32) as usize * end) >> 32
-    }
-}
+use crate::testing::Random;
 
 fn check(samples: &Array3<u16>) -> usize {
     let (channels, height, width) = samples.dim();
@@ -28,7 +17,7 @@ fn all_shapes_come_back() {
     let mut random = Random(1);
     for channels in 1..=4 {
         for (height, width) in [(1, 1), (1, 9), (7, 1), (16, 17), (40, 33)] {
-            check(&Array3::from_shape_simple_fn((channels, height, width), || random.below(256) as u16));
+            check(&Array3::from_shape_simple_fn((channels, height, width), || random.index(256) as u16));
             check(&Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
                 ((c * 60 + 3 * y + x / 2) % 256) as u16
             }));
@@ -40,7 +29,7 @@ fn all_shapes_come_back() {
 #[test]
 fn colours_under_full_transparency_come_back() {
     let mut random = Random(2);
-    let mut samples = Array3::from_shape_simple_fn((4, 20, 20), || random.below(256) as u16);
+    let mut samples = Array3::from_shape_simple_fn((4, 20, 20), || random.index(256) as u16);
     samples.outer_iter_mut().last().expect("alpha").fill(0);
     check(&samples);
 }
@@ -48,7 +37,7 @@ fn colours_under_full_transparency_come_back() {
 #[test]
 fn repetition_costs_little() {
     let mut random = Random(3);
-    let glyphs: Vec<u16> = (0..64 * 64).map(|_| random.below(256) as u16).collect();
+    let glyphs: Vec<u16> = (0..64 * 64).map(|_| random.index(256) as u16).collect();
     let bytes = check(&Array3::from_shape_fn((1, 256, 512), |(_, y, x)| glyphs[y % 64 * 64 + x % 64]));
     assert!(bytes < 5500, "{bytes} bytes for 4096 random ones");
 }
@@ -75,19 +64,19 @@ fn damaged_streams_are_decoded_or_refused() {
         let stream = encode(samples.view(), false).expect("libwebp works").expect("small enough");
         for turn in 0..400 {
             let mut changed: Vec<u8> = match turn % 4 {
-                0 => (0..random.below(80)).map(|_| random.below(256) as u8).collect(),
+                0 => (0..random.index(80)).map(|_| random.index(256) as u8).collect(),
                 _ => stream.clone(),
             };
-            for _ in 0..=random.below(3) {
+            for _ in 0..=random.index(3) {
                 if !changed.is_empty() {
-                    let at = random.below(changed.len());
-                    changed[at] = random.below(256) as u8;
+                    let at = random.index(changed.len());
+                    changed[at] = random.index(256) as u8;
                 }
             }
             if turn % 4 == 3 {
-                changed.truncate(random.below(changed.len()));
+                changed.truncate(random.index(changed.len()));
             }
-            let (width, height) = if turn % 5 == 0 { (1 + random.below(60) as u32, 9) } else { (40, 30) };
+            let (width, height) = if turn % 5 == 0 { (1 + random.index(60) as u32, 9) } else { (40, 30) };
             match decode(&changed, width, height, channels) {
                 Ok(samples) => assert_eq!(samples.dim(), (channels, height as usize, width as usize)),
                 Err(error) => assert!(matches!(error, Error::Format(_)), "{error}"),

@@ -1,5 +1,7 @@
 //! The chunks of a PNG file that have no block of their own, in their order. Format: section "Metadata".
 
+use byteorder::{BigEndian, ByteOrder};
+
 use crate::error::{FormatErrorKind, Result, malformed};
 
 /// Bytes of a chunk before its data: length and type.
@@ -53,8 +55,8 @@ impl PngChunk {
             let Some((header, rest)) = bytes.split_first_chunk::<CHUNK_HEADER_BYTES>() else {
                 return invalid("a chunk ends early");
             };
-            let [a, b, c, d, kind @ ..] = *header;
-            let length = u32::from_be_bytes([a, b, c, d]) as usize;
+            let [.., k0, k1, k2, k3] = *header;
+            let (length, kind) = (BigEndian::read_u32(header) as usize, [k0, k1, k2, k3]);
             let Some((data, rest)) = rest.split_at_checked(length) else { return invalid("a chunk ends early") };
             let chunk = Self { kind, data: data.to_vec() };
             let critical = kind[0].is_ascii_uppercase() && kind != *b"PLTE" && !chunk.is_marker();

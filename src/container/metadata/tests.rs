@@ -1,24 +1,13 @@
 use super::*;
 use crate::error::{Error, FormatError};
-
-/// Bytes that deflate cannot shorten (Marsaglia's xorshift64).
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
+use crate::testing::Random;
 
 /// One block that is compressed, one that is not, one that is empty.
 fn example() -> Metadata {
     let mut metadata = Metadata::default();
     metadata.set(MetadataKind::Xmp, Vec::new());
     metadata.set(MetadataKind::Icc, b"profile ".repeat(1000));
-    metadata.set(MetadataKind::Exif, noise(300));
+    metadata.set(MetadataKind::Exif, Random(9).bytes(300));
     metadata
 }
 
@@ -49,7 +38,7 @@ fn blocks_are_compressed_where_that_is_shorter() {
     assert!(entries[0].stored_bytes < 100, "{} bytes", entries[0].stored_bytes);
     assert_eq!((entries[1].stored_bytes, entries[2].stored_bytes), (300, 0));
     assert_eq!(stored.len(), entries[0].stored_bytes as usize + 300);
-    assert_eq!(stored[entries[0].stored_bytes as usize..], noise(300));
+    assert_eq!(stored[entries[0].stored_bytes as usize..], Random(9).bytes(300));
 }
 
 #[test]
@@ -146,7 +135,7 @@ fn entries_that_break_a_rule_are_invalid() {
 
 #[test]
 fn what_is_not_deflate_is_found() {
-    let stored = noise(50);
+    let stored = Random(9).bytes(50);
     let entry = MetadataEntry { kind: 2, stored_bytes: 50, bytes: 60, checksum: checksum(&stored) };
     assert_eq!(defect(&[entry], &stored).kind(), FormatErrorKind::InvalidField);
 }

@@ -4,6 +4,7 @@
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
+use byteorder::{BigEndian, ReadBytesExt};
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
@@ -41,10 +42,9 @@ pub(super) fn walk(input: &mut (impl BufRead + Seek), limits: &Limits) -> Result
     let mut walked = Walked { header: Vec::new(), chunks: Vec::new(), data: 0..0, bytes_behind: 0 };
     let mut kept = 0;
     loop {
-        let mut header = [0; CHUNK_HEADER_BYTES];
-        input.read_exact(&mut header).map_err(io_error("read"))?;
-        let [a, b, c, d, kind @ ..] = header;
-        let length = u32::from_be_bytes([a, b, c, d]);
+        let length = input.read_u32::<BigEndian>().map_err(io_error("read"))?;
+        let mut kind = [0; 4];
+        input.read_exact(&mut kind).map_err(io_error("read"))?;
         let chunk_start = position;
         position += (CHUNK_HEADER_BYTES + 4) as u64 + u64::from(length);
         check_kind(kind, length, &walked)?;
@@ -102,9 +102,8 @@ fn check_kind(kind: [u8; 4], length: u32, walked: &Walked) -> Result<()> {
 /// Reads a chunk's data and compares its checksum.
 fn read_chunk(input: &mut impl Read, kind: [u8; 4], length: u32) -> Result<Vec<u8>> {
     let mut data = vec![0; length as usize];
-    let mut sum = [0; 4];
-    input.read_exact(&mut data).and_then(|()| input.read_exact(&mut sum)).map_err(io_error("read"))?;
-    if u32::from_be_bytes(sum) != checksum(kind, &data) {
+    input.read_exact(&mut data).map_err(io_error("read"))?;
+    if input.read_u32::<BigEndian>().map_err(io_error("read"))? != checksum(kind, &data) {
         return Err(Error::Image(format!("the {} chunk is damaged", kind.escape_ascii())));
     }
     Ok(data)

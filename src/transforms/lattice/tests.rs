@@ -1,13 +1,14 @@
 use super::*;
+use crate::testing::Random;
 use crate::transforms::Transform;
-use crate::transforms::tests::{Random, check};
+use crate::transforms::tests::check;
 
 /// Smooth luma and chroma with some noise; they reach far enough for colours to clip.
 fn luma_chroma(random: &mut Random, (height, width): (usize, usize)) -> Array3<u16> {
     let wave = |t: usize| (t % 200).abs_diff(100);
     Array3::from_shape_fn((3, height, width), |(c, y, x)| {
         let smooth = if c == 0 { 30 + 2 * wave(3 * x + y) } else { 90 + wave(x + 5 * c * y) * 7 / 10 };
-        (smooth + random.below(5)) as u16
+        (smooth + random.index(5)) as u16
     })
 }
 
@@ -60,7 +61,7 @@ fn pixels_off_the_lattice_are_escapes() {
     let mut samples = sample_image(&mut random, (80, 90));
     for place in [0, 1, 89, 90, 4000, 80 * 90 - 1] {
         for c in 0..3 {
-            samples[(c, place / 90, place % 90)] = random.below(256) as u16;
+            samples[(c, place / 90, place % 90)] = random.index(256) as u16;
         }
     }
     let found = Transform::lattice(samples.view(), 8).expect("a lattice");
@@ -74,7 +75,7 @@ fn other_images_are_refused() {
     let noise = random.samples((3, 50, 50), 8);
     assert!(Transform::lattice(noise.view(), 8).is_none());
     let mut mixed = sample_image(&mut random, (100, 100));
-    mixed.iter_mut().step_by(37).for_each(|sample| *sample = random.below(256) as u16);
+    mixed.iter_mut().step_by(37).for_each(|sample| *sample = random.index(256) as u16);
     assert!(Transform::lattice(mixed.view(), 8).is_none());
     let samples = sample_image(&mut random, (20, 20));
     assert!(Transform::lattice(samples.view(), 10).is_none());

@@ -1,18 +1,19 @@
 use ndarray::Array3;
 
-use crate::transforms::tests::{Random, SHAPES, check};
+use crate::testing::Random;
+use crate::transforms::tests::{SHAPES, check};
 use crate::transforms::{GroupShape, Transform};
 
 /// An image of these colours, in a random order.
 fn image_of(colours: &[Vec<u16>], (height, width): (usize, usize), random: &mut Random) -> Array3<u16> {
     let order: Vec<usize> = (0..height * width)
-        .map(|place| if place < colours.len() { place } else { random.below(colours.len()) })
+        .map(|place| if place < colours.len() { place } else { random.index(colours.len()) })
         .collect();
     Array3::from_shape_fn((colours[0].len(), height, width), |(c, y, x)| colours[order[y * width + x]][c])
 }
 
 fn random_colours(count: usize, channels: usize, depth: u32, random: &mut Random) -> Vec<Vec<u16>> {
-    (0..count).map(|_| (0..channels).map(|_| random.below(1 << depth) as u16).collect()).collect()
+    (0..count).map(|_| (0..channels).map(|_| random.index(1 << depth) as u16).collect()).collect()
 }
 
 /// The description of an image of these colours, and how many there are.
@@ -69,7 +70,7 @@ fn all_shapes_and_depths_come_back() {
     let mut random = Random(3);
     for (channels, height, width) in SHAPES {
         for depth in [1, 2, 4, 8, 10, 16] {
-            let count = 1 + random.below(256.min(height * width));
+            let count = 1 + random.index(256.min(height * width));
             let colours = random_colours(count, channels, depth, &mut random);
             let samples = image_of(&colours, (height, width), &mut random);
             let found = Transform::palette(samples.view(), depth, 256).expect("few colours");

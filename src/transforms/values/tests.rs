@@ -1,7 +1,8 @@
 use ndarray::Array3;
 
+use crate::testing::Random;
 use crate::transforms::Transform;
-use crate::transforms::tests::{Random, SHAPES, check};
+use crate::transforms::tests::{SHAPES, check};
 
 /// The description of what must be found.
 fn found(samples: &Array3<u16>, depth: u32) -> (Vec<u8>, Vec<u32>) {
@@ -48,17 +49,17 @@ fn stretched_values_are_listed() {
 fn ranges_are_left_alone_unless_they_are_short() {
     let mut random = Random(5);
     for (depth, count, first) in [(8, 190, 10), (8, 17, 0), (16, 30_000, 9), (8, 256, 0), (1, 2, 0), (4, 16, 0)] {
-        let samples = Array3::from_shape_simple_fn((1, 700, 700), || (first + random.below(count)) as u16);
+        let samples = Array3::from_shape_simple_fn((1, 700, 700), || (first + random.index(count)) as u16);
         assert!(Transform::values(samples.view(), depth).is_none(), "{count} values from {first} on");
     }
-    let samples = Array3::from_shape_simple_fn((2, 30, 30), || 100 + random.below(16) as u16);
+    let samples = Array3::from_shape_simple_fn((2, 30, 30), || 100 + random.index(16) as u16);
     assert_eq!(found(&samples, 8), (vec![1, 1, 100, 15, 0, 1, 100, 15, 0], vec![16, 16]));
 }
 
 #[test]
 fn a_photograph_with_bare_tails_is_left_alone() {
     let mut random = Random(6);
-    let bell = Array3::from_shape_simple_fn((1, 200, 300), || (0..8).map(|_| random.below(32)).sum::<usize>() as u16);
+    let bell = Array3::from_shape_simple_fn((1, 200, 300), || (0..8).map(|_| random.index(32)).sum::<usize>() as u16);
     assert!(Transform::values(bell.view(), 8).is_none());
 }
 
@@ -67,7 +68,7 @@ fn all_shapes_and_depths_come_back() {
     let mut random = Random(7);
     for shape in SHAPES {
         for depth in [1, 2, 4, 8, 10, 16] {
-            let step = 1 + random.below(1 << (depth - 1)) as u16;
+            let step = 1 + random.index(1 << (depth - 1)) as u16;
             let samples = random.samples(shape, depth).mapv(|sample| sample / step * step);
             if let Some(found) = Transform::values(samples.view(), depth) {
                 check(&found, &samples, depth);
