@@ -60,9 +60,8 @@ fn walk<C: SampleCoder, const K: usize>(
     alphabets: &[Alphabet],
 ) -> Result<()> {
     let mut batch = Batch::default();
-    for index in 0..tiles.len() {
-        let (width, height) = (tiles[index].samples.width(), tiles[index].samples.height());
-        for place in levels::coarsest(width, height) {
+    for (index, tile) in tiles.iter().enumerate() {
+        for place in levels::coarsest(tile.samples.width(), tile.samples.height()) {
             batch.push_coarsest(networks[0].model().shape, (index, place), alphabets);
         }
     }

@@ -94,7 +94,7 @@ impl Family {
 }
 
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 8] = [
+static REGISTRY: [RegisteredModel; 9] = [
     registered(1, "fast", Content::Colour, include_bytes!("../models/colour-fast-6d846441.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../models/colour-default-88f97a0b.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../models/colour-max-e31f5dec.onnx")),
@@ -103,6 +103,7 @@ static REGISTRY: [RegisteredModel; 8] = [
     registered(6, "default", Content::Graphics, include_bytes!("../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../models/graphics-plane-7024ea7f.onnx")),
     registered_flow(8, Content::Colour, include_bytes!("../models/colour-flow-6f4fa776.onnx")),
+    registered_flow(9, Content::Grey, include_bytes!("../models/grey-flow-ebc83421.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {

@@ -1,7 +1,5 @@
 //! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
 
-use std::sync::Arc;
-
 use crate::ans::{Decoder, Encoder, SampleCoder};
 use crate::cdf::{Alphabet, CDF_BITS, Component};
 use crate::mixture::{MixtureShape, PixelMixture};

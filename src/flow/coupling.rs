@@ -49,32 +49,42 @@ impl Coupling {
         alphabet: Alphabet,
         contexts: &mut Vec<f32>,
     ) -> [i32; MAX_CHANNELS] {
-        let first = contexts.len();
-        let push = |sample: &u16| f32::from(*sample);
         let inside = |at: usize, length: usize| at >= self.reach && at + self.reach < length;
-        if inside(x, tile.width()) && inside(y, tile.height()) {
-            for tap in &self.taps {
-                contexts.extend(tile.neighbour::<C>(x, y, (tap.down, tap.right)).iter().map(push));
-            }
+        let translations = if inside(x, tile.width()) && inside(y, tile.height()) {
+            self.push_taps(|tap| tile.neighbour::<C>(x, y, (tap.down, tap.right)), alphabet, contexts)
         } else {
-            for &tap in &self.taps {
+            let within = |tap| {
                 let Tap { down, right } = self.within(tile, (x, y), tap);
-                contexts.extend(tile.neighbour::<C>(x, y, (down, right)).iter().map(push));
-            }
-        }
-        let taps = &mut contexts[first..];
-        let sum = |channel: usize| (0..INTERPOLATED).map(|tap| taps[tap * C + channel] as i32).sum::<i32>();
-        let translations: [i32; C] = std::array::from_fn(|channel| (sum(channel) + 2) >> 2);
-        // Differences of 16-bit samples are exact in float32.
-        for tap in taps.chunks_exact_mut(C) {
-            for (value, translation) in tap.iter_mut().zip(translations) {
-                *value = alphabet.to_eight_bits(*value as i32 - translation) as f32;
-            }
-        }
+                tile.neighbour::<C>(x, y, (down, right))
+            };
+            self.push_taps(within, alphabet, contexts)
+        };
         let half = 1 << (alphabet.depth - 1);
         contexts.extend(translations.map(|translation| alphabet.to_eight_bits(translation - half) as f32));
         contexts.push(self.level);
         std::array::from_fn(|channel| if channel < C { translations[channel] } else { 0 })
+    }
+
+    /// Appends the taps' part of a context, and returns the translations; `pixel` gives the pixel of a tap.
+    fn push_taps<'a, const C: usize>(
+        &self,
+        pixel: impl Fn(Tap) -> &'a [u16; C],
+        alphabet: Alphabet,
+        contexts: &mut Vec<f32>,
+    ) -> [i32; C] {
+        let mut sums = [2; C];
+        for &tap in &self.taps[..INTERPOLATED] {
+            sums.iter_mut().zip(pixel(tap)).for_each(|(sum, &sample)| *sum += i32::from(sample));
+        }
+        let translations = sums.map(|sum| sum >> 2);
+        let first = contexts.len();
+        contexts.resize(first + self.taps.len() * C, 0.0);
+        for (&tap, values) in self.taps.iter().zip(contexts[first..].chunks_exact_mut(C)) {
+            for ((value, &sample), translation) in values.iter_mut().zip(pixel(tap)).zip(translations) {
+                *value = alphabet.to_eight_bits(i32::from(sample) - translation) as f32;
+            }
+        }
+        translations
     }
 
     /// A tap, or, if that is outside of the tile, the first of its mirror images that is inside, or the anchor.

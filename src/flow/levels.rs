@@ -89,9 +89,9 @@ mod tests {
         for phase in 1..PHASES {
             assert_eq!(taps(phase)[..4], [tap(-1, 0), tap(0, -1), tap(0, 1), tap(1, 0)]);
         }
-        for phase in 0..PHASES {
+        for (phase, count) in TAPS.into_iter().enumerate() {
             let taps = taps(phase);
-            assert_eq!(taps.len(), TAPS[phase]);
+            assert_eq!(taps.len(), count);
             assert!(taps.contains(&anchor(phase)));
         }
     }
