@@ -71,10 +71,14 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
-    let learning = if part.learning { ", learning: effort max" } else { "" };
+    let change = match (part.learning, part.moved) {
+        (true, _) => ", learning: effort max",
+        (_, true) => ", moved biases",
+        _ => "",
+    };
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
-        Some(model) => format!("model {} {} ({digest}){learning}", model.name, model.content.name()),
-        None => format!("a model not carried by this program (id {id}, {digest}){learning}"),
+        Some(model) => format!("model {} {} ({digest}){change}", model.name, model.content.name()),
+        None => format!("a model not carried by this program (id {id}, {digest}){change}"),
     }
 }
 
