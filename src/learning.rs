@@ -62,6 +62,14 @@ impl Default for Learning {
     }
 }
 
+impl Learning {
+    /// For a part of so many pixels: few of them need more updates each.
+    pub fn for_pixels(pixels: usize) -> Self {
+        const FEW: usize = 1 << 15;
+        if pixels < FEW { Self { chunk: 64, ..Self::default() } } else { Self::default() }
+    }
+}
+
 /// Fractional bits of the weights that updates change; the network uses them rounded.
 const FRACTION: u32 = 16;
 const WEIGHT_MAX: i32 = 127;

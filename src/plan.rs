@@ -76,7 +76,8 @@ impl PlannedPart<'_> {
     pub fn learning(self) -> Self {
         match self.coder {
             PartCoder::Network(source) if !self.graphics => {
-                Self { coder: PartCoder::Learning(source, Learning::default()), ..self }
+                let (_, height, width) = self.coded.samples.dim();
+                Self { coder: PartCoder::Learning(source, Learning::for_pixels(height * width)), ..self }
             }
             _ => self,
         }

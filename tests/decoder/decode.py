@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require
-from network import known_answer_test, model, read_model
+from network import known_answer_test, model, moved, read_model
 from streams import NoPillow, png_tile, vp8l_tile
 from tiles import network_tile, tiles
 from transforms import depth_of, transform
