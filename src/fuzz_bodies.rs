@@ -175,7 +175,7 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
             at = at.checked_add(usize::try_from(length).ok()?)?;
         }
         let coder = *body.get(at)?;
-        let (network, learning) = (matches!(coder, 1 | 4), coder == 4);
+        let (network, learning, moved) = (matches!(coder, 1 | 4 | 6), coder == 4, coder == 6);
         at += 1;
         if network {
             let id = number(body, &mut at)?;
@@ -187,6 +187,10 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
         }
         if learning {
             at += 3;
+        }
+        if moved {
+            let length = number(body, &mut at)?;
+            at = at.checked_add(usize::try_from(length).ok()?)?;
         }
     }
     Some(())

@@ -41,7 +41,7 @@ pub(crate) struct Learning {
 
 impl Learning {
     /// How biases alone learn, for an encoder.
-    const OF_BIASES: Self = Self { chunk: 256, step: 5, pull_back: 16 };
+    const OF_BIASES: Self = Self { chunk: 64, step: 5, pull_back: 16 };
 
     /// Whether a file may ask for this. Smaller chunks would let a short file keep a decoder busy.
     pub fn is_allowed(self) -> bool {
@@ -58,7 +58,15 @@ impl Learning {
 impl Default for Learning {
     /// The best on photographs that no model was trained on.
     fn default() -> Self {
-        Self { chunk: 128, step: 4, pull_back: 10 }
+        Self { chunk: 256, step: 4, pull_back: 10 }
+    }
+}
+
+impl Learning {
+    /// For a part of so many pixels: few of them need more updates each.
+    pub fn for_pixels(pixels: usize) -> Self {
+        const FEW: usize = 1 << 15;
+        if pixels < FEW { Self { chunk: 64, ..Self::default() } } else { Self::default() }
     }
 }
 
@@ -72,9 +80,8 @@ const NARROWED: u32 = 3;
 /// A bias is a weight whose input is 2^5 in the first layer; in others 2^7, or narrowed 2^4.
 const FIRST_BIAS_BITS: u32 = 5;
 const BIAS_BITS: u32 = 7;
-/// log2 of the steps of the first and the last layer, beside those of others.
+/// log2 of the steps of the first layer, beside those of others.
 const FIRST_STEP: i32 = 2;
-const LAST_STEP: i32 = 1;
 const STEP_BITS_MAX: i32 = 20;
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
@@ -279,7 +286,7 @@ impl LearningLayer {
         let (inputs, rows) = layer.weights.dim();
         let group = |row: usize| output.map_or(Group::HIDDEN, |shape| Group::of(shape, row));
         let steps = |row: usize| {
-            let kind = if first { FIRST_STEP } else { 0 } + if output.is_some() { LAST_STEP } else { 0 };
+            let kind = if first { FIRST_STEP } else { 0 };
             let bits = layer.shifts[row] as i32 + i32::from(learning.step) + kind + group(row).step;
             1 << bits.clamp(0, STEP_BITS_MAX)
         };

@@ -29,7 +29,7 @@ const CLEAR_GAIN: f64 = 0.98;
 const MOVES_SIDE: u32 = 32;
 const MOVES_SHARE: usize = 5;
 const MOVES_PIXELS: usize = 1 << 16;
-const MOVES_LEAST: usize = 1 << 13;
+const MOVES_LEAST: usize = 1 << 9;
 const MOVES_MEASURED_SIDE: u32 = 64;
 
 /// What turns planes into streams.

@@ -83,7 +83,9 @@ impl PlannedPart<'_> {
         let may_change = self.may_change()?;
         match self.coder {
             PartCoder::Network(source) if may_change => {
-                Ok(Self { coder: PartCoder::Learning(source, Learning::default()), ..self })
+                let (_, height, width) = self.coded.samples.dim();
+                let learning = Learning::for_pixels(height * width);
+                Ok(Self { coder: PartCoder::Learning(source, learning), ..self })
             }
             _ => Ok(self),
         }

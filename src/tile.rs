@@ -270,6 +270,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scattered_squares_lie_within_and_apart() {
+        for (width, height, pixels) in [(32, 32, 1024), (31, 500, 9999), (500, 300, 30_000), (4000, 40, 1 << 16)] {
+            let whole = Rect { x: 7, y: 9, width, height };
+            let squares = whole.scattered(32, pixels);
+            assert_eq!(squares.is_empty(), width < 32);
+            assert!(
+                squares.len() * 1024 <= pixels && (width < 32 || squares.len() * 4096 >= pixels.min(whole.pixels()))
+            );
+            for (index, &square) in squares.iter().enumerate() {
+                assert_eq!(whole.intersection(square), Some(square));
+                assert!(squares[..index].iter().all(|other| other.intersection(square).is_none()));
+            }
+        }
+    }
+
+    #[test]
     fn every_pixel_is_coded_once_and_after_its_context() {
         for (width, height) in [(1, 1), (1, 9), (9, 1), (2, 3), (13, 7), (5, 40)] {
             let tile = TileSamples::new(width, height, 1, 8);

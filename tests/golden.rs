@@ -50,7 +50,7 @@ fn of_models() -> Vec<Golden> {
     ansel::models().iter().map(golden).collect()
 }
 
-/// Patterns that networks learn while they code.
+/// Patterns that networks learn while they code, or before.
 fn of_learning() -> Vec<Golden> {
     let golden = |name: &str, planes: Planes| {
         let content = if planes.channels() == 1 { Content::Grey } else { Content::Colour };
@@ -60,6 +60,7 @@ fn of_learning() -> Vec<Golden> {
         golden("learning-grey", stripes(1, 40, 32)),
         golden("learning-colour", stripes(3, 32, 24)),
         golden("learning-colour-of-10-bits", scaled(&stripes(3, 24, 24), 10)),
+        Golden { effort: Effort::Default, ..golden("moved-grey", arcs(128)) },
     ]
 }
 
@@ -214,10 +215,12 @@ fn stored_files_have_every_transform_coder_and_model() {
             found.extend(part.transforms.iter().map(|name| (*name).to_owned()));
             found.extend(part.model.map(|(id, _)| format!("model {id}")));
             found.extend(part.learning.then(|| "learning".to_owned()));
+            found.extend(part.moved.then(|| "moved".to_owned()));
         }
     }
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
-    let names = ["constant", "network", "learning", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"];
+    let names =
+        ["constant", "network", "learning", "moved", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"];
     let names = names.map(str::to_owned);
     let missing: Vec<String> = names.into_iter().chain(models).filter(|name| !found.contains(name)).collect();
     assert!(missing.is_empty(), "no golden file has {missing:?}");

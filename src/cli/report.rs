@@ -71,14 +71,18 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
-    let learning = if part.learning { ", learning: effort max" } else { "" };
+    let change = match (part.learning, part.moved) {
+        (true, _) => ", learning: effort max",
+        (_, true) => ", moved biases",
+        _ => "",
+    };
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
         Some(model) => {
             let passes = model.family.passes().map(|passes| format!(", {passes} network passes for any image size"));
-            let more = passes.unwrap_or_default() + learning;
+            let more = passes.unwrap_or_default() + change;
             format!("model {} {} ({digest}){more}", model.name, model.content.name())
         }
-        None => format!("a model not carried by this program (id {id}, {digest}){learning}"),
+        None => format!("a model not carried by this program (id {id}, {digest}){change}"),
     }
 }
 

@@ -152,6 +152,7 @@ impl Band {
                 Coder::Constant | Coder::Vp8l | Coder::Png => None,
             },
             learning: matches!(part.coder, Coder::Learning(..)),
+            moved: matches!(part.coder, Coder::Moved(..)),
         };
         self.parts.iter().map(summary).collect()
     }
@@ -333,6 +334,8 @@ pub struct PartSummary {
     pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,
     /// Whether the network learns while coding.
     pub learning: bool,
+    /// Whether its biases are moved for this image.
+    pub moved: bool,
 }
 
 #[cfg(test)]

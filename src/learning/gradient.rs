@@ -11,7 +11,8 @@
 //! coefficient        that of the mean times the earlier channel's residual
 //! ```
 //!
-//! and 0 for an output beyond its limits.
+//! and 0 for an output beyond its limits. Far in the tail of a component, `u - l` is a few units of 2^-24, and the quotient
+//! as coarse; where its bound is too small for the true one, scales learn more slowly.
 
 use crate::cdf::{Alphabet, Component, Edges};
 use crate::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, LOGIT_LIMITS, MAX_CHANNELS, MixtureShape};

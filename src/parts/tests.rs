@@ -3,6 +3,8 @@ use std::num::NonZeroUsize;
 use super::*;
 use crate::error::FormatError;
 use crate::models::{Content, ModelChoice};
+use crate::moves::Moves;
+use crate::network::model_file::ModelFile;
 use crate::testing::Random;
 use crate::tile::TileGrid;
 
@@ -24,19 +26,35 @@ fn learning(content: Content) -> PartCoder<'static> {
     PartCoder::Learning(source, Learning { chunk: 64, ..Learning::default() })
 }
 
+fn moved(content: Content) -> PartCoder<'static> {
+    let source = ModelSource::for_encoding(&CHOICE, content).expect("a model of the registry");
+    let model = &ModelFile::read(source.file).expect("a model that keeps the contract").networks[0];
+    let moves = model.layers.iter().map(|layer| (0..layer.biases.len()).map(|row| row as i32 % 5 - 2).collect());
+    PartCoder::Moved(source, Moves(moves.collect()).to_bytes())
+}
+
 const VP8L: PartCoder<'static> = PartCoder::Vp8l { strongest: false };
 
 /// The coders of planes of so many channels, but for those of constant ones.
 fn coders(channels: usize) -> Vec<PartCoder<'static>> {
     match channels {
         1 => {
-            vec![network(Content::Grey), network(Content::GraphicsPlane), learning(Content::Grey), VP8L, PartCoder::Png]
+            vec![
+                network(Content::Grey),
+                network(Content::GraphicsPlane),
+                moved(Content::Grey),
+                moved(Content::GraphicsPlane),
+                learning(Content::Grey),
+                VP8L,
+                PartCoder::Png,
+            ]
         }
         3 => vec![
             network(Content::Colour),
             network(Content::LumaChroma),
             network(Content::Graphics),
             flow(Content::Colour),
+            moved(Content::Colour),
             learning(Content::Colour),
             VP8L,
             PartCoder::Png,
@@ -217,6 +235,34 @@ fn hostile_streams_give_symbols_of_the_alphabet_or_an_error() {
 }
 
 #[test]
+fn moves_change_the_network_of_their_part_alone_and_others_are_refused() {
+    let samples = &planes(&[256])[0];
+    let plain = encoded(&network(Content::Grey), samples, &[256]);
+    assert_ne!(encoded(&moved(Content::Grey), samples, &[256]), plain);
+    assert_eq!(encoded(&network(Content::Grey), samples, &[256]), plain, "the moves of another part are left");
+    let PartCoder::Moved(source, moves) = moved(Content::Grey) else { unreachable!() };
+    for moves in [&moves[1..], &moves[..moves.len() - 1], &[], &[0; 4096]] {
+        let coder = PartCoder::Moved(source.clone(), moves.to_vec());
+        let refused = decoded(&coder, &[256], &plain);
+        assert!(matches!(refused, Err(Error::Format(defect)) if defect.kind() == FormatErrorKind::InvalidField));
+    }
+}
+
+#[test]
+fn moves_are_found_where_the_network_is_wrong_all_over() {
+    // Steps of ten and more in each row, which no photograph has.
+    let pattern = |y: usize, x: usize| (100 + 25 * (x % 3) + 11 * (y % 2) + x * y % 4) as u16;
+    let samples = Array3::from_shape_fn((1, 160, 160), |(_, y, x)| pattern(y, x));
+    let PartCoder::Network(source) = network(Content::Grey) else { unreachable!() };
+    let moves = find_moves(&ENGINE, &source, samples.view(), &[256]).expect("a session").expect("moves");
+    let whole = [Rect { x: 0, y: 0, width: 160, height: 160 }];
+    let bits = |moves| measure(&ENGINE, &source, moves, samples.view(), &[256], &whole).expect("a session");
+    assert!(bits(Some(&moves[..])) + 8 * (moves.len() as u64) < bits(None));
+    let noise = Array3::from_shape_fn((1, 20, 20), |(_, y, x)| (x * x * 7 + y * 31) as u16 % 256);
+    assert_eq!(find_moves(&ENGINE, &source, noise.view(), &[256]).expect("a session"), None, "too small");
+}
+
+#[test]
 fn a_tile_learns_only_where_it_is_smaller() {
     let sizes = [256];
     for samples in planes(&sizes) {
@@ -233,6 +279,26 @@ fn a_tile_learns_only_where_it_is_smaller() {
     let whole = [Rect { x: 0, y: 0, width: 48, height: 40 }];
     let streams = encode(&ENGINE, &learning(Content::Grey), noise.view(), &sizes, &whole, |_| ());
     assert_eq!(streams.expect("encoded tiles")[0][0], 1, "a tile of noise does not learn");
+}
+
+#[test]
+fn what_noise_taught_does_not_spoil_a_photograph_below_it() {
+    let photograph = include_bytes!("../../tests/images/kodim23.png");
+    let photograph =
+        crate::read_image(std::io::Cursor::new(photograph), &crate::Limits::default()).expect("a photograph");
+    let photograph = photograph.planes.samples().slice(s![.., 200..264, 300..396]).to_owned();
+    let mut random = Random(5);
+    let noise = Array3::from_shape_fn((3, 32, 96), |_| random.below(256) as u16);
+    let both = ndarray::concatenate![ndarray::Axis(1), noise, photograph];
+    let bytes = |coder: &PartCoder<'_>, samples: &Array3<u16>| {
+        let whole = [Rect { x: 0, y: 0, width: 96, height: samples.dim().1 as u32 }];
+        encode(&ENGINE, coder, samples.view(), &[256; 3], &whole, |_| ()).expect("an encoded tile")[0].len()
+    };
+    let PartCoder::Learning(source, _) = learning(Content::Colour) else { unreachable!() };
+    let learning = PartCoder::Learning(source, Learning::default());
+    let (prefix, plain) = (bytes(&learning, &noise), bytes(&network(Content::Colour), &photograph));
+    let after = bytes(&learning, &both) - prefix;
+    assert!(after * 20 < plain * 21, "{after} bytes after noise, {plain} without learning");
 }
 
 #[test]
@@ -287,7 +353,7 @@ fn a_model_of_other_channels_is_refused() {
 fn what_is_measured_is_the_length_of_the_streams() {
     let samples = &planes(&[256])[0];
     let PartCoder::Network(source) = network(Content::Grey) else { unreachable!() };
-    let bits = measure(&ENGINE, &source, samples.view(), &[256], &rects()).expect("a measure");
+    let bits = measure(&ENGINE, &source, None, samples.view(), &[256], &rects()).expect("a measure");
     let streams = encoded(&network(Content::Grey), samples, &[256]);
     assert_eq!(bits, 8 * streams.iter().map(Vec::len).sum::<usize>() as u64);
 }

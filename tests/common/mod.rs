@@ -68,6 +68,11 @@ pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
+/// Arcs, every other column brighter: networks for photographs are wrong in the same way all over.
+pub fn arcs(side: usize) -> Planes {
+    image(1, side, side, |(_, y, x)| (60 + (x * x / side + y) / 2 + 8 * (x % 2)) as u8)
+}
+
 /// 0 and 255 in turn: as far from smooth as an image can be.
 pub fn checkerboard(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| if (channel + x + y) % 2 == 0 { 0 } else { 255 })

@@ -174,9 +174,13 @@ impl RawBand {
             let transforms = (0..kind >> 4).map(transform).collect();
             let coder_at = input.at;
             let kind_of_coder = input.byte();
-            if matches!(kind_of_coder, 1 | 4) {
+            if matches!(kind_of_coder, 1 | 4 | 6) {
                 input.number();
                 input.take(if kind_of_coder == 4 { 7 } else { 4 });
+                if kind_of_coder == 6 {
+                    let moves = input.number() as usize;
+                    input.take(moves);
+                }
             }
             RawPart { kind, transforms, coder: input.bytes[coder_at..input.at].to_vec() }
         };

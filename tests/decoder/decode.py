@@ -23,7 +23,7 @@ from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require
 from levels import flow_tile
-from network import known_answer_test, model, read_model
+from network import known_answer_test, model, moved, read_model
 from streams import NoPillow, png_tile, vp8l_tile
 from tiles import network_tile, tiles
 from transforms import depth_of, transform
@@ -127,7 +127,7 @@ def band(reader, head, rows, folder):
     tile_width = body.number("the tile width", 1, min(16383, head.width))
     tile_height = body.number("the tile height", 1, min(16383, rows))
     parts = [read_part(body, head, head.width * rows) for _ in range(body.byte())]
-    network = any(part.coder in (1, 4) for part in parts)
+    network = any(part.coder in (1, 4, 6) for part in parts)
     require(not network or max(tile_width, tile_height) <= 4096, "a tile is too large for a network")
     require(sum(part.channels for part in parts) == head.channels, "the parts have not the channels of the image")
     places = list(tiles(head.width, rows, tile_width, tile_height))
@@ -159,17 +159,19 @@ def read_part(body, head, P):
         transforms.append(transform(description, len(sizes), depth_of(sizes), P))
         sizes = transforms[-1].sizes
     coder = body.byte()
-    require(coder <= 4 and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
-    model_checksum = learning = None
-    if coder in (1, 4):
+    require(coder in (0, 1, 2, 3, 4, 6) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
+    model_checksum = learning = moves = None
+    if coder in (1, 4, 6):
         body.number("the model id", most=0xffff)
         model_checksum = body.take(4)
+    if coder == 6:
+        moves = body.take(body.number("the bytes of moves", most=65536))
     if coder == 4:
         chunk, step, pull = body.take(3)
         require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
         learning = chunk + 1, step, pull
     return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum,
-                           learning=learning)
+                           learning=learning, moves=moves)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -195,6 +197,8 @@ def decode_planes(part, stream, w, h, folder):
         return png_tile(stream, w, h, len(part.sizes), depth_of(part.sizes))
     found = model(part.model, folder)
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
+    if part.coder == 6:
+        found = moved(found, part.moves)
     learning = None
     if part.coder == 4:
         require(found.context == "local", "a model with another context than the local one learns")

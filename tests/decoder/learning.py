@@ -50,7 +50,7 @@ class Learner:
                 weights=[[Parameter(weight << 16) for weight in row[0]] for row in rows],
                 moves=[Parameter(0) for _ in rows],
                 biases=[row[1] for row in rows], shifts=[row[2] for row in rows],
-                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + 2 * first + last, 0, 20)
+                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + 2 * first, 0, 20)
                        for row, name in zip(rows, names)],
                 e=[8 - log - (w - min(worth)) for w in worth])
             self.layers.append(layer)

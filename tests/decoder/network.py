@@ -120,6 +120,36 @@ def network(layers, x):
     return x
 
 
+# Moves
+def moved(model, data):
+    """The model with moves added to its biases."""
+    bits = [byte >> bit & 1 for byte in data for bit in range(8)]
+    position = 0
+
+    def take(count):
+        nonlocal position
+        require(position + count <= len(bits), "the moves end too early")
+        position += count
+        return sum(bit << place for place, bit in enumerate(bits[position - count:position]))
+
+    def delta(k, shift):
+        zeros = 0
+        while not take(1):
+            zeros += 1
+        u = zeros << k | take(k)
+        n = -(u + 1 >> 1) if u & 1 else u >> 1
+        require(zeros <= 1 << 20 and abs(n << shift + 1) <= 1 << 20, "a move is too large")
+        return n << shift + 1
+
+    layers = []
+    require(len(model.chains) == 1, "a flow has moves")
+    for rows in model.chains[0]:
+        k = take(4)
+        layers.append([(weight, bias + delta(k, shift), shift) for weight, bias, shift in rows])
+    require(len(bits) - position < 8 and not any(bits[position:]), "bytes behind the moves")
+    return model._replace(chains=[layers])
+
+
 # Known-answer test
 def splitmix64(state):
     while True:

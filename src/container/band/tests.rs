@@ -97,12 +97,16 @@ impl Raw {
         let part = |part: &Part| RawPart {
             kind: part.channels as u8 + 16 * part.transforms.len() as u8,
             transforms: part.transforms.iter().map(described).collect(),
-            coder: match part.coder {
+            coder: match &part.coder {
                 Coder::Constant => vec![0],
                 Coder::Network(identity) => [&[1], &number(identity.id.into())[..], &identity.digest].concat(),
                 Coder::Vp8l => vec![2],
                 Coder::Png => vec![3],
-                Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
+                Coder::Moved(identity, moves) => {
+                    let moves = [number(moves.len() as u64), moves.clone()].concat();
+                    [&[6], &number(identity.id.into())[..], &identity.digest, &moves].concat()
+                }
+                &Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
                     let fields = [(chunk - 1) as u8, step, pull_back];
                     [&[4], &number(identity.id.into())[..], &identity.digest, &fields].concat()
                 }
@@ -171,11 +175,13 @@ fn what_is_written_is_read() {
     let learning = Learning { chunk: 256, step: 8, pull_back: 4 };
     let learning =
         Band { parts: vec![part(4, vec![], Coder::Learning(IDENTITY, learning))], tiles: tiles(6, 1), ..example() };
+    let moved =
+        Band { parts: vec![part(4, vec![], Coder::Moved(IDENTITY, vec![7; 300]))], tiles: tiles(6, 1), ..example() };
     let mut long = example();
     long.tiles[3].stream_bytes = vec![u32::MAX, 0];
     let together =
         Band { parts: vec![part(3, vec![palette()], Coder::Vp8l), part(1, vec![values()], Coder::Png)], ..example() };
-    for band in [example(), vp8l, four, learning, long, together] {
+    for band in [example(), vp8l, four, learning, moved, long, together] {
         let mut file = written(&band);
         assert_eq!(file, Raw::of(&band).bytes());
         let length = file.len() as u64;
@@ -356,8 +362,9 @@ fn every_flipped_bit_is_found() {
 fn a_band_that_is_read_writes_back_to_itself_but_for_transforms() {
     // Each byte of a band without transforms set to each value, with a checksum that fits.
     let learning = Coder::Learning(IDENTITY, Learning::default());
-    let parts = vec![part(1, vec![], Coder::Network(IDENTITY)), part(3, vec![], learning)];
-    let file = written(&Band { tile: (3, 4), parts, tiles: tiles(6, 2) });
+    let moved = Coder::Moved(IDENTITY, vec![1, 2, 3]);
+    let parts = vec![part(1, vec![], Coder::Network(IDENTITY)), part(2, vec![], learning), part(1, vec![], moved)];
+    let file = written(&Band { tile: (3, 4), parts, tiles: tiles(6, 3) });
     let end = file.len() - CHECKSUM_BYTES;
     for at in 1..end {
         for value in 0..=255 {
@@ -417,7 +424,15 @@ fn a_part_without_transforms_codes_the_samples() {
 fn tiles_that_a_network_codes_have_at_most_4096_pixels_a_side() {
     let head = Header { width: 5000, height: ROWS, ..header(1, 8) };
     let network = Coder::Network(IDENTITY);
-    for (side, coder, valid) in [(4096, network, true), (4097, network, false), (5000, Coder::Vp8l, true)] {
+    let moved = Coder::Moved(IDENTITY, vec![0]);
+    let cases = [
+        (4096, network.clone(), true),
+        (4097, network, false),
+        (4096, moved.clone(), true),
+        (4097, moved, false),
+        (5000, Coder::Vp8l, true),
+    ];
+    for (side, coder, valid) in cases {
         let tiles = tiles(5000u32.div_ceil(side) as usize, 1);
         let band = Band { tile: (side, ROWS), parts: vec![part(1, Vec::new(), coder)], tiles };
         assert_eq!(Band::read(&written(&band)[..], &head, ROWS).is_ok(), valid, "{side} pixels");
