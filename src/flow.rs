@@ -25,7 +25,7 @@ use crate::network::Network;
 /// Network evaluations that have to follow each other, for an image of any size.
 pub(crate) const PASSES: usize = LEVELS as usize * PHASES;
 /// Pixels of one network call.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 /// The log2 of the scales of the mixture of the coarsest lattice, in units of the network's outputs: 64 samples.
 const COARSEST_LOG_SCALE: i16 = 6 << 6;
 
