@@ -66,10 +66,8 @@ fn of_learning() -> Vec<Golden> {
 
 /// Images under the flows, of more rows or columns than the coarsest level's spacing.
 fn of_flows() -> Vec<Golden> {
-    let golden = |name: &str, planes: Planes| Golden {
-        model: ModelChoice::Named("flow".to_owned()),
-        ..Golden::new(name, planes)
-    };
+    let golden =
+        |name: &str, planes: Planes| Golden { model: flow_file(planes.channels()), ..Golden::new(name, planes) };
     vec![
         golden("flow-photograph", photograph_crop(3, 67, 45)),
         golden("flow-photograph-grey", photograph_crop(1, 45, 67)),

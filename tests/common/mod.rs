@@ -6,7 +6,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroUsize;
 
-use ansel::{Codec, Content, Error, FormatErrorKind, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes};
+use ansel::{
+    Codec, Content, Error, Family, FormatErrorKind, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes,
+    RegisteredModel,
+};
 use ndarray::{Array3, s};
 
 pub mod raw;
@@ -58,6 +61,12 @@ pub fn ramp(channels: usize, width: usize, height: usize) -> Planes {
 pub fn model_file(content: Content) -> ModelChoice {
     let model = ansel::models().iter().find(|model| model.content == content).expect("a model of the registry");
     ModelChoice::File(model.file.into())
+}
+
+/// The file of a flow for so many channels.
+pub fn flow_file(channels: usize) -> ModelChoice {
+    let is_for = |model: &&RegisteredModel| model.family == Family::Flow && model.content.channels() == channels;
+    ModelChoice::File(ansel::models().iter().find(is_for).expect("a flow of the registry").file.into())
 }
 
 /// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
