@@ -83,6 +83,8 @@ pub enum Transforms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effort {
     /// Networks as they were trained.
+    Low,
+    /// The networks for photographs with moved biases, where that makes the file smaller. Decoding takes no longer.
     #[default]
     Default,
     /// The networks for photographs go on learning from each tile while it is coded, where that makes it smaller.
@@ -309,11 +311,15 @@ impl Codec {
         let Options { model, transforms, effort, .. } = &self.options;
         let mut parts = plan::choose(&self.engine, model, *transforms, samples, header.depth())?;
         let mut large = parts.iter().all(|part| part.graphics);
-        if *effort == Effort::Max {
-            parts = parts.into_iter().map(PlannedPart::learning).collect::<Result<_>>()?;
-            large = true; // so that there is more to learn from
-        } else {
-            parts = parts.into_iter().map(|part| part.moved(&self.engine)).collect::<Result<_>>()?;
+        match effort {
+            Effort::Low => {}
+            Effort::Default => {
+                parts = parts.into_iter().map(|part| part.moved(&self.engine)).collect::<Result<_>>()?;
+            }
+            Effort::Max => {
+                parts = parts.into_iter().map(PlannedPart::learning).collect::<Result<_>>()?;
+                large = true; // so that there is more to learn from
+            }
         }
         let Division { tile_side, graphics_tile_side, .. } = self.division;
         let side = if large { graphics_tile_side } else { tile_side };

@@ -474,6 +474,21 @@ fn the_effort_is_recorded_in_the_file() {
 }
 
 #[test]
+fn efforts_make_smaller_files_of_what_no_network_was_trained_on() {
+    let place = Place::new();
+    place.write_png("a.png", &arcs(128), &Metadata::default());
+    let grey = ansel::models().iter().find(|model| model.content == ansel::Content::Grey).expect("a model");
+    place.write("grey.onnx", grey.file);
+    let bytes = |effort: &str| {
+        place.succeed(["compress", "a.png", "-f", "--effort", effort, "-m", "grey.onnx"]);
+        assert_eq!(place.succeed(["info", "a.ansel"]).contains("moved biases"), effort == "default");
+        place.read("a.ansel").len()
+    };
+    let [low, default, max] = ["low", "default", "max"].map(bytes);
+    assert!(default < low && max < low, "{low}, {default}, {max}");
+}
+
+#[test]
 fn without_transforms_the_samples_are_coded_as_they_are() {
     let place = Place::new();
     let planes = drawing(3, 60, 50);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Options, Planes};
-use common::{Random, flow_file, metadata, model_file, photograph_crop, scaled, stripes};
+use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
 

@@ -116,7 +116,7 @@ def compressed_bytes(ansel, model_file, image):
         source, target = pathlib.Path(folder, "image.ppm"), pathlib.Path(folder, "image.ansel")
         magic = b"P6" if image.shape[2] == 3 else b"P5"
         source.write_bytes(magic + b"\n%d %d\n255\n" % (image.shape[1], image.shape[0]) + image.tobytes())
-        command = [ansel, "compress", source, "-o", target, "--quiet", "--model", model_file]
+        command = [ansel, "compress", source, "-o", target, "--quiet", "--effort", "low", "--model", model_file]
         subprocess.run(command, check=True)
         return target.stat().st_size
 

@@ -194,6 +194,8 @@ pub enum TransformsName {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum EffortName {
     /// Networks as they were trained
+    Low,
+    /// Networks for photographs with biases of the image's own
     Default,
     /// Networks for photographs go on learning while they code: smaller files, several times slower
     Max,

@@ -125,6 +125,7 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
     };
     let options = options(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
     let effort = match effort {
+        EffortName::Low => Effort::Low,
         EffortName::Default => Effort::Default,
         EffortName::Max => Effort::Max,
     };
