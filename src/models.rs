@@ -102,7 +102,7 @@ static REGISTRY: [RegisteredModel; 9] = [
     registered(5, "default", Content::LumaChroma, include_bytes!("../models/luma-chroma-b5edfc68.onnx")),
     registered(6, "default", Content::Graphics, include_bytes!("../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../models/graphics-plane-7024ea7f.onnx")),
-    registered_flow(8, Content::Colour, include_bytes!("../models/colour-flow-6f4fa776.onnx")),
+    registered_flow(8, Content::Colour, include_bytes!("../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../models/grey-flow-ebc83421.onnx")),
 ];
 
