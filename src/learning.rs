@@ -10,8 +10,8 @@
 //! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
 //! * errors times inputs, over a chunk: `255 * 256 * 256 < 2^24`.
 //!
-//! The products are ndarray's (`matrixmultiply`), not ONNX Runtime's: weights that change with every chunk would have to
-//! be inputs of the graph, packed again in each call, and the products of the update have no place in it.
+//! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
+//! the graph, packed again in each call, and the products of the update have no place in it.
 
 pub(crate) mod gradient;
 mod product;
