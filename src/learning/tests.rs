@@ -1,6 +1,7 @@
 use ndarray::Array2;
 
-use super::gradient::HeadGradient;
+use super::gradient::{Group, HeadGradient};
+use super::layer::WEIGHT_MAX;
 use super::*;
 use crate::cdf::Alphabet;
 use crate::mixture::PixelMixture;
