@@ -1,5 +1,6 @@
 //! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
 
+use crate::Content;
 use crate::ans::{Decoder, Encoder, SampleCoder};
 use crate::cdf::{Alphabet, CDF_BITS, Component};
 use crate::mixture::{MixtureShape, PixelMixture};
@@ -9,7 +10,7 @@ use crate::network::{Device, Network};
 const COMPONENTS: usize = 5;
 const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };
 
-/// The colour model of the registry, evaluated on one batch of contexts.
+/// The default colour model of the registry, evaluated on one batch of contexts.
 #[derive(Debug)]
 pub struct NetworkStage {
     network: Network,
@@ -24,7 +25,10 @@ impl NetworkStage {
     /// If ONNX Runtime is missing.
     #[must_use]
     pub fn new(pixels: usize) -> Self {
-        let model = ModelFile::read(crate::models()[0].file).expect("a registered model").networks.remove(0);
+        let registered =
+            crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Colour));
+        let file = ModelFile::read(registered.expect("a default model").file);
+        let model = file.expect("a model that keeps the contract").networks.remove(0);
         let network = Network::new(model, Device::Cpu).expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as f32 - 15.0).collect();
         Self { network, contexts, outputs: Vec::new() }
