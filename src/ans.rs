@@ -49,6 +49,22 @@ pub(crate) trait SampleCoder {
     /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
     /// coded sample and its edges under each logistic component.
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]);
+
+    /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1. `decision`
+    /// gives it if `KNOWS_SAMPLES`.
+    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool;
+
+    /// Takes note of a sample, all decisions of which have been coded.
+    fn decided(&mut self, sample: u32);
+}
+
+/// The interval of a binary decision.
+fn decision_interval(probability: u32, decision: bool) -> Interval {
+    if decision {
+        Interval { left: 0, probability }
+    } else {
+        Interval { left: probability, probability: (1 << CDF_BITS) - probability }
+    }
 }
 
 /// Collects intervals; [`finish`](Self::finish) turns them into words.
@@ -56,18 +72,26 @@ pub(crate) trait SampleCoder {
 pub(crate) struct Encoder {
     intervals: Vec<Interval>,
     samples: Vec<u16>,
+    /// For each sample, the number of intervals up to its end.
+    ends: Vec<usize>,
 }
 
 impl Encoder {
     pub fn with_capacity(samples: usize) -> Self {
-        Self { intervals: Vec::with_capacity(samples), samples: Vec::with_capacity(samples) }
+        let ends = Vec::with_capacity(samples);
+        Self { intervals: Vec::with_capacity(samples), samples: Vec::with_capacity(samples), ends }
     }
 
     /// The ideal code length, in bits, of the samples of some pixels of so many channels.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
         let bits = |interval: &Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
-        let pixels = self.intervals.chunks(channels).zip(chosen).filter(|(_, chosen)| *chosen);
-        pixels.flat_map(|(intervals, _)| intervals).map(bits).sum()
+        let mut first = 0;
+        let pixels = self
+            .ends
+            .chunks(channels)
+            .map(|ends| std::mem::replace(&mut first, ends[channels - 1])..ends[channels - 1]);
+        let chosen = pixels.zip(chosen).filter(|(_, chosen)| *chosen);
+        chosen.flat_map(|(range, _)| &self.intervals[range]).map(bits).sum()
     }
 
     /// The compressed words, in the order of the file, and the samples, in coding order.
@@ -90,8 +114,19 @@ impl SampleCoder for Encoder {
         let sample = sample();
         let (interval, edges) = cdf.interval(sample);
         self.intervals.push(interval);
-        self.samples.push(sample as u16);
+        self.decided(sample);
         (sample, edges)
+    }
+
+    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool {
+        let decision = decision();
+        self.intervals.push(decision_interval(probability, decision));
+        decision
+    }
+
+    fn decided(&mut self, sample: u32) {
+        self.samples.push(sample as u16);
+        self.ends.push(self.intervals.len());
     }
 }
 
@@ -125,19 +160,13 @@ impl Decoder {
     pub fn ideal_bits(&self) -> f64 {
         self.bits - self.product.log2()
     }
-}
 
-impl SampleCoder for Decoder {
-    const KNOWS_SAMPLES: bool = false;
+    /// What tells, by the interval that contains it, which interval is next.
+    fn quantile(&self) -> u32 {
+        self.coder.state() as u32 & ((1 << CDF_BITS) - 1)
+    }
 
-    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
-        let quantile = self.coder.state() as u32 & ((1 << CDF_BITS) - 1);
-        let mut sample = self.expected.next().map_or_else(guess, u32::from);
-        let (mut interval, mut edges) = cdf.interval(sample);
-        if !interval.contains(quantile) {
-            sample = cdf.quantile(quantile, sample);
-            (interval, edges) = cdf.interval(sample);
-        }
+    fn pop(&mut self, interval: Interval) {
         let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
         decoded.expect("reading from memory cannot fail");
         self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
@@ -145,8 +174,31 @@ impl SampleCoder for Decoder {
             self.bits -= self.product.log2();
             self.product = 1.0;
         }
+    }
+}
+
+impl SampleCoder for Decoder {
+    const KNOWS_SAMPLES: bool = false;
+
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
+        let quantile = self.quantile();
+        let mut sample = self.expected.next().map_or_else(guess, u32::from);
+        let (mut interval, mut edges) = cdf.interval(sample);
+        if !interval.contains(quantile) {
+            sample = cdf.quantile(quantile, sample);
+            (interval, edges) = cdf.interval(sample);
+        }
+        self.pop(interval);
         (sample, edges)
     }
+
+    fn decide(&mut self, probability: u32, _: impl FnOnce() -> bool) -> bool {
+        let decision = self.quantile() < probability;
+        self.pop(decision_interval(probability, decision));
+        decision
+    }
+
+    fn decided(&mut self, _: u32) {}
 }
 
 #[cfg(test)]

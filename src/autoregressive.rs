@@ -10,6 +10,7 @@
 use crate::ans::{Encoder, SampleCoder};
 use crate::cdf::Alphabet;
 use crate::error::Result;
+use crate::learning::counts::{Contexts, Counts};
 use crate::learning::gradient::HeadGradient;
 use crate::learning::{Learner, Learning};
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape, PixelMixture};
@@ -143,7 +144,9 @@ fn walk<C: SampleCoder, const K: usize, const P: usize>(
     let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
     let repeats = |tile: &ActiveTile<C>| Repeats::new(tile.samples.width(), tile.samples.height());
     let mut repeats: Option<Vec<Repeats>> = predictor.shape().pinned.then(|| tiles.iter().map(repeats).collect());
-    let mut batch = Batch::default();
+    // A tile whose network learns is alone.
+    let counts = tiles[0].learning.map(|_| Counts::new(tiles[0].samples.width() * tiles[0].samples.height()));
+    let mut batch = Batch { counts, ..Batch::default() };
     for step in 0..steps {
         let first = batch.pixels.len();
         for index in 0..tiles.len() {
@@ -182,6 +185,8 @@ struct Batch {
     found: Vec<Found>,
     contexts: Vec<f32>,
     outputs: Vec<i16>,
+    /// If the network learns.
+    counts: Option<Counts>,
 }
 
 impl Batch {
@@ -252,7 +257,13 @@ impl Batch {
                 mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];
                 let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(alphabet) };
-                let (sample, edges) = coder.code(mixture.cdf(alphabet), guess);
+                let (sample, edges) = match &mut self.counts {
+                    None => coder.code(mixture.cdf(alphabet), guess),
+                    Some(counts) => {
+                        let contexts = Contexts::of(samples, (x, y), channel);
+                        counts.code(coder, mixture.cdf(alphabet), &contexts, known.into())
+                    }
+                };
                 if let Some(head) = &mut head {
                     head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
                     if channel + 1 == shape.channels {

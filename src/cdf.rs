@@ -117,8 +117,13 @@ impl<'a, const K: usize> Cdf<'a, K> {
         (2 * i64::from(sample) - 1) << (POSITION_BITS - 1 + 8 - self.alphabet.depth)
     }
 
+    /// The samples that it is over.
+    pub fn alphabet(self) -> Alphabet {
+        self.alphabet
+    }
+
     /// The probability below sample `sample`, in units of 2^-24.
-    fn cumulative(self, sample: u32) -> u32 {
+    pub fn cumulative(self, sample: u32) -> u32 {
         if sample == 0 {
             return 0;
         }
@@ -207,11 +212,16 @@ impl<'a, const K: usize> Cdf<'a, K> {
     }
 }
 
-/// The logistic function at `(edge - mean) / scale`, by linear interpolation in the table; units of 2^-24.
+/// The logistic function of a component at an edge, in units of 2^-24.
 #[inline(always)]
 fn logistic(edge: i64, component: &Component) -> u32 {
     let product = (edge - i64::from(component.mean)) * i64::from(component.inverse);
-    let argument = product >> (POSITION_BITS + INVERSE_BITS - ARGUMENT_BITS);
+    sigma(product >> (POSITION_BITS + INVERSE_BITS - ARGUMENT_BITS))
+}
+
+/// The logistic function of an argument in units of 2^-16, by linear interpolation in the table; units of 2^-24.
+#[inline(always)]
+pub(crate) fn sigma(argument: i64) -> u32 {
     let argument = argument.clamp(-ARGUMENT_LIMIT, ARGUMENT_LIMIT - 1) + ARGUMENT_LIMIT;
     let index = (argument >> STEP_BITS) as usize;
     let fraction = (argument & ((1 << STEP_BITS) - 1)) as u32;

@@ -13,6 +13,7 @@
 //! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
 //! the graph, packed again in each call, and the products of the update have no place in it.
 
+pub(crate) mod counts;
 pub(crate) mod gradient;
 mod layer;
 mod product;

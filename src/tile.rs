@@ -232,6 +232,11 @@ impl TileSamples {
         self.samples[self.index(x, y).wrapping_add_signed(offset)..].first_chunk().expect("the border is wide enough")
     }
 
+    /// The sample above one, of the border in the first row.
+    pub fn above(&self, x: usize, y: usize, channel: usize) -> u16 {
+        self.samples[self.index(x, y) + channel - self.stride]
+    }
+
     /// The median edge detector's prediction of a sample (LOCO-I, Weinberger et al. 2000).
     pub fn predict(&self, x: usize, y: usize, channel: usize) -> i32 {
         let index = self.index(x, y) + channel;

@@ -19,6 +19,16 @@ impl SampleCoder for Noting {
         self.samples.push(sample);
         (sample, edges)
     }
+
+    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool {
+        let decision = decision();
+        self.intervals.push(decision_interval(probability, decision));
+        decision
+    }
+
+    fn decided(&mut self, sample: u32) {
+        self.samples.push(sample);
+    }
 }
 
 /// A decoder that is told the samples and keeps the intervals.

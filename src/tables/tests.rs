@@ -34,3 +34,11 @@ fn the_table_of_powers_is_the_exponential_function_rounded() {
     assert!(EXP2.is_sorted_by(|a, b| a < b));
     assert_eq!(EXP2[0], 1 << 16);
 }
+
+#[test]
+fn the_table_of_logarithms_is_the_logarithm_rounded() {
+    for (i, &entry) in LN.iter().enumerate() {
+        let exact = 65_536.0 * (i as f64 / 512.0).ln_1p();
+        assert!((f64::from(entry) - exact).abs() <= 0.5 + 1e-6, "entry {i} is {entry}, not {exact}");
+    }
+}
