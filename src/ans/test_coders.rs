@@ -53,4 +53,10 @@ impl SampleCoder for Told {
         self.intervals.push(interval);
         (sample, edges)
     }
+
+    fn decide(&mut self, _: u32, _: impl FnOnce() -> bool) -> bool {
+        unreachable!("a walk without counts has no decisions")
+    }
+
+    fn decided(&mut self, _: u32) {}
 }

@@ -1,5 +1,5 @@
 //! Samples as binary decisions, whose probabilities are the mixture's, corrected by counts of what the tile has had so
-//! far. Input: the CDF of a sample. Output: what a [`SampleCoder`] codes. Format: section "Counts".
+//! far. Input: the CDF of a sample. Output: what a [`SampleCoder`] codes. Format: section "Decisions".
 //!
 //! Few images have all samples and all colours that their depth allows for; scans, conversions between colour spaces and
 //! changes of contrast leave gaps, which a mixture of a few logistic distributions cannot have. Counts per context, by
@@ -36,7 +36,7 @@ const MIXED_MAX: i64 = 12 << 16;
 
 /// What was decided in one context: the share of ones, in units of 2^-22, and in the low 10 bits how many decisions it
 /// is of, at most [`Count::MAX`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Count(u32);
 
 impl Count {
@@ -208,3 +208,6 @@ fn ln(value: u32) -> i32 {
     let step = ((value << (CDF_BITS as u32 - octave)) >> (CDF_BITS as u32 - 9)) & 511;
     octave as i32 * LN_2 + LN[step as usize] as i32
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ error, 2 wrong usage, 3 Pillow is missing.
 
 The modules are in the order of the text, each with one function or more for each of its sections: basics.py
 (Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), levels.py, network.py, mixture.py (to CDF), streams.py (to
-PNG), learning.py.
+PNG), learning.py, counts.py (Decisions).
 """
 
 import struct

@@ -28,8 +28,9 @@ def exp2(e, f):
     return EXP2[step] << shift if shift >= 0 else EXP2[step] >> -shift
 
 
-def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None):
-    """Decodes the channels of a pixel; `trace` takes note of what a network learns from."""
+def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None, counts=None, above=None):
+    """Decodes the channels of a pixel. Where a network learns, `trace` takes note of what it learns from, and `counts` are
+    those of the tile, `above` the pixel above."""
     C = len(sizes)
     logits, means, logscales, coefficients = groups_of(outputs, K, C)
     weights = normalise([exp2(logit - max(logits), 31) for logit in logits])
@@ -40,7 +41,7 @@ def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None):
         R = [pixel[j] - P[j] for j in range(c)]
         parts = components(means[c], logscales[c], coefficients[c], R, P[c], D)
         cdf = Cdf(weights, parts, [candidate[c] for candidate in candidates], sizes[c], D)
-        x, low, high = stream.symbol(cdf)
+        x, low, high = counts.symbol(stream, cdf, pixel, above[c]) if counts else stream.symbol(cdf)
         pixel.append(x)
         if trace:
             trace.channels.append((x, low, high, parts, R))
@@ -76,6 +77,12 @@ def posterior(weights, low, high):
 
 
 # CDF
+def sigma(a):
+    a = clamp(a, -(1 << 20), (1 << 20) - 1) + (1 << 20)
+    i, f = a >> 11, a & 2047
+    return SIGMA[i] + (((SIGMA[i + 1] - SIGMA[i]) * f) >> 11)
+
+
 class Cdf:
     def __init__(self, weights, parts, pins, size, D):
         self.weights, self.parts, self.pins, self.size, self.D = weights, parts, pins, size, D
@@ -84,9 +91,7 @@ class Cdf:
         if x == 0 or x == self.size:
             return (1 << 24) * (x > 0)
         edge = (2 * x - 1) << (17 - self.D)
-        a = clamp(((edge - mu) * inverse) >> 12, -(1 << 20), (1 << 20) - 1) + (1 << 20)
-        i, f = a >> 11, a & 2047
-        return SIGMA[i] + (((SIGMA[i + 1] - SIGMA[i]) * f) >> 11)
+        return sigma(((edge - mu) * inverse) >> 12)
 
     def cumulative(self, x):
         """The cumulative count of a symbol, and `L` of the components at its lower edge."""
@@ -104,11 +109,13 @@ def constants():
         exact.prec = 50
         sigma = [int((2**24 / (1 + (16 - Decimal(i) / 32).exp())).to_integral_value()) for i in range(1025)]
         powers = [int((2**16 * Decimal(2) ** (Decimal(i) / 64)).to_integral_value()) for i in range(64)]
+        logarithms = [int((2**16 * (1 + Decimal(i) / 512).ln()).to_integral_value()) for i in range(512)]
     for name, table, digest in (
             ("SIGMA", sigma, "a345c2c21840c24a6fe643d76719f0604b9ea93ba181ce03fee80c82347326f5"),
-            ("EXP2", powers, "359410ea5d0b5c5339a97cdd4c6b9dbc3186f056f82209c4c90f73078cfd5f52")):
+            ("EXP2", powers, "359410ea5d0b5c5339a97cdd4c6b9dbc3186f056f82209c4c90f73078cfd5f52"),
+            ("LN", logarithms, "220894a24f20322e6866e8020c02c360ac7efead245a7b3a3bb2904ea141ed56")):
         require(sha256(struct.pack("<%dI" % len(table), *table)).hexdigest() == digest, name + " differs")
-    return sigma, powers
+    return sigma, powers, logarithms
 
 
-SIGMA, EXP2 = constants()
+SIGMA, EXP2, LN = constants()

@@ -19,7 +19,7 @@ class Stream:
 
     def symbol(self, cdf):
         """The next symbol, and `L` of the components at its two edges."""
-        q = self.A & 0xffffff
+        q = self.quantile()
         x, (start, low) = 0, cdf.cumulative(0)
         above, (end, high) = cdf.size, cdf.cumulative(cdf.size)
         while above - x > 1:
@@ -29,10 +29,17 @@ class Stream:
                 x, start, low = middle, count, L
             else:
                 above, end, high = middle, count, L
-        self.A = (self.A >> 24) * (end - start) + q - start
+        self.take(start, end)
+        return x, low, high
+
+    def quantile(self):
+        return self.A & 0xffffff
+
+    def take(self, start, end):
+        """Goes on behind the symbol with this interval, which contains the quantile."""
+        self.A = (self.A >> 24) * (end - start) + self.quantile() - start
         if self.A < 1 << 32 and self.words:
             self.A = (self.A << 32) + self.words.pop()
-        return x, low, high
 
     def finished(self):
         return not self.words and self.A == 0

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from basics import clamp, eight, require
+from counts import Counts
 from learning import Learner
 from mixture import mixture
 from network import network
@@ -22,6 +23,7 @@ def network_tile(model, data, w, h, sizes, D, learning=None):
     stream = Stream(data)
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
+    counts = Counts(w * h) if learning else None
     rows = [[None] * w for _ in range(h)]
     s = border(rows, w, C, D)
     repeats = Repeats(s, w * h, sizes, D) if model.context == "repeats" else None
@@ -36,7 +38,7 @@ def network_tile(model, data, w, h, sizes, D, learning=None):
             candidates = found.candidates if found else []
             if learner:
                 activations, trace = learner.run(inputs), SimpleNamespace(channels=[])
-                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, trace)
+                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, trace, counts, s(x, y - 1))
                 learner.learn(activations, trace, D)
             else:
                 rows[y][x] = mixture(network(model.layers, inputs), model.K, candidates, P, sizes, D, stream)
