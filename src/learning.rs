@@ -80,6 +80,9 @@ pub(crate) struct Learner {
     coded: usize,
     /// If only biases learn, what becomes of them.
     averages: Option<Averages>,
+    /// After each update: a digest of all parameters, and whether they keep the contract.
+    #[cfg(test)]
+    pub updates: Vec<(u64, bool)>,
 }
 
 /// The averages of what was added to biases, over all updates but the first.
@@ -105,7 +108,17 @@ impl Learner {
         let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
         let contexts = vec![0.0; chunk * padded(model.context_size())];
         let activations = std::iter::once(contexts).chain(errors.clone()).collect();
-        Self { shape: model.shape, chunk, layers, activations, errors, coded: 0, averages: None }
+        Self {
+            shape: model.shape,
+            chunk,
+            layers,
+            activations,
+            errors,
+            coded: 0,
+            averages: None,
+            #[cfg(test)]
+            updates: Vec::new(),
+        }
     }
 
     /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
@@ -181,6 +194,22 @@ impl Learner {
             .all(|layer| layer.used_weights.iter().all(valid) && (0..layer.rows).all(|index| row(layer, index)))
     }
 
+    /// Of values, momenta, and what the network uses.
+    #[cfg(test)]
+    fn digest(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        for layer in &self.layers {
+            for parameters in [&layer.weights, &layer.moves] {
+                (&parameters.values, &parameters.momenta).hash(&mut hasher);
+            }
+            for used in [&layer.used_weights, &layer.used_biases, &layer.lifted] {
+                used.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+            }
+        }
+        hasher.finish()
+    }
+
     /// Goes on behind so many pixels, whose errors are known; after a whole chunk, the network learns.
     pub fn advance(&mut self, pixels: usize) {
         self.coded += pixels;
@@ -199,6 +228,8 @@ impl Learner {
                 layer.learn_weights(inputs, &errors[0], self.chunk);
             }
         }
+        #[cfg(test)]
+        self.updates.push((self.digest(), self.keeps_contract()));
         let Some(Averages { updates, left_out, sums }) = &mut self.averages else { return };
         *updates += 1;
         if updates > left_out {

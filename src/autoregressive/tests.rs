@@ -3,11 +3,13 @@
 use ndarray::Array3;
 
 use super::*;
+use crate::ans::Decoder;
 use crate::ans::test_coders::{Noting, Told};
-use crate::models::{Family, models};
+use crate::models::{Content, Family, models};
 use crate::network::model_file::ModelFile;
 use crate::network::{Device, Networks};
 use crate::parts::alphabets;
+use crate::testing::Random;
 use crate::tile::Rect;
 
 fn networks() -> Vec<Network> {
@@ -88,5 +90,57 @@ fn samples_are_coded_in_coding_order() {
         let expected: Vec<u32> =
             places.into_iter().flat_map(|(x, y)| [0, 1, 2].map(|c| u32::from(image[(c, y, x)]))).collect();
         assert_eq!(tile.coder.samples, expected);
+    }
+}
+
+/// Codes a tile under a network that learns; returns what became of the network, and the tile.
+fn learned<C: SampleCoder>(
+    (model, learning): (&CheckedModel, Learning),
+    samples: TileSamples,
+    coder: C,
+) -> (Vec<(u64, bool)>, ActiveTile<C>) {
+    let mut predictor = Predictor::Learning(Box::new(Learner::new(model, learning)));
+    let mut tiles = [ActiveTile { samples, coder, learning: Some(learning) }];
+    with_components(&mut predictor, &mut tiles, &alphabets(&vec![256; model.shape.channels])).expect("a coded tile");
+    let (Predictor::Learning(learner), [tile]) = (predictor, tiles) else { unreachable!("it was made above") };
+    (learner.updates, tile)
+}
+
+#[test]
+fn encoder_and_decoder_learn_the_same_from_any_image_and_keep_the_contract() {
+    // What a network predicts well, what it cannot predict, what drives errors and weights to their ends, and what
+    // turns from one into another.
+    let images: [fn(usize, usize, usize, u32) -> u32; 5] = [
+        |c, y, x, _| (2 * y + x + 20 * c) as u32 % 256,
+        |_, _, _, noise| noise,
+        |_, y, x, _| 255 * ((x + y) as u32 % 2),
+        |c, _, _, noise| 255 * (noise >> c & 1),
+        |c, y, x, noise| [noise, (x / 5 * 40 + 9 * c) as u32 % 256, 255 * (noise & 1), 0][y / 24 % 4],
+    ];
+    let wild = Learning { chunk: 64, step: 8, pull_back: 16 };
+    let runs = [
+        (Content::Grey, wild, (128, 96)),
+        (Content::Colour, wild, (48, 40)),
+        (Content::Colour, Learning::default(), (61, 50)),
+    ];
+    for (content, learning, (width, height)) in runs {
+        let model = models().iter().find(|model| model.content == content).expect("a model of the registry");
+        let model = &ModelFile::read(model.file).expect("a model that keeps the contract").networks[0];
+        for image in images {
+            let mut random = Random(0xada);
+            let sample = |(c, y, x)| image(c, y, x, random.below(256)) as u16;
+            let image = Array3::from_shape_fn((model.shape.channels, height, width), sample);
+            let rect = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+            let samples = TileSamples::of(image.view(), rect, 8);
+            let cleared = samples.clone().cleared();
+            let (taught, encoded) = learned((model, learning), samples, Encoder::default());
+            let decoder = Decoder::new(encoded.coder.finish().0).expect("a stream");
+            let (again, decoded) = learned((model, learning), cleared, decoder);
+            assert!(decoded.samples == encoded.samples && decoded.coder.is_empty(), "other samples");
+            assert_eq!(taught.len(), width * height / usize::from(learning.chunk));
+            assert!(taught.iter().all(|&(_, kept)| kept), "a row beyond its bound");
+            assert_eq!(taught, again, "encoder and decoder learned otherwise");
+            assert!(taught.windows(2).all(|pair| pair[0].0 != pair[1].0), "an update that changes nothing");
+        }
     }
 }

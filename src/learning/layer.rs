@@ -17,8 +17,9 @@ const NARROWED: u32 = 3;
 /// A bias is a weight whose input is 2^5 in the first layer; in others 2^7, or narrowed 2^4.
 const FIRST_BIAS_BITS: u32 = 5;
 const BIAS_BITS: u32 = 7;
-/// log2 of the steps of the first layer, beside those of others.
+/// log2 of the steps of the first layer, and of those between it and the last, beside those of the last.
 const FIRST_STEP: i32 = 2;
+const BETWEEN_STEP: i32 = 1;
 const STEP_BITS_MAX: i32 = 20;
 const BACKWARD_SHIFT_MAX: u32 = 23;
 /// Inputs whose weights are updated together.
@@ -78,8 +79,12 @@ impl LearningLayer {
         let (inputs, rows) = layer.weights.dim();
         let group = |row: usize| output.map_or(Group::HIDDEN, |shape| Group::of(shape, row));
         let steps = |row: usize| {
-            let kind = if first { FIRST_STEP } else { 0 };
-            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + kind + group(row).step;
+            let place = match output {
+                _ if first => FIRST_STEP,
+                None => BETWEEN_STEP,
+                Some(_) => 0,
+            };
+            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + place + group(row).step;
             1 << bits.clamp(0, STEP_BITS_MAX)
         };
         // An error is worth the less, the larger this is. 8 bits of error and 7 of weight leave 8 to lift and rows.

@@ -11,7 +11,7 @@ use crate::network::contract::ACTIVATION_MAX;
 
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
-const MOMENTUM_BITS: u32 = 4;
+const MOMENTUM_BITS: u32 = 3;
 
 /// One step of Lion for the parameters from an input on, with a pull back to where they came from.
 pub(super) struct Update<'a> {
@@ -46,7 +46,7 @@ impl NullaryFnOnce for Update<'_> {
                 let gradient = gradient.clamp(-GRADIENT_MAX, GRADIENT_MAX);
                 let average = rounded(*momentum, MOMENTUM_BITS);
                 *momentum += gradient - average;
-                let direction = 3 * average + gradient;
+                let direction = 2 * average + gradient;
                 let down = if direction > 0 { step } else { 0 };
                 let up = if direction < 0 { step } else { 0 };
                 let moved = *value - down + up;

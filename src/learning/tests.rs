@@ -39,9 +39,9 @@ fn shifted(value: i64, exponent: i64) -> i64 {
 
 fn lion(value: &mut i64, momentum: &mut i64, (start, sum, step, limit): (i64, i64, i64, i64), pull_back: u8) {
     let gradient = ((sum + 32) >> 6).clamp(-2047, 2047);
-    let average = (*momentum + 8) >> 4;
+    let average = (*momentum + 4) >> 3;
     *momentum += gradient - average;
-    let moved = *value - step * (3 * average + gradient).signum();
+    let moved = *value - step * (2 * average + gradient).signum();
     *value = (moved - ((moved - start + (1 << (pull_back - 1))) >> pull_back)).clamp(-limit, limit);
 }
 
@@ -128,8 +128,11 @@ impl Reference {
             let previous = activations.iter().zip(&errors).map(back).collect();
             let narrowed = if layer.first { 0 } else { 3 };
             for row in 0..rows {
-                let kind = if layer.first { 2 } else { 0 };
-                let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + kind;
+                let place = match (layer.first, layer.last) {
+                    (true, _) => 2,
+                    (false, last) => i64::from(!last),
+                };
+                let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + place;
                 let step = 1 << (bits + layer.groups[row].1).clamp(0, 20);
                 for input in 0..inputs {
                     let product =

@@ -28,9 +28,9 @@ class Parameter:
 
     def update(self, G, step, pull, limit):
         g = clamp((G + 32) >> 6, -2047, 2047)
-        a = (self.m + 8) >> 4
+        a = (self.m + 4) >> 3
         self.m += g - a
-        c = 3 * a + g
+        c = 2 * a + g
         self.v -= step * ((c > 0) - (c < 0))
         self.v = clamp(self.v - halved(self.v - self.v0, pull), -limit, limit)
 
@@ -50,7 +50,7 @@ class Learner:
                 weights=[[Parameter(weight << 16) for weight in row[0]] for row in rows],
                 moves=[Parameter(0) for _ in rows],
                 biases=[row[1] for row in rows], shifts=[row[2] for row in rows],
-                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + 2 * first, 0, 20)
+                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + (2 if first else 0 if last else 1), 0, 20)
                        for row, name in zip(rows, names)],
                 e=[8 - log - (w - min(worth)) for w in worth])
             self.layers.append(layer)
