@@ -1,14 +1,17 @@
 //! Coded planes <-> streams: the tiles of one part of a band are coded in parallel, and decoded again when they were
 //! encoded. Format: section "Bands".
 
+mod search;
+
 use std::ops::Range;
 
 use ndarray::{Array3, ArrayView3, s};
 
+pub(crate) use self::search::find_moves;
 use crate::ans::{Decoder, Encoder, SampleCoder};
-use crate::autoregressive::{self, ActiveTile, learn_biases};
+use crate::autoregressive::{self, ActiveTile};
 use crate::cdf::Alphabet;
-use crate::container::{NUMBER_BYTES, depth_of};
+use crate::container::depth_of;
 use crate::error::{Error, FormatErrorKind, Result, malformed};
 use crate::flow;
 use crate::learning::Learning;
@@ -23,14 +26,6 @@ use crate::vp8l;
 const SAMPLED_SIDE: u32 = 96;
 /// With at most this share of the bits in them, there is no doubt: their borders cost less.
 const CLEAR_GAIN: f64 = 0.98;
-
-/// Moves are found in squares of this side, scattered over so large a share of a part, up to so many pixels; from fewer
-/// than so many, there is little to learn. What they gain is measured in some larger squares.
-const MOVES_SIDE: u32 = 32;
-const MOVES_SHARE: usize = 5;
-const MOVES_PIXELS: usize = 1 << 16;
-const MOVES_LEAST: usize = 1 << 9;
-const MOVES_MEASURED_SIDE: u32 = 64;
 
 /// What turns planes into streams.
 #[derive(Debug, Clone)]
@@ -159,38 +154,6 @@ fn encode_each(
         Ok(stream)
     };
     rects.iter().map(stream).collect()
-}
-
-/// Moves for a part, found in some squares of it, if they make it smaller by more than they take.
-///
-/// # Errors
-/// Those of the network.
-pub(crate) fn find_moves(
-    engine: &Engine,
-    source: &ModelSource<'_>,
-    samples: ArrayView3<'_, u16>,
-    sizes: &[u32],
-) -> Result<Option<Vec<u8>>> {
-    let (_, height, width) = samples.dim();
-    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
-    let squares = whole.scattered(MOVES_SIDE, (whole.pixels() / MOVES_SHARE).min(MOVES_PIXELS));
-    if squares.iter().map(|square| square.pixels()).sum::<usize>() < MOVES_LEAST {
-        return Ok(None);
-    }
-    let moves = engine.for_tiles(source, &[whole], |networks, _| {
-        check_channels(networks, sizes)?;
-        let alphabets = alphabets(sizes);
-        let mut tiles: Vec<_> = squares.iter().map(|&square| active(samples, square, &alphabets, None)).collect();
-        Ok(vec![learn_biases(networks.all[0].model(), &mut tiles, &alphabets)?])
-    })?;
-    let Some(moves) = moves.into_iter().flatten().next() else { return Ok(None) };
-    let moves = moves.to_bytes();
-    let measured = whole.sampled(MOVES_MEASURED_SIDE);
-    let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
-    let without = measure(engine, source, None, samples, sizes, &measured)?;
-    let with = measure(engine, source, Some(&moves), samples, sizes, &measured)?;
-    let gain = without.saturating_sub(with) as f64 * whole.pixels() as f64 / pixels as f64;
-    Ok((gain > 8.0 * (moves.len() + NUMBER_BYTES) as f64).then_some(moves))
 }
 
 /// The code length of some tiles of a part, in bits; nothing is verified.

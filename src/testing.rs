@@ -1,6 +1,11 @@
-//! Numbers that look random, for the unit tests: the same in every run.
+//! What unit tests share: numbers that look random, the same in every run; and tiles for the walks.
 
 use ndarray::Array3;
+
+use crate::autoregressive::ActiveTile;
+use crate::cdf::Alphabet;
+use crate::parts::alphabets;
+use crate::tile::{Rect, TileSamples};
 
 /// Marsaglia's xorshift64 (2003).
 pub(crate) struct Random(pub u64);
@@ -33,4 +38,32 @@ impl Random {
     pub fn samples(&mut self, shape: (usize, usize, usize), depth: u32) -> Array3<u16> {
         Array3::from_shape_simple_fn(shape, || self.below(1 << depth) as u16)
     }
+}
+
+/// Something between a pattern and noise, with symbols of these sizes.
+pub(crate) fn pattern(sizes: &[u32], width: usize, height: usize) -> Array3<u16> {
+    let sample = |(c, y, x): (usize, usize, usize)| {
+        let value = (x / 3 * 7 + y / 2 * 11 + c * 5 + (x * y) % 13 % 3) as u32;
+        (value.wrapping_mul(257) % sizes[c]) as u16
+    };
+    Array3::from_shape_fn((sizes.len(), height, width), sample)
+}
+
+/// Tiles of [`pattern`], or cleared ones, walked over by `walk` in groups of so many.
+pub(crate) fn walked<C>(
+    tiles: &[(u32, u32)],
+    sizes: &[u32],
+    coders: impl IntoIterator<Item = C>,
+    (group, fill): (usize, bool),
+    mut walk: impl FnMut(&mut [ActiveTile<C>], &[Alphabet]),
+) -> Vec<ActiveTile<C>> {
+    let alphabets = alphabets(sizes);
+    let tile = |(&(width, height), coder): (&(u32, u32), C)| {
+        let image = pattern(sizes, width as usize, height as usize);
+        let tile = TileSamples::of(image.view(), Rect { x: 0, y: 0, width, height }, alphabets[0].depth);
+        ActiveTile { samples: if fill { tile } else { tile.cleared() }, coder, learning: None }
+    };
+    let mut tiles: Vec<_> = tiles.iter().zip(coders).map(tile).collect();
+    tiles.chunks_mut(group).for_each(|group| walk(group, &alphabets));
+    tiles
 }

@@ -9,22 +9,13 @@ use crate::models::{Content, Family, models};
 use crate::network::model_file::ModelFile;
 use crate::network::{Device, Networks};
 use crate::parts::alphabets;
-use crate::testing::Random;
+use crate::testing::{Random, pattern, walked};
 use crate::tile::Rect;
 
 fn networks() -> Vec<Network> {
     let network = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions");
     let models = models().iter().filter(|model| model.family == Family::Autoregressive);
     models.flat_map(|model| network(model.file).all).collect()
-}
-
-/// Something between a pattern and noise, with symbols of these sizes.
-fn samples(sizes: &[u32], width: usize, height: usize) -> Array3<u16> {
-    let sample = |(c, y, x): (usize, usize, usize)| {
-        let value = (x / 3 * 7 + y / 2 * 11 + c * 5 + (x * y) % 13 % 3) as u32;
-        (value.wrapping_mul(257) % sizes[c]) as u16
-    };
-    Array3::from_shape_fn((sizes.len(), height, width), sample)
 }
 
 /// Tiles of sizes that end at different steps, with more pixels than one batch has.
@@ -37,17 +28,9 @@ fn code<C: SampleCoder>(
     group: usize,
     fill: bool,
 ) -> Vec<ActiveTile<C>> {
-    let alphabets = alphabets(sizes);
-    let tile = |((width, height), coder): ((u32, u32), C)| {
-        let image = samples(sizes, width as usize, height as usize);
-        let tile = TileSamples::of(image.view(), Rect { x: 0, y: 0, width, height }, alphabets[0].depth);
-        ActiveTile { samples: if fill { tile } else { tile.cleared() }, coder, learning: None }
-    };
-    let mut tiles: Vec<_> = TILES.into_iter().zip(coders).map(tile).collect();
-    for group in tiles.chunks_mut(group) {
-        code_tiles(network, group, &alphabets).expect("coded tiles");
-    }
-    tiles
+    walked(&TILES, sizes, coders, (group, fill), |tiles, alphabets| {
+        code_tiles(network, tiles, alphabets).expect("coded tiles");
+    })
 }
 
 #[test]
@@ -84,7 +67,7 @@ fn samples_are_coded_in_coding_order() {
     let mut network = networks().into_iter().find(|network| network.model().shape.channels == 3).expect("a network");
     let encoded = code(&mut network, &[256; 3], TILES.map(|_| Noting::default()), 4, true);
     for (tile, (width, height)) in encoded.iter().zip(TILES) {
-        let image = samples(&[256; 3], width as usize, height as usize);
+        let image = pattern(&[256; 3], width as usize, height as usize);
         let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (x, y))).collect();
         places.sort_by_key(|&(x, y)| (x + 4 * y, y));
         let expected: Vec<u32> =

@@ -1,6 +1,9 @@
 use std::sync::LazyLock;
 
+use ndarray::Array3;
+
 use super::*;
+use crate::FormatErrorKind;
 use crate::testing::Random;
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };

@@ -1,7 +1,5 @@
 //! The walk under coders that note what they are asked, and under hostile words.
 
-use ndarray::Array3;
-
 use super::*;
 use crate::ans::test_coders::{Noting, Told};
 use crate::ans::{Decoder, Encoder};
@@ -9,7 +7,8 @@ use crate::models::{Family, models};
 use crate::network::model_file::ModelFile;
 use crate::network::{Device, Networks};
 use crate::parts::alphabets;
-use crate::tile::{Rect, TileSamples};
+use crate::testing::{pattern, walked};
+use crate::tile::TileSamples;
 
 fn flows() -> Vec<Vec<Network>> {
     let networks = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions").all;
@@ -24,15 +23,6 @@ fn sizes(networks: &[Network]) -> Vec<Vec<u32>> {
     }
 }
 
-/// Something between a pattern and noise, with symbols of these sizes.
-fn samples(sizes: &[u32], width: usize, height: usize) -> Array3<u16> {
-    let sample = |(c, y, x): (usize, usize, usize)| {
-        let value = (x / 3 * 7 + y / 2 * 11 + c * 5 + (x * y) % 13 % 3) as u32;
-        (value.wrapping_mul(257) % sizes[c]) as u16
-    };
-    Array3::from_shape_fn((sizes.len(), height, width), sample)
-}
-
 /// Tiles around the spacings of the levels, and with more pixels in a phase than one batch has.
 const TILES: [(u32, u32); 6] = [(90, 67), (3, 150), (129, 2), (1, 1), (128, 1), (64, 65)];
 
@@ -43,17 +33,9 @@ fn code<C: SampleCoder>(
     group: usize,
     fill: bool,
 ) -> Vec<ActiveTile<C>> {
-    let alphabets = alphabets(sizes);
-    let tile = |((width, height), coder): ((u32, u32), C)| {
-        let image = samples(sizes, width as usize, height as usize);
-        let tile = TileSamples::of(image.view(), Rect { x: 0, y: 0, width, height }, alphabets[0].depth);
-        ActiveTile { samples: if fill { tile } else { tile.cleared() }, coder, learning: None }
-    };
-    let mut tiles: Vec<_> = TILES.into_iter().zip(coders).map(tile).collect();
-    for group in tiles.chunks_mut(group) {
-        code_tiles(networks, group, &alphabets).expect("coded tiles");
-    }
-    tiles
+    walked(&TILES, sizes, coders, (group, fill), |tiles, alphabets| {
+        code_tiles(networks, tiles, alphabets).expect("coded tiles");
+    })
 }
 
 #[test]
@@ -83,7 +65,7 @@ fn samples_are_coded_from_the_coarsest_level_to_the_finest_phase_after_phase() {
     let mut networks = flows().remove(0);
     let encoded = code(&mut networks, &[256; 3], TILES.map(|_| Noting::default()), TILES.len(), true);
     for (tile, (width, height)) in encoded.iter().zip(TILES) {
-        let image = samples(&[256; 3], width as usize, height as usize);
+        let image = pattern(&[256; 3], width as usize, height as usize);
         let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (y, x))).collect();
         // The level of a pixel is how often 2 divides both its row and its column.
         let level = |y: usize, x: usize| ((y | x) | 1 << 7).trailing_zeros();

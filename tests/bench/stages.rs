@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 
 use ansel::stages::{MixtureStage, NetworkStage, cumulative_counts};
-use ansel::{Codec, Limits, Metadata, Options, Planes};
+use ansel::{Codec, Limits, Metadata, ModelChoice, Options, Planes};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use ndarray::s;
 
 const PIXELS: usize = 1024;
 
@@ -60,4 +61,25 @@ fn decompress(bencher: Bencher) {
     let (codec, planes) = (one_thread(), photograph());
     let bytes = codec.compress(&planes, &Metadata::default()).expect("a photograph compresses");
     bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
+}
+
+/// Decompresses the middle of the photograph, of `side` x `side` pixels, under the models of a name.
+fn decompress_square(bencher: Bencher, model: &str, side: usize) {
+    let model = ModelChoice::Named(model.to_owned());
+    let codec = Codec::new(Options { threads: Some(NonZeroUsize::MIN), model, ..Options::default() });
+    let samples =
+        photograph().samples().slice(s![.., 256 - side / 2..256 + side / 2, 384 - side / 2..384 + side / 2]).to_owned();
+    let planes = Planes::new(samples, 8).expect("8-bit samples");
+    let bytes = codec.compress(&planes, &Metadata::default()).expect("a photograph compresses");
+    bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
+}
+
+#[divan::bench(args = [32, 64, 128, 256, 512], sample_count = 20)]
+fn decompress_autoregressive(bencher: Bencher, side: usize) {
+    decompress_square(bencher, "default", side);
+}
+
+#[divan::bench(args = [32, 64, 128, 256, 512], sample_count = 20)]
+fn decompress_flow(bencher: Bencher, side: usize) {
+    decompress_square(bencher, "flow", side);
 }
