@@ -93,7 +93,8 @@ fn learned<C: SampleCoder>(
 fn encoder_and_decoder_learn_the_same_from_any_image_and_keep_the_contract() {
     // What a network predicts well, what it cannot predict, what drives errors and weights to their ends, and what
     // turns from one into another.
-    let images: [fn(usize, usize, usize, u32) -> u32; 5] = [
+    type Sample = fn(usize, usize, usize, u32) -> u32;
+    let images: [Sample; 5] = [
         |c, y, x, _| (2 * y + x + 20 * c) as u32 % 256,
         |_, _, _, noise| noise,
         |_, y, x, _| 255 * ((x + y) as u32 % 2),

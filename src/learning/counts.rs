@@ -82,8 +82,8 @@ impl Count {
 /// The contexts of a sample: the pixel's earlier channels, and the sample above.
 #[derive(Debug)]
 pub(crate) struct Contexts {
-    channel: usize,
-    values: [u64; CONTEXTS],
+    pub channel: usize,
+    pub values: [u64; CONTEXTS],
 }
 
 impl Contexts {
@@ -129,7 +129,7 @@ impl Counts {
         let (mut below, mut above) = (0, 1 << CDF_BITS);
         for bit in (0..alphabet.depth).rev() {
             let index = alphabet.depth - 1 - bit;
-            if index % LINE_DECISIONS == 0 {
+            if index.is_multiple_of(LINE_DECISIONS) {
                 lines = self.look_up(contexts, path);
                 recent = 1;
             }
