@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use constriction::Stack;
 use constriction::backends::{BoundedReadWords, Cursor};
@@ -50,55 +51,109 @@ pub(crate) trait SampleCoder {
     /// coded sample and its edges under each logistic component.
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]);
 
-    /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1. `decision`
-    /// gives it if `KNOWS_SAMPLES`.
-    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool;
+    /// Whether what is coded next lies at this edge out of 2^24, or above it; `known` tells if `KNOWS_SAMPLES`.
+    fn is_above(&self, edge: u32, known: bool) -> bool;
 
-    /// Takes note of a sample, all decisions of which have been coded.
-    fn decided(&mut self, sample: u32);
+    /// Codes what [`is_above`](Self::is_above) has told to be in an interval.
+    fn settle(&mut self, interval: Interval);
+
+    /// Takes note of a sample, all of which is coded.
+    fn end_sample(&mut self, sample: u32);
+
+    /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
+    fn decide(&mut self, probability: u32, known: bool) -> bool {
+        let decision = !self.is_above(probability, !known);
+        self.settle(if decision {
+            Interval { left: 0, probability }
+        } else {
+            Interval { left: probability, probability: (1 << CDF_BITS) - probability }
+        });
+        decision
+    }
 }
 
-/// The interval of a binary decision.
-fn decision_interval(probability: u32, decision: bool) -> Interval {
-    if decision {
-        Interval { left: 0, probability }
-    } else {
-        Interval { left: probability, probability: (1 << CDF_BITS) - probability }
+/// Intervals in little memory, to be read from either end: an interval at an end of the range takes one word, its other edge;
+/// others take two, which are below [`Intervals::ONE_WORD`].
+#[derive(Debug, Default)]
+struct Intervals(Vec<u32>);
+
+impl Intervals {
+    /// Flags of a word that is an interval: whether it is one, and whether it begins at 0.
+    const ONE_WORD: u32 = 1 << 31;
+    const AT_ZERO: u32 = 1 << 30;
+    const WHOLE: u32 = 1 << CDF_BITS;
+
+    fn push(&mut self, Interval { left, probability }: Interval) {
+        match (left, left + probability) {
+            (0, end) => self.0.push(Self::ONE_WORD | Self::AT_ZERO | end),
+            (_, Self::WHOLE) => self.0.push(Self::ONE_WORD | left),
+            _ => self.0.extend([left, probability]),
+        }
+    }
+
+    /// The interval of one or two words, of which one is given, and the other is there if it is needed.
+    fn interval(word: u32, other: impl FnOnce() -> (u32, u32)) -> Interval {
+        let edge = word & (2 * Self::WHOLE - 1);
+        if word & Self::ONE_WORD == 0 {
+            let (left, probability) = other();
+            Interval { left, probability }
+        } else if word & Self::AT_ZERO == 0 {
+            Interval { left: edge, probability: Self::WHOLE - edge }
+        } else {
+            Interval { left: 0, probability: edge }
+        }
+    }
+
+    fn reversed(&self) -> impl Iterator<Item = Interval> {
+        let mut words = self.0.iter().rev();
+        std::iter::from_fn(move || {
+            let &word = words.next()?;
+            Some(Self::interval(word, || (*words.next().expect("a pair of words"), word)))
+        })
+    }
+
+    /// Those of a range of words.
+    fn range(&self, range: Range<usize>) -> impl Iterator<Item = Interval> {
+        let mut words = self.0[range].iter();
+        std::iter::from_fn(move || {
+            let &word = words.next()?;
+            Some(Self::interval(word, || (word, *words.next().expect("a pair of words"))))
+        })
     }
 }
 
 /// Collects intervals; [`finish`](Self::finish) turns them into words.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    intervals: Vec<Interval>,
+    intervals: Intervals,
     samples: Vec<u16>,
-    /// For each sample, the number of intervals up to its end.
-    ends: Vec<usize>,
+    /// For each sample, the words of `intervals` up to its end.
+    ends: Vec<u32>,
 }
 
 impl Encoder {
     pub fn with_capacity(samples: usize) -> Self {
-        let ends = Vec::with_capacity(samples);
-        Self { intervals: Vec::with_capacity(samples), samples: Vec::with_capacity(samples), ends }
+        let intervals = Intervals(Vec::with_capacity(2 * samples));
+        Self { intervals, samples: Vec::with_capacity(samples), ends: Vec::with_capacity(samples) }
     }
 
     /// The ideal code length, in bits, of the samples of some pixels of so many channels.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
-        let bits = |interval: &Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
-        let mut first = 0;
-        let pixels = self
-            .ends
-            .chunks(channels)
-            .map(|ends| std::mem::replace(&mut first, ends[channels - 1])..ends[channels - 1]);
-        let chosen = pixels.zip(chosen).filter(|(_, chosen)| *chosen);
-        chosen.flat_map(|(range, _)| &self.intervals[range]).map(bits).sum()
+        let bits = |interval: Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
+        let mut start = 0;
+        let pixels = self.ends.chunks(channels).zip(chosen).map(|(ends, chosen)| {
+            let end = ends[channels - 1] as usize;
+            let range = std::mem::replace(&mut start, end)..end;
+            if chosen { self.intervals.range(range).map(bits).sum() } else { 0.0 }
+        });
+        pixels.sum()
     }
 
     /// The compressed words, in the order of the file, and the samples, in coding order.
     pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
         let mut coder = DefaultAnsCoder::new();
-        for interval in self.intervals.iter().rev() {
-            coder.encode_symbol((), *interval).expect("every interval has a probability");
+        for interval in self.intervals.reversed() {
+            coder.encode_symbol((), interval).expect("every interval has a probability");
         }
         match coder.into_compressed() {
             Ok(words) => (words, self.samples),
@@ -113,20 +168,22 @@ impl SampleCoder for Encoder {
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         let sample = sample();
         let (interval, edges) = cdf.interval(sample);
-        self.intervals.push(interval);
-        self.decided(sample);
+        self.settle(interval);
+        self.end_sample(sample);
         (sample, edges)
     }
 
-    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool {
-        let decision = decision();
-        self.intervals.push(decision_interval(probability, decision));
-        decision
+    fn is_above(&self, _: u32, known: bool) -> bool {
+        known
     }
 
-    fn decided(&mut self, sample: u32) {
+    fn settle(&mut self, interval: Interval) {
+        self.intervals.push(interval);
+    }
+
+    fn end_sample(&mut self, sample: u32) {
         self.samples.push(sample as u16);
-        self.ends.push(self.intervals.len());
+        self.ends.push(u32::try_from(self.intervals.0.len()).expect("a tile has fewer words"));
     }
 }
 
@@ -165,16 +222,6 @@ impl Decoder {
     fn quantile(&self) -> u32 {
         self.coder.state() as u32 & ((1 << CDF_BITS) - 1)
     }
-
-    fn pop(&mut self, interval: Interval) {
-        let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
-        decoded.expect("reading from memory cannot fail");
-        self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
-        if self.product < 1e-200 {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
-    }
 }
 
 impl SampleCoder for Decoder {
@@ -188,17 +235,25 @@ impl SampleCoder for Decoder {
             sample = cdf.quantile(quantile, sample);
             (interval, edges) = cdf.interval(sample);
         }
-        self.pop(interval);
+        self.settle(interval);
         (sample, edges)
     }
 
-    fn decide(&mut self, probability: u32, _: impl FnOnce() -> bool) -> bool {
-        let decision = self.quantile() < probability;
-        self.pop(decision_interval(probability, decision));
-        decision
+    fn is_above(&self, edge: u32, _: bool) -> bool {
+        self.quantile() >= edge
     }
 
-    fn decided(&mut self, _: u32) {}
+    fn settle(&mut self, interval: Interval) {
+        let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
+        decoded.expect("reading from memory cannot fail");
+        self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
+        if self.product < 1e-200 {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
+    }
+
+    fn end_sample(&mut self, _: u32) {}
 }
 
 #[cfg(test)]

@@ -20,13 +20,15 @@ impl SampleCoder for Noting {
         (sample, edges)
     }
 
-    fn decide(&mut self, probability: u32, decision: impl FnOnce() -> bool) -> bool {
-        let decision = decision();
-        self.intervals.push(decision_interval(probability, decision));
-        decision
+    fn is_above(&self, _: u32, known: bool) -> bool {
+        known
     }
 
-    fn decided(&mut self, sample: u32) {
+    fn settle(&mut self, interval: Interval) {
+        self.intervals.push(interval);
+    }
+
+    fn end_sample(&mut self, sample: u32) {
         self.samples.push(sample);
     }
 }
@@ -54,9 +56,13 @@ impl SampleCoder for Told {
         (sample, edges)
     }
 
-    fn decide(&mut self, _: u32, _: impl FnOnce() -> bool) -> bool {
-        unreachable!("a walk without counts has no decisions")
+    fn is_above(&self, _: u32, _: bool) -> bool {
+        unreachable!("samples are coded whole where no network learns")
     }
 
-    fn decided(&mut self, _: u32) {}
+    fn settle(&mut self, _: Interval) {
+        unreachable!("samples are coded whole where no network learns")
+    }
+
+    fn end_sample(&mut self, _: u32) {}
 }

@@ -6,7 +6,7 @@
 //! decision, and the mixing in the logistic domain, with weights that learn, are those of paq (Mahoney 2005).
 
 use crate::ans::SampleCoder;
-use crate::cdf::{CDF_BITS, Cdf, Edges, sigma};
+use crate::cdf::{CDF_BITS, Cdf, Edges, Interval, sigma};
 use crate::tables::LN;
 use crate::tile::TileSamples;
 
@@ -23,8 +23,10 @@ const HASH: u64 = 0x9e37_79b9_7f4a_7c15;
 const MAX_DEPTH: usize = 16;
 /// What is mixed: the mixture's probability, a constant, and a count per context.
 const INPUTS: usize = 2 + CONTEXTS;
-/// Counts do not correct a decision that the mixture is surer of, in units of 2^-24: 2^-8.
+/// Counts do not correct decisions of which the mixture is surer, in units of 2^-24: 2^-8.
 const DOUBT: u32 = 1 << (CDF_BITS - 8);
+/// All of a CDF.
+const WHOLE: u32 = 1 << CDF_BITS;
 /// ln 2, and 1, in units of 2^-16.
 const LN_2: i32 = 45_426;
 const ONE: i32 = 1 << 16;
@@ -126,7 +128,10 @@ impl Counts {
         let (mut path, mut recent) = (1, 1);
         let mut lines = [0; CONTEXTS];
         let mut sample = 0;
-        let (mut below, mut above) = (0, 1 << CDF_BITS);
+        // The CDF at both ends of the samples that are left.
+        let (mut below, mut above) = (0, WHOLE);
+        // Whether all decisions so far were beyond doubt: these are coded together.
+        let mut together = true;
         for bit in (0..alphabet.depth).rev() {
             let index = alphabet.depth - 1 - bit;
             if index.is_multiple_of(LINE_DECISIONS) {
@@ -138,12 +143,19 @@ impl Counts {
             if middle < alphabet.size {
                 let between = cdf.cumulative(middle);
                 let probability = ((u64::from(above - between) << CDF_BITS) / u64::from(above - below)) as u32;
-                let one = known >> bit & 1 == 1;
-                let one = if probability.min((1 << CDF_BITS) - probability) < DOUBT {
-                    coder.decide(probability, || one)
-                } else {
+                let doubtful = probability.min(WHOLE - probability) >= DOUBT;
+                if together && doubtful {
+                    settle(coder, below, above);
+                    together = false;
+                }
+                let known = known >> bit & 1 == 1;
+                let one = if doubtful {
                     let set = contexts.channel * MAX_DEPTH + index as usize;
-                    self.decide(coder, set, probability, lines.map(|line| (line, recent)), one)
+                    self.decide(coder, set, probability, lines.map(|line| (line, recent)), known)
+                } else if together {
+                    coder.is_above(between, known)
+                } else {
+                    coder.decide(probability, known)
                 };
                 if one {
                     (sample, below) = (middle, between);
@@ -154,7 +166,10 @@ impl Counts {
             let one = usize::from(sample >> bit & 1 == 1);
             (path, recent) = (path << 1 | one, recent << 1 | one);
         }
-        coder.decided(sample);
+        if together {
+            settle(coder, below, above);
+        }
+        coder.end_sample(sample);
         (sample, cdf.interval(sample).1)
     }
 
@@ -183,7 +198,7 @@ impl Counts {
         let weights = &mut self.weights[set];
         let sum: i64 = weights.iter().zip(inputs).map(|(&weight, input)| i64::from(weight) * i64::from(input)).sum();
         let mixed = sigma((sum >> 16).clamp(-MIXED_MAX, MIXED_MAX));
-        let decision = coder.decide(mixed, || known);
+        let decision = coder.decide(mixed, known);
         // Gradient descent on the code length.
         let error = (i64::from(decision) << CDF_BITS) - i64::from(mixed);
         for (weight, input) in weights.iter_mut().zip(inputs) {
@@ -197,9 +212,16 @@ impl Counts {
     }
 }
 
+/// Codes the decisions that led to a part of the CDF, unless that is all of it.
+fn settle(coder: &mut impl SampleCoder, below: u32, above: u32) {
+    if above - below < WHOLE {
+        coder.settle(Interval { left: below, probability: above - below });
+    }
+}
+
 /// `ln(p / (1 - p))` of a probability in units of 2^-24, neither 0 nor 1; in units of 2^-16.
 fn stretch(probability: u32) -> i32 {
-    ln(probability) - ln((1 << CDF_BITS) - probability)
+    ln(probability) - ln(WHOLE - probability)
 }
 
 /// The natural logarithm of a positive number below 2^24, in units of 2^-16; of its first ten bits.

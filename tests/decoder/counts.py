@@ -25,21 +25,30 @@ class Counts:
         """The next symbol, of the channel after the `earlier` ones, and `L` of the components at its two edges."""
         c, D = len(earlier), cdf.D
         contexts = [sum(symbol << 16 * channel for channel, symbol in enumerate(earlier)), above]
-        x, path = 0, 1
+        x, path, together = 0, 1, True
+        start, stop = 0, 1 << 24
         for b in range(D - 1, -1, -1):
             if (D - 1 - b) % 4 == 0:
                 lines, recent = [self.line(context, path, c, i) for i, context in enumerate(contexts)], 1
             bit = 0
             if x + (1 << b) < cdf.size:
-                low, middle, high = (
-                    cdf.cumulative(edge)[0] for edge in (x, x + (1 << b), min(x + (2 << b), cdf.size)))
-                p = ((high - middle) << 24) // (high - low)
-                if min(p, (1 << 24) - p) < 1 << 16:
-                    bit = decision(stream, p)
-                else:
+                middle = cdf.cumulative(x + (1 << b))[0]
+                p = ((stop - middle) << 24) // (stop - start)
+                doubtful = min(p, (1 << 24) - p) >= 1 << 16
+                if doubtful and together:
+                    settle(stream, start, stop)
+                    together = False
+                if doubtful:
                     bit = self.mixed(stream, p, (c, b), [(line, recent) for line in lines])
+                elif together:
+                    bit = int(stream.quantile() >= middle)
+                else:
+                    bit = decision(stream, p)
+                start, stop = (middle, stop) if bit else (start, middle)
             x |= bit << b
             path, recent = 2 * path + bit, 2 * recent + bit
+        if together:
+            settle(stream, start, stop)
         return x, cdf.cumulative(x)[1], cdf.cumulative(x + 1)[1]
 
     def line(self, context, path, c, i):
@@ -60,6 +69,12 @@ class Counts:
             rate = 655360 // (10 * n + 16)
             self.counts[entry] = share + (((bit * ((1 << 22) - 1) - share) * rate) >> 16), min(n + 1, 60)
         return bit
+
+
+def settle(stream, start, stop):
+    """The bits before the first doubtful one, which lead to this part of the CDF."""
+    if stop - start < 1 << 24:
+        stream.take(start, stop)
 
 
 def decision(stream, P):

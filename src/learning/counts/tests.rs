@@ -78,6 +78,12 @@ impl Reference {
         let cumulative = |edge: i64| i64::from(case.cdf().cumulative(edge as u32));
         let mut intervals = Vec::new();
         let (mut lines, mut recent) = ([0; 2], 1);
+        let mut together = true;
+        // The interval of all samples of a range, unless it is the whole.
+        let samples = |from: i64, to: i64| {
+            let (left, right) = (cumulative(from), cumulative(to.min(size)));
+            (right - left < 1 << 24).then(|| Interval { left: left as u32, probability: (right - left) as u32 })
+        };
         for bit in (0..case.alphabet.depth).rev() {
             let before = sample >> (bit + 1) << (bit + 1);
             let path = (1 << case.alphabet.depth | sample) >> (bit + 1);
@@ -94,12 +100,20 @@ impl Reference {
                 let (low, high) = (cumulative(before), cumulative((before + (2 << bit)).min(size)));
                 let mut p = ((high - cumulative(middle)) << 24) / (high - low);
                 if p.min((1 << 24) - p) >= 1 << 16 {
+                    if std::mem::take(&mut together) {
+                        intervals.extend(samples(before, before + (2 << bit)));
+                    }
                     p = self.mix(p, (case.channel, bit), lines.map(|line| (line, recent)), decision);
                 }
-                let (left, probability) = if decision == 1 { (0, p) } else { (p, (1 << 24) - p) };
-                intervals.push(Interval { left: left as u32, probability: probability as u32 });
+                if !together {
+                    let (left, probability) = if decision == 1 { (0, p) } else { (p, (1 << 24) - p) };
+                    intervals.push(Interval { left: left as u32, probability: probability as u32 });
+                }
             }
             recent = 2 * recent + decision;
+        }
+        if together {
+            intervals.extend(samples(sample, sample + 1));
         }
         intervals
     }
@@ -172,12 +186,14 @@ impl SampleCoder for Adversary {
         unreachable!("samples are decided")
     }
 
-    fn decide(&mut self, probability: u32, _: impl FnOnce() -> bool) -> bool {
-        assert!((1..1 << CDF_BITS).contains(&probability));
-        self.decision
+    fn is_above(&self, edge: u32, _: bool) -> bool {
+        assert!((1..WHOLE).contains(&edge));
+        !self.decision
     }
 
-    fn decided(&mut self, _: u32) {}
+    fn settle(&mut self, _: Interval) {}
+
+    fn end_sample(&mut self, _: u32) {}
 }
 
 #[test]
