@@ -183,3 +183,43 @@ fn an_alphabet_of_one_sample_costs_nothing() {
     let one = Alphabet { depth: 8, size: 1 };
     assert_eq!(encode(&cases(1000, one), one).0, [0u32; 0]);
 }
+
+#[test]
+fn intervals_come_back_from_either_end() {
+    let mut random = Random(0x1f);
+    let whole = 1 << CDF_BITS;
+    let mut intervals = vec![
+        Interval { left: 0, probability: 1 },
+        Interval { left: 0, probability: whole - 1 },
+        Interval { left: whole - 1, probability: 1 },
+        Interval { left: 1, probability: whole - 1 },
+        Interval { left: 1, probability: whole - 2 },
+        Interval { left: 0, probability: whole },
+    ];
+    for _ in 0..2000 {
+        let left = if random.below(3) == 0 { 0 } else { random.below(whole) };
+        let probability = if random.below(3) == 0 { whole - left } else { 1 + random.below(whole - left) };
+        intervals.push(Interval { left, probability });
+    }
+    let mut kept = Intervals::default();
+    intervals.iter().for_each(|&interval| kept.push(interval));
+    assert!(kept.range(0..kept.0.len()).eq(intervals.iter().copied()));
+    assert!(kept.reversed().eq(intervals.iter().rev().copied()));
+}
+
+#[test]
+fn the_length_of_chosen_pixels_is_that_of_their_intervals() {
+    let mut encoder = Encoder::default();
+    for (sample, probabilities) in
+        [&[1 << 22, 1 << 20][..], &[1 << 23], &[3 << 20], &[1 << 10, 1 << 23, 1 << 21]].into_iter().enumerate()
+    {
+        for &probability in probabilities {
+            encoder.settle(Interval { left: 7 * (sample as u32 % 2), probability });
+        }
+        encoder.end_sample(sample as u32);
+    }
+    let chosen = |pixels: [bool; 2]| encoder.ideal_bits(2, pixels.into_iter());
+    assert_eq!(chosen([true, false]), 2.0 + 4.0 + 1.0);
+    assert_eq!(chosen([false, true]), (16.0 / 3.0f64).log2() + 14.0 + 1.0 + 3.0);
+    assert_eq!(chosen([true, true]), chosen([true, false]) + chosen([false, true]));
+}
