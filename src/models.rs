@@ -103,7 +103,7 @@ static REGISTRY: [RegisteredModel; 9] = [
     registered(6, "default", Content::Graphics, include_bytes!("../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../models/graphics-plane-7024ea7f.onnx")),
     registered_flow(8, Content::Colour, include_bytes!("../models/colour-flow-7abdb74a.onnx")),
-    registered_flow(9, Content::Grey, include_bytes!("../models/grey-flow-ebc83421.onnx")),
+    registered_flow(9, Content::Grey, include_bytes!("../models/grey-flow-5f18fb71.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
