@@ -25,14 +25,9 @@ SEED = 2026
 def density_bits(raw, pixels, config, noise):
     """-log2 of the joint density of dequantized samples, by pixel; the channels' coupling is as in the codec."""
     logits, means, scales, coefficients, _ = model.mixture_parameters(raw, config)
-    residual = pixels.samples - pixels.predictions
     log_joint = torch.log_softmax(logits * math.log(2), 0)
-    pair = 0
     for c in range(config.channels):
-        mean = pixels.predictions[c] + means[c]
-        for earlier in range(c):
-            mean = mean + coefficients[pair] * residual[earlier]
-            pair += 1
+        mean = model.channel_mean(c, means, coefficients, pixels)
         z = (pixels.samples[c] + noise[c] - mean) * torch.exp2(-scales[c])
         log_joint = log_joint + torch.nn.functional.logsigmoid(z) + torch.nn.functional.logsigmoid(-z)
         log_joint = log_joint - scales[c] * math.log(2)

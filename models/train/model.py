@@ -218,22 +218,25 @@ def mixture_parameters(raw, config):
     return logits, means.view(shape), scales.view(shape), coefficients.view(shape), pinned
 
 
+def channel_mean(channel, means, coefficients, pixels):
+    """The means (K, pixels) of a channel: linear in the residuals (sample - prediction) of the channels before it."""
+    mean = pixels.predictions[channel] + means[channel]
+    first = channel * (channel - 1) // 2
+    for earlier in range(channel):
+        mean = mean + coefficients[first + earlier] * (pixels.samples[earlier] - pixels.predictions[earlier])
+    return mean
+
+
 def code_length(raw, pixels, config):
     """Bits of every pixel (pixels,), all channels together, under the joint mixture of raw outputs (outputs, pixels).
 
-    The mean of channel c is linear in the residuals (sample - prediction) of the channels before it. A pinned
-    component has all its probability on one sample.
+    A pinned component has all its probability on one sample.
     """
     logits, means, scales, coefficients, pinned = mixture_parameters(raw, config)
-    residual = pixels.samples - pixels.predictions
     log_joint = torch.log_softmax(torch.cat([logits, pinned]) * math.log(2), 0)
     half = pixels.steps / 2
-    pair = 0
     for c in range(config.channels):
-        mean = pixels.predictions[c] + means[c]
-        for earlier in range(c):
-            mean = mean + coefficients[pair] * residual[earlier]
-            pair += 1
+        mean = channel_mean(c, means, coefficients, pixels)
         x = pixels.samples[c]
         # sigma(hi) - sigma(lo), mirrored into the lower tail, where float32 keeps its precision.
         lower = torch.where(x == 0, -1e9, x - half - mean)
