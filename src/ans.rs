@@ -57,8 +57,8 @@ pub(crate) trait SampleCoder {
     /// Codes what [`is_above`](Self::is_above) has told to be in an interval.
     fn settle(&mut self, interval: Interval);
 
-    /// Takes note of a sample, all of which is coded.
-    fn end_sample(&mut self, sample: u32);
+    /// Takes note that all of a sample is coded.
+    fn end_sample(&mut self);
 
     /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
     fn decide(&mut self, probability: u32, known: bool) -> bool {
@@ -126,6 +126,7 @@ impl Intervals {
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     intervals: Intervals,
+    /// Those that were coded whole.
     samples: Vec<u16>,
     /// For each sample, the words of `intervals` up to its end.
     ends: Vec<u32>,
@@ -149,7 +150,7 @@ impl Encoder {
         pixels.sum()
     }
 
-    /// The compressed words, in the order of the file, and the samples, in coding order.
+    /// The compressed words, in the order of the file, and the samples that were coded whole, in coding order.
     pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
         let mut coder = DefaultAnsCoder::new();
         for interval in self.intervals.reversed() {
@@ -169,7 +170,8 @@ impl SampleCoder for Encoder {
         let sample = sample();
         let (interval, edges) = cdf.interval(sample);
         self.settle(interval);
-        self.end_sample(sample);
+        self.samples.push(sample as u16);
+        self.end_sample();
         (sample, edges)
     }
 
@@ -181,8 +183,7 @@ impl SampleCoder for Encoder {
         self.intervals.push(interval);
     }
 
-    fn end_sample(&mut self, sample: u32) {
-        self.samples.push(sample as u16);
+    fn end_sample(&mut self) {
         self.ends.push(u32::try_from(self.intervals.0.len()).expect("a tile has fewer words"));
     }
 }
@@ -253,7 +254,7 @@ impl SampleCoder for Decoder {
         }
     }
 
-    fn end_sample(&mut self, _: u32) {}
+    fn end_sample(&mut self) {}
 }
 
 #[cfg(test)]

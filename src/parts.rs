@@ -204,7 +204,7 @@ struct EncodedTile {
     original: TileSamples,
     learning: Option<Learning>,
     words: Vec<u32>,
-    /// The samples in coding order.
+    /// The samples in coding order, if they were coded whole.
     order: Vec<u16>,
 }
 

@@ -216,7 +216,7 @@ fn the_length_of_chosen_pixels_is_that_of_their_intervals() {
         for &probability in probabilities {
             encoder.settle(Interval { left: 7 * (sample as u32 % 2), probability });
         }
-        encoder.end_sample(sample as u32);
+        encoder.end_sample();
     }
     let chosen = |pixels: [bool; 2]| encoder.ideal_bits(2, pixels.into_iter());
     assert_eq!(chosen([true, false]), 2.0 + 4.0 + 1.0);

@@ -3,8 +3,8 @@ use std::sync::LazyLock;
 use ndarray::Array3;
 
 use super::*;
-use crate::FormatErrorKind;
 use crate::testing::Random;
+use crate::{Content, FormatErrorKind};
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
 
@@ -215,6 +215,28 @@ fn any_number_of_threads_gives_the_same_bytes() {
             assert!(compressed(&codec, &planes) == expected, "{threads} threads");
             assert!(codec.decompress(&expected).expect("a file that decodes").planes == planes);
         }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes_where_networks_learn() {
+    let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
+    let model = ModelChoice::File(default.expect("a default model").file.into());
+    let learning = |threads: usize, effort: Effort| {
+        let threads = NonZeroUsize::new(threads);
+        let mut codec = Codec::new(Options { threads, effort, model: model.clone(), ..Options::default() });
+        codec.division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800 };
+        codec
+    };
+    // Eight tiles in two bands.
+    let planes = photograph(1, 200, 128);
+    let expected = compressed(&learning(1, Effort::Max), &planes);
+    let fixed = compressed(&learning(1, Effort::Low), &planes);
+    assert!(expected.len() + 100 < fixed.len(), "{} bytes, {} without learning", expected.len(), fixed.len());
+    for threads in [2, 3, 7] {
+        let codec = learning(threads, Effort::Max);
+        assert!(compressed(&codec, &planes) == expected, "{threads} threads");
+        assert!(codec.decompress(&expected).expect("a file that decodes").planes == planes);
     }
 }
 

@@ -169,7 +169,7 @@ impl Counts {
         if together {
             settle(coder, below, above);
         }
-        coder.end_sample(sample);
+        coder.end_sample();
         (sample, cdf.interval(sample).1)
     }
 

@@ -193,7 +193,7 @@ impl SampleCoder for Adversary {
 
     fn settle(&mut self, _: Interval) {}
 
-    fn end_sample(&mut self, _: u32) {}
+    fn end_sample(&mut self) {}
 }
 
 #[test]
