@@ -8,22 +8,24 @@ use std::sync::{LazyLock, Mutex};
 
 use ndarray::{Array3, s};
 
-use crate::ans::{Decoder, Encoder};
-use crate::autoregressive::ActiveTile;
-use crate::cdf::{Alphabet, CDF_BITS, Cdf};
+use crate::base::bytes::{CHECKSUM_BYTES, checksum};
 use crate::codec::Division;
-use crate::container::{Band, CHECKSUM_BYTES, Header, checksum};
-use crate::flow;
-use crate::learning::counts::{Contexts, Counts};
-use crate::learning::{Learner, Learning};
-use crate::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
-use crate::network::model_file::ModelFile;
-use crate::network::{Network, Networks};
-use crate::parallel::lock;
-use crate::parts::alphabets;
-use crate::repeats::{CANDIDATES, Candidate};
+use crate::container::{Band, Header};
+use crate::entropy::ans::{Decoder, Encoder};
+use crate::entropy::cdf::{Alphabet, CDF_BITS, Cdf};
+use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, PINNED, PixelMixture};
+use crate::infer::Evaluator;
+use crate::infer::learner::Learner;
+use crate::infer::pool::lock;
+use crate::infer::session::{Network, Networks};
+use crate::model::adaptation::Learning;
+use crate::model::file::ModelFile;
+use crate::streams::network::alphabets;
 use crate::tile::TileSamples;
 use crate::transforms::{GroupShape, Transform};
+use crate::walk::autoregressive::ActiveTile;
+use crate::walk::counts::{Contexts, Counts};
+use crate::walk::flow;
 use crate::{
     Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect,
     RegisteredModel, Result, models,
@@ -280,15 +282,15 @@ pub fn learning(bytes: &[u8]) {
     let outputs = model.shape.outputs();
     for _ in 0..4 {
         let pixels = usize::from(rules.chunk);
-        let mut sample = |_| f32::from(input.byte()) - if input.byte().is_multiple_of(2) { 0.0 } else { 255.0 };
-        let contexts: Vec<f32> = (0..pixels * model.context_size()).map(&mut sample).collect();
-        let errors: Vec<f32> = (0..pixels * outputs).map(&mut sample).collect();
+        let mut sample = || i16::from(input.byte()) - if input.byte().is_multiple_of(2) { 0 } else { 255 };
+        let contexts: Vec<i16> = (0..pixels * model.context_size()).map(|_| sample()).collect();
+        let errors: Vec<f32> = (0..pixels * outputs).map(|_| sample().into()).collect();
         let mut all: [Vec<i16>; 2] = Default::default();
         for ((learner, all), piece) in learners.iter_mut().zip(&mut all).zip([pixels, 1 + pixels / 3]) {
             let mut some = Vec::new();
             for (contexts, errors) in contexts.chunks(piece * model.context_size()).zip(errors.chunks(piece * outputs))
             {
-                learner.run(contexts, &mut some);
+                learner.run(contexts, &mut some).expect("a learner does not fail");
                 all.extend(&some);
                 for (pixel, errors) in errors.chunks(outputs).enumerate() {
                     learner.errors(pixel).copy_from_slice(errors);
@@ -361,7 +363,7 @@ pub fn cdf(bytes: &[u8]) {
 
 fn pixel<const K: usize>(input: &mut Endless<'_>, channels: usize, alphabets: [Alphabet; MAX_CHANNELS]) {
     if input.byte().is_multiple_of(2) {
-        pixel_with::<K, CANDIDATES>(input, channels, alphabets);
+        pixel_with::<K, PINNED>(input, channels, alphabets);
     } else {
         pixel_with::<K, 0>(input, channels, alphabets);
     }

@@ -4,17 +4,15 @@
 //!
 //! ```text
 //! image file    --files-->              Planes (channel, row, column) + Metadata
-//! Planes        --plan, transforms-->   coded planes of each part, by measured cost
-//! coded planes  --tile, repeats-->      tiles, coding order, contexts
-//! contexts      --network, learning-->  mixture parameters (integers)
-//! parameters    --mixture, cdf-->       intervals (integers)
-//! intervals     --ans-->                words
+//! Planes        --codec, transforms-->  coded planes of each part, by measured cost
+//! coded planes  --tile, context-->      tiles, coding order, contexts
+//! contexts      --model, infer-->       mixture parameters (integers)
+//! parameters    --entropy-->            intervals (integers), words
 //! words         --container-->          bytes
 //! ```
 //!
-//! Where a part repeats itself over long distances, `vp8l` or `png_stream` may take the place of the middle four.
-//!
-//! [`Codec`] walks the way in both directions; [`container`] describes the bytes.
+//! `walk` drives the middle three, for encoder and decoder alike; `streams` chooses it, or, where a part repeats itself over
+//! long distances, VP8L or the coding of PNG. [`Codec`] goes the way in both directions; [`container`] describes the bytes.
 //!
 //! ```
 //! use ansel::{Codec, Metadata, Planes};
@@ -35,47 +33,35 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
-mod ans;
-mod autoregressive;
-mod cdf;
+mod base;
 mod codec;
 pub mod container;
-mod error;
+mod context;
+mod entropy;
 mod files;
-mod flow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz_bodies;
-mod learning;
-mod limits;
-mod mixture;
-mod models;
-mod moves;
-mod network;
-mod parallel;
-mod parts;
-mod plan;
-mod planes;
-mod png_stream;
-mod repeats;
+mod image;
+mod infer;
+mod model;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod stages;
-mod tables;
+mod streams;
 #[cfg(test)]
 mod testing;
 mod tile;
 mod transforms;
-mod vp8l;
+mod walk;
 
-pub use codec::{Codec, Decoded, Effort, FileInfo, FileReader, Options, Progress, Transforms, Verified};
-pub use container::{Band, Header, Metadata, MetadataBlock, MetadataKind, PartSummary};
-pub use error::{Error, FormatError, FormatErrorKind, Result};
-pub use files::{
-    ImageFile, ImageInfo, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
+pub use self::base::{Error, FormatError, FormatErrorKind, Limits, Result};
+pub use self::codec::{Codec, Decoded, Effort, FileInfo, FileReader, Options, Progress, Transforms, Verified};
+pub use self::container::{Band, Header, PartSummary};
+pub use self::files::{
+    ImageFile, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
 };
-pub use limits::Limits;
-pub use models::{Content, Family, ModelChoice, RegisteredModel, models};
-pub use network::Device;
-pub use planes::Planes;
-pub use tile::Rect;
+pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect};
+pub use self::infer::session::Device;
+pub use self::model::family::{Content, Family};
+pub use self::model::registry::{ModelChoice, RegisteredModel, models};

@@ -1,11 +1,11 @@
 //! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
 
 use crate::Content;
-use crate::ans::{Decoder, Encoder, SampleCoder};
-use crate::cdf::{Alphabet, CDF_BITS, Component};
-use crate::mixture::{MixtureShape, PixelMixture};
-use crate::network::model_file::ModelFile;
-use crate::network::{Device, Network};
+use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
+use crate::entropy::cdf::{Alphabet, CDF_BITS, Component};
+use crate::entropy::mixture::{MixtureShape, PixelMixture};
+use crate::infer::session::{Device, Network};
+use crate::model::file::ModelFile;
 
 const COMPONENTS: usize = 5;
 const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };
@@ -97,6 +97,6 @@ impl MixtureStage {
 pub fn cumulative_counts() -> u64 {
     let component = |k: usize| Component { weight: 200_000, mean: (100 + k as i32) << 10, inverse: 1 << (18 - k) };
     let components: [Component; COMPONENTS] = std::array::from_fn(component);
-    let cdf = crate::cdf::Cdf::new(&components, &[], EIGHT_BITS);
+    let cdf = crate::entropy::cdf::Cdf::new(&components, &[], EIGHT_BITS);
     (0..256).map(|sample| u64::from(cdf.interval(sample).0.left) >> (CDF_BITS / 2)).sum()
 }

@@ -2,10 +2,11 @@
 
 use ndarray::Array3;
 
-use crate::autoregressive::ActiveTile;
-use crate::cdf::Alphabet;
-use crate::parts::alphabets;
-use crate::tile::{Rect, TileSamples};
+use crate::entropy::cdf::Alphabet;
+use crate::image::Rect;
+use crate::streams::network::alphabets;
+use crate::tile::TileSamples;
+use crate::walk::autoregressive::ActiveTile;
 
 /// Marsaglia's xorshift64 (2003).
 pub(crate) struct Random(pub u64);

@@ -213,12 +213,12 @@ fn stored_files_have_every_transform_coder_and_model() {
             found.extend(part.transforms.iter().map(|name| (*name).to_owned()));
             found.extend(part.model.map(|(id, _)| format!("model {id}")));
             found.extend(part.learning.then(|| "learning".to_owned()));
-            found.extend(part.moved.then(|| "moved".to_owned()));
+            found.extend(part.offsets.then(|| "offsets".to_owned()));
         }
     }
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
     let names =
-        ["constant", "network", "learning", "moved", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"];
+        ["constant", "network", "learning", "offsets", "VP8L", "PNG", "grey", "palette", "unused values", "lattice"];
     let names = names.map(str::to_owned);
     let missing: Vec<String> = names.into_iter().chain(models).filter(|name| !found.contains(name)).collect();
     assert!(missing.is_empty(), "no golden file has {missing:?}");

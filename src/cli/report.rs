@@ -71,9 +71,9 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
-    let change = match (part.learning, part.moved) {
+    let change = match (part.learning, part.offsets) {
         (true, _) => ", learning: effort max",
-        (_, true) => ", moved biases",
+        (_, true) => ", bias offsets",
         _ => "",
     };
     match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {

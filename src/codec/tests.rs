@@ -1,10 +1,11 @@
-use std::sync::LazyLock;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock};
 
 use ndarray::Array3;
 
 use super::*;
 use crate::testing::Random;
-use crate::{Content, FormatErrorKind};
+use crate::{Content, FormatErrorKind, Limits, ModelChoice};
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
 

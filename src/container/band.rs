@@ -4,50 +4,16 @@ use std::io::Read;
 
 use ndarray::Array3;
 
-use super::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
+use super::coder::Coder;
 use super::header::Header;
-use crate::error::{FormatErrorKind, Result, malformed};
-use crate::learning::Learning;
-use crate::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
+use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
+use crate::base::error::{FormatErrorKind, Result, malformed};
+use crate::base::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
 use crate::tile::TileGrid;
-use crate::transforms::{GroupShape, Transform};
+use crate::transforms::{GroupShape, Transform, depth_of};
 
 /// Most transforms of one part, applied one after the other.
 const MAX_TRANSFORMS: u64 = 2;
-const CODER_CONSTANT: u8 = 0;
-const CODER_NETWORK: u8 = 1;
-const CODER_VP8L: u8 = 2;
-const CODER_PNG: u8 = 3;
-const CODER_LEARNING: u8 = 4;
-const CODER_MOVED: u8 = 6;
-/// Most bytes of moves.
-const MOVES_MOST: u64 = 1 << 16;
-
-/// Which model coded a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ModelIdentity {
-    /// Registry id, or 0xffff for a model from a file.
-    pub id: u16,
-    /// The first four bytes of the SHA-256 of the model file.
-    pub digest: [u8; CHECKSUM_BYTES],
-}
-
-/// What turned the planes of a part into streams.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Coder {
-    /// Nothing: all planes are constant, and there are no streams.
-    Constant,
-    /// A network of the autoregressive family.
-    Network(ModelIdentity),
-    /// One with [moves](crate::moves) added to its biases.
-    Moved(ModelIdentity, Vec<u8>),
-    /// One that learns in the tiles whose streams say so.
-    Learning(ModelIdentity, Learning),
-    /// VP8L, the lossless coding of WebP.
-    Vp8l,
-    /// The coding of PNG.
-    Png,
-}
 
 /// Channels that are transformed and coded together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +54,6 @@ impl Part {
         }
         Ok(samples)
     }
-}
-
-/// Bits per sample of alphabets of these sizes.
-pub(crate) fn depth_of(sizes: &[u32]) -> u32 {
-    let largest = sizes.iter().copied().max().unwrap_or(1);
-    (u32::BITS - (largest - 1).leading_zeros()).max(1)
 }
 
 /// A tile's line of a band's table.
@@ -139,20 +99,10 @@ impl Band {
         let summary = |part: &Part| PartSummary {
             channels: part.channels,
             transforms: part.transforms.iter().map(Transform::name).collect(),
-            coder: match part.coder {
-                Coder::Constant => "constant",
-                Coder::Network(_) | Coder::Moved(..) | Coder::Learning(..) => "network",
-                Coder::Vp8l => "VP8L",
-                Coder::Png => "PNG",
-            },
-            model: match &part.coder {
-                Coder::Network(identity) | Coder::Moved(identity, _) | Coder::Learning(identity, _) => {
-                    Some((identity.id, identity.digest))
-                }
-                Coder::Constant | Coder::Vp8l | Coder::Png => None,
-            },
-            learning: matches!(part.coder, Coder::Learning(..)),
-            moved: matches!(part.coder, Coder::Moved(..)),
+            coder: part.coder.name(),
+            model: part.coder.network().map(|network| (network.model.id, network.model.digest)),
+            learning: part.coder.network().is_some_and(|network| network.adaptation.learning().is_some()),
+            offsets: part.coder.network().is_some_and(|network| network.adaptation.offsets().is_some()),
         };
         self.parts.iter().map(summary).collect()
     }
@@ -182,26 +132,7 @@ impl Band {
                 put_number(&mut body, description.len() as u64);
                 body.extend(description);
             }
-            match &part.coder {
-                Coder::Constant => body.push(CODER_CONSTANT),
-                &Coder::Network(identity) => {
-                    body.push(CODER_NETWORK);
-                    put_identity(&mut body, identity);
-                }
-                Coder::Moved(identity, moves) => {
-                    body.push(CODER_MOVED);
-                    put_identity(&mut body, *identity);
-                    put_number(&mut body, moves.len() as u64);
-                    body.extend(moves);
-                }
-                &Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
-                    body.push(CODER_LEARNING);
-                    put_identity(&mut body, identity);
-                    body.extend([(chunk - 1) as u8, step, pull_back]);
-                }
-                Coder::Vp8l => body.push(CODER_VP8L),
-                Coder::Png => body.push(CODER_PNG),
-            }
+            part.coder.write(&mut body);
         }
         for tile in &self.tiles {
             body.extend(tile.checksum);
@@ -252,8 +183,7 @@ impl Band {
         if parts.len() != count || channels != header.channels() {
             return malformed(FormatErrorKind::InvalidField, format!("{count} parts of {channels} channels in a band"));
         }
-        let network =
-            parts.iter().any(|part| matches!(part.coder, Coder::Network(_) | Coder::Moved(..) | Coder::Learning(..)));
+        let network = parts.iter().any(|part| part.coder.network().is_some());
         if network && tile.0.max(tile.1) > MAX_NETWORK_TILE_SIDE {
             let what = format!("tiles of {} x {} pixels for a network", tile.0, tile.1);
             return malformed(FormatErrorKind::InvalidField, what);
@@ -285,39 +215,8 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
         transforms.push(transform);
     }
     let constant = sizes.iter().all(|&size| size == 1);
-    let coder = match body.byte()? {
-        CODER_CONSTANT if constant => Coder::Constant,
-        CODER_NETWORK if !constant => Coder::Network(read_identity(body)?),
-        CODER_MOVED if !constant => {
-            let identity = read_identity(body)?;
-            let length = body.number(MOVES_MOST)?;
-            Coder::Moved(identity, body.block(length)?)
-        }
-        CODER_LEARNING if !constant => Coder::Learning(read_identity(body)?, read_learning(body)?),
-        CODER_VP8L if !constant => Coder::Vp8l,
-        CODER_PNG if !constant => Coder::Png,
-        other => return malformed(FormatErrorKind::InvalidField, format!("coder {other}")),
-    };
+    let coder = Coder::read(body, constant)?;
     Ok(Part { channels, transforms, coder })
-}
-
-fn put_identity(body: &mut Vec<u8>, identity: ModelIdentity) {
-    put_number(body, identity.id.into());
-    body.extend(identity.digest);
-}
-
-fn read_identity(body: &mut Input<&[u8]>) -> Result<ModelIdentity> {
-    let id = body.number(u16::MAX.into())? as u16;
-    Ok(ModelIdentity { id, digest: body.array()? })
-}
-
-fn read_learning(body: &mut Input<&[u8]>) -> Result<Learning> {
-    let [less, step, pull_back] = body.array()?;
-    let learning = Learning { chunk: u16::from(less) + 1, step, pull_back };
-    if !learning.is_allowed() {
-        return malformed(FormatErrorKind::InvalidField, format!("{learning:?}"));
-    }
-    Ok(learning)
 }
 
 /// What is known of a part of a band, for people.
@@ -334,8 +233,8 @@ pub struct PartSummary {
     pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,
     /// Whether the network learns while coding.
     pub learning: bool,
-    /// Whether its biases are moved for this image.
-    pub moved: bool,
+    /// Whether offsets are added to its biases for this image.
+    pub offsets: bool,
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
-use super::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
-use super::metadata::MetadataEntry;
-use crate::error::{FormatErrorKind, Result, malformed};
-use crate::files::ImageInfo;
-use crate::limits::{Limits, MAX_METADATA_BLOCKS, check, check_samples};
-use crate::planes::MAX_CHANNELS;
+use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
+use crate::base::error::{FormatErrorKind, Result, malformed};
+use crate::base::limits::{Limits, MAX_METADATA_BLOCKS, check, check_samples};
+use crate::image::ImageInfo;
+use crate::image::MetadataEntry;
+use crate::image::planes::MAX_CHANNELS;
 
 /// The first bytes of a file. Like PNG's, they show transfers that changed line ends or the eighth bit.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89ANSL\r\n\x1a";

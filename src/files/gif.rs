@@ -8,10 +8,10 @@ use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
 use super::png::put_colours;
 use super::{ImageInfo, ImageReader, Whole, io_error, set_blocks};
-use crate::container::{Metadata, MetadataKind, Palette};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::planes::Planes;
+use crate::image::{Metadata, MetadataKind, Palette};
 
 pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;

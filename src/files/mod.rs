@@ -14,10 +14,10 @@ use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 use image::ImageFormat;
 use ndarray::Axis;
 
-use crate::container::{Metadata, MetadataKind, PngChunk};
-use crate::error::{Error, Result};
-use crate::limits::{Limits, check, check_samples};
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::{Limits, check};
+use crate::image::planes::Planes;
+use crate::image::{ImageInfo, Metadata, MetadataKind, PngChunk};
 
 /// What an image file holds.
 #[derive(Debug, Clone)]
@@ -31,47 +31,6 @@ pub struct ImageFile {
     pub lossy_source: Option<String>,
     /// What else the file says of the image, and is not kept; for a warning.
     pub not_kept: Vec<String>,
-}
-
-/// The shape of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageInfo {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha).
-    pub channels: usize,
-    /// Bits per sample: 1 to 16.
-    pub depth: u32,
-}
-
-impl ImageInfo {
-    /// The shape of these planes.
-    #[must_use]
-    pub fn of(planes: &Planes) -> Self {
-        let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
-        Self { width, height, channels, depth }
-    }
-
-    /// Bytes of a row whose samples have so many bits.
-    fn row_bytes(&self, bits: u32) -> usize {
-        (u64::from(self.width) * self.channels as u64 * u64::from(bits)).div_ceil(8) as usize
-    }
-
-    /// Fails for what is no image, or beyond the limits. Called before anything of this size is allocated.
-    fn check(&self, limits: &Limits) -> Result<()> {
-        if self.width == 0 || self.height == 0 {
-            return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));
-        }
-        check_samples(self.width, self.height, self.channels, limits)
-    }
-
-    /// "8-bit RGB", for messages.
-    fn kind(&self) -> String {
-        let colour = ["", "grey", "grey with alpha", "RGB", "RGB with alpha"].get(self.channels).unwrap_or(&"");
-        format!("{}-bit {colour}", self.depth)
-    }
 }
 
 /// The formats that can be written.

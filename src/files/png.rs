@@ -12,10 +12,10 @@ use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
 use self::chunks::{Walked, chunk_bytes};
 use super::{ImageInfo, ImageReader, ReadRows, WriteRows, io_error, rows};
-use crate::container::{Metadata, Palette};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::planes::Planes;
+use crate::image::{Metadata, Palette};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 

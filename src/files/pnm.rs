@@ -6,10 +6,10 @@ use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use image::codecs::pnm::{ArbitraryTuplType, PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
 
 use super::{ImageInfo, ImageReader, ReadRows, WriteRows, image_error, io_error, rows};
-use crate::container::Metadata;
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::Metadata;
+use crate::image::planes::Planes;
 
 /// How samples are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]

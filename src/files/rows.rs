@@ -4,7 +4,7 @@
 use byteorder::{BigEndian, ByteOrder};
 use ndarray::Axis;
 
-use crate::planes::Planes;
+use crate::image::planes::Planes;
 
 /// Puts a row of samples of 1, 2, 4, 8 or 16 `bits` into the planes.
 pub(super) fn put(planes: &mut Planes, row: u32, bytes: &[u8], bits: u32) {

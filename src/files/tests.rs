@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ndarray::Array3;
 
 use super::*;
-use crate::container::Palette;
+use crate::image::Palette;
 
 fn read(file: &[u8]) -> Result<ImageFile> {
     read_image(Cursor::new(file), &Limits::default())

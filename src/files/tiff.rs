@@ -10,10 +10,10 @@ use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, Value
 use tiff::{ColorType, TiffError};
 
 use super::{ImageInfo, ImageReader, Whole, io_error, rows, set_blocks};
-use crate::container::{Metadata, MetadataKind};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::planes::Planes;
+use crate::image::{Metadata, MetadataKind};
 
 const XMP: Tag = Tag::Unknown(700);
 /// Memory that decoding may use beside the samples.

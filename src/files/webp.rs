@@ -5,10 +5,10 @@ use std::io::{BufRead, Seek, Write};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
 use super::{ImageInfo, ImageReader, Whole, io_error, rows, set_blocks};
-use crate::container::{Metadata, MetadataKind};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::planes::Planes;
+use crate::image::{Metadata, MetadataKind};
 
 pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
     let mut decoder = WebPDecoder::new(input).map_err(decoding_error)?;

@@ -7,10 +7,10 @@ use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
 
 use super::{ImageInfo, ImageReader, Whole, WriteRows, image_error, io_error, name, put_rows, set_blocks, tiff, webp};
-use crate::container::{Metadata, MetadataKind, Palette};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::Limits;
+use crate::image::planes::Planes;
+use crate::image::{Metadata, MetadataKind, Palette};
 
 /// Bytes of the longest header that is looked into: BMP's, with a file header and a header of version 5.
 const HEADER_BYTES: u64 = 14 + 124;
@@ -166,7 +166,7 @@ fn bmp_profile(input: &mut (impl Read + Seek), start: u64, header: &[u8], limits
         return Ok(None);
     }
     let (offset, length) = (number(header, 14 + 112), u64::from(number(header, 14 + 116)));
-    crate::limits::check("the size of the metadata in bytes", length, limits.metadata_bytes)?;
+    crate::base::limits::check("the size of the metadata in bytes", length, limits.metadata_bytes)?;
     input.seek(SeekFrom::Start(start + 14 + u64::from(offset))).map_err(io_error("read"))?;
     let mut profile = Vec::new();
     input.take(length).read_to_end(&mut profile).map_err(io_error("read"))?;

@@ -6,8 +6,8 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-use crate::container::read_number;
-use crate::error::{FormatErrorKind, Result, malformed};
+use crate::base::bytes::read_number;
+use crate::base::error::{FormatErrorKind, Result, malformed};
 
 /// An `Err` for a description that the format does not allow.
 pub(super) fn invalid<T>(what: impl std::fmt::Display) -> Result<T> {

@@ -7,8 +7,8 @@ use ndarray::{Array3, ArrayView3, ArrayViewMut3};
 
 use super::bytes::{Reader, invalid};
 use super::{Coded, GroupShape};
-use crate::container::{NUMBER_BYTES, put_number};
-use crate::error::Result;
+use crate::base::bytes::{NUMBER_BYTES, put_number};
+use crate::base::error::Result;
 
 mod conversion;
 mod search;

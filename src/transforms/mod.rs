@@ -17,7 +17,7 @@ mod values;
 
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 
-use crate::error::Result;
+use crate::base::error::Result;
 use bytes::{Reader, deflate, inflate, invalid};
 pub(crate) use lattice::Lattice;
 pub(crate) use palette::Palette;
@@ -30,6 +30,12 @@ pub(crate) struct Coded {
     pub samples: Array3<u16>,
     /// Size of the alphabet of each channel, 1 to 65536; all symbols are below it.
     pub sizes: Vec<u32>,
+}
+
+/// Bits per sample of alphabets of these sizes.
+pub(crate) fn depth_of(sizes: &[u32]) -> u32 {
+    let largest = sizes.iter().copied().max().unwrap_or(1);
+    (u32::BITS - (largest - 1).leading_zeros()).max(1)
 }
 
 /// What is known of a group of channels before its transform is read.

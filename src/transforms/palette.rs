@@ -9,7 +9,7 @@ use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Zip};
 
 use super::bytes::{Reader, invalid, packed_len};
 use super::{Coded, GroupShape};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Most colours.
 const MOST_COLOURS: usize = 256;

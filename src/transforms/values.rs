@@ -4,8 +4,8 @@ use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Zip};
 
 use super::bytes::{Reader, invalid, packed_len};
 use super::{Coded, GroupShape};
-use crate::container::{NUMBER_BYTES, put_number};
-use crate::error::Result;
+use crate::base::bytes::{NUMBER_BYTES, put_number};
+use crate::base::error::Result;
 
 /// A contiguous range of at most this many values is worth its description.
 const FEW: usize = 16;

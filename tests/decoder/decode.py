@@ -23,7 +23,7 @@ from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require
 from levels import flow_tile
-from network import known_answer_test, model, moved, read_model
+from network import known_answer_test, model, read_model, with_offsets
 from streams import NoPillow, png_tile, vp8l_tile
 from tiles import network_tile, tiles
 from transforms import depth_of, transform
@@ -160,18 +160,18 @@ def read_part(body, head, P):
         sizes = transforms[-1].sizes
     coder = body.byte()
     require(coder in (0, 1, 2, 3, 4, 6) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
-    model_checksum = learning = moves = None
+    model_checksum = learning = offsets = None
     if coder in (1, 4, 6):
         body.number("the model id", most=0xffff)
         model_checksum = body.take(4)
     if coder == 6:
-        moves = body.take(body.number("the bytes of moves", most=65536))
+        offsets = body.take(body.number("the bytes of bias offsets", most=65536))
     if coder == 4:
         chunk, step, pull = body.take(3)
         require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
         learning = chunk + 1, step, pull
     return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum,
-                           learning=learning, moves=moves)
+                           learning=learning, offsets=offsets)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -198,7 +198,7 @@ def decode_planes(part, stream, w, h, folder):
     found = model(part.model, folder)
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
     if part.coder == 6:
-        found = moved(found, part.moves)
+        found = with_offsets(found, part.offsets)
     learning = None
     if part.coder == 4:
         require(found.context == "local", "a model with another context than the local one learns")

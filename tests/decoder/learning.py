@@ -48,7 +48,7 @@ class Learner:
             layer = SimpleNamespace(
                 first=first, b=5 if first else 7,
                 weights=[[Parameter(weight << 16) for weight in row[0]] for row in rows],
-                moves=[Parameter(0) for _ in rows],
+                offsets=[Parameter(0) for _ in rows],
                 biases=[row[1] for row in rows], shifts=[row[2] for row in rows],
                 steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + (2 if first else 0 if last else 1), 0, 20)
                        for row, name in zip(rows, names)],
@@ -63,7 +63,7 @@ class Learner:
         """What the network is made of, from the values."""
         layer.rounded = [[(p.v + (1 << 15)) >> 16 for p in row] for row in layer.weights]
         layer.lifted = [[halved(weight, -e) for weight in row] for row, e in zip(layer.rounded, layer.e)]
-        layer.used = [bias + halved(p.v, 16 - layer.b) for bias, p in zip(layer.biases, layer.moves)]
+        layer.used = [bias + halved(p.v, 16 - layer.b) for bias, p in zip(layer.biases, layer.offsets)]
 
     def run(self, x):
         """The activations of all layers, the context first and the outputs last."""
@@ -91,10 +91,10 @@ class Learner:
                 [clamp(halved(sum(map(mul, e, column)), layer.s), -255, 255) if 0 < y < 2047 else 0
                  for y, column in zip(x, columns)] for e, x in zip(E, X)]
             inputs = list(zip(*([v if layer.first else v >> 3 for v in x] for x in X)))
-            for weights, move, step, e in zip(layer.weights, layer.moves, layer.steps, zip(*E)):
+            for weights, offset, step, e in zip(layer.weights, layer.offsets, layer.steps, zip(*E)):
                 for weight, x in zip(weights, inputs):
                     weight.update(sum(map(mul, x, e)), step, self.pull, 127 << 16)
-                move.update(sum(e) << (5 if layer.first else 4), step, self.pull, 1 << (35 - layer.b))
+                offset.update(sum(e) << (5 if layer.first else 4), step, self.pull, 1 << (35 - layer.b))
             self.use(layer)
             self.keep_bound(layer)
             E = before

@@ -120,15 +120,15 @@ def network(layers, x):
     return x
 
 
-# Moves
-def moved(model, data):
-    """The model with moves added to its biases."""
+# Bias offsets
+def with_offsets(model, data):
+    """The model with offsets added to its biases."""
     bits = [byte >> bit & 1 for byte in data for bit in range(8)]
     position = 0
 
     def take(count):
         nonlocal position
-        require(position + count <= len(bits), "the moves end too early")
+        require(position + count <= len(bits), "the offsets end too early")
         position += count
         return sum(bit << place for place, bit in enumerate(bits[position - count:position]))
 
@@ -138,15 +138,15 @@ def moved(model, data):
             zeros += 1
         u = zeros << k | take(k)
         n = -(u + 1 >> 1) if u & 1 else u >> 1
-        require(zeros <= 1 << 20 and abs(n << shift + 1) <= 1 << 20, "a move is too large")
+        require(zeros <= 1 << 20 and abs(n << shift + 1) <= 1 << 20, "an offset is too large")
         return n << shift + 1
 
     layers = []
-    require(len(model.chains) == 1, "a flow has moves")
+    require(len(model.chains) == 1, "a flow has bias offsets")
     for rows in model.chains[0]:
         k = take(4)
         layers.append([(weight, bias + delta(k, shift), shift) for weight, bias, shift in rows])
-    require(len(bits) - position < 8 and not any(bits[position:]), "bytes behind the moves")
+    require(len(bits) - position < 8 and not any(bits[position:]), "bytes behind the offsets")
     return model._replace(chains=[layers])
 
 
@@ -163,9 +163,9 @@ def known_answer_test(layers):
     z = splitmix64(0x616e73656c)
     inputs = len(layers[0][0][0])
     contexts = [[(next(z) % 511 - 255) >> (n % 8) for _ in range(inputs)] for n in range(1024)]
-    moved = [[(weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer] for layer in layers]
+    seeded = [[(weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer] for layer in layers]
     digest = sha256()
-    for chain in (layers, moved):
+    for chain in (layers, seeded):
         for x in contexts:
             digest.update(struct.pack("<%dh" % len(chain[-1]), *network(chain, x)))
     return digest.hexdigest()

@@ -1,10 +1,17 @@
 use ndarray::ArrayView3;
 
 use super::*;
-use crate::error::{Error, FormatError};
+use crate::base::error::{Error, FormatError};
+use crate::container::NetworkCoder;
+use crate::model::adaptation::{Adaptation, Learning};
+use crate::model::registry::ModelIdentity;
 
 const ROWS: u32 = 5;
 const IDENTITY: ModelIdentity = ModelIdentity { id: 300, digest: [1, 2, 3, 4] };
+
+fn network(adaptation: Adaptation) -> Coder {
+    Coder::Network(NetworkCoder { model: IDENTITY, adaptation })
+}
 
 /// The header of images of 8 columns and at least [`ROWS`] rows.
 fn header(channels: u8, depth: u8) -> Header {
@@ -53,7 +60,7 @@ fn tiles(count: usize, parts: usize) -> Vec<TileEntry> {
 /// A band of two parts in six tiles.
 fn example() -> Band {
     let parts =
-        vec![part(3, vec![grey(), values()], Coder::Network(IDENTITY)), part(1, vec![constant()], Coder::Constant)];
+        vec![part(3, vec![grey(), values()], network(Adaptation::None)), part(1, vec![constant()], Coder::Constant)];
     Band { tile: (3, 4), parts, tiles: tiles(6, 2) }
 }
 
@@ -99,16 +106,17 @@ impl Raw {
             transforms: part.transforms.iter().map(described).collect(),
             coder: match &part.coder {
                 Coder::Constant => vec![0],
-                Coder::Network(identity) => [&[1], &number(identity.id.into())[..], &identity.digest].concat(),
                 Coder::Vp8l => vec![2],
                 Coder::Png => vec![3],
-                Coder::Moved(identity, moves) => {
-                    let moves = [number(moves.len() as u64), moves.clone()].concat();
-                    [&[6], &number(identity.id.into())[..], &identity.digest, &moves].concat()
-                }
-                &Coder::Learning(identity, Learning { chunk, step, pull_back }) => {
-                    let fields = [(chunk - 1) as u8, step, pull_back];
-                    [&[4], &number(identity.id.into())[..], &identity.digest, &fields].concat()
+                Coder::Network(NetworkCoder { model, adaptation }) => {
+                    let (kind, rest) = match adaptation {
+                        Adaptation::None => (1, Vec::new()),
+                        Adaptation::Offsets(offsets) => (6, [number(offsets.len() as u64), offsets.clone()].concat()),
+                        &Adaptation::Learning(Learning { chunk, step, pull_back }) => {
+                            (4, vec![(chunk - 1) as u8, step, pull_back])
+                        }
+                    };
+                    [&[kind], &number(model.id.into())[..], &model.digest, &rest].concat()
                 }
             },
         };
@@ -168,20 +176,25 @@ fn what_is_written_is_read() {
     let four = Band {
         tile: (1, 1),
         parts: (0..4)
-            .map(|id| part(1, vec![], Coder::Network(ModelIdentity { id: id * 0x5555, ..IDENTITY })))
+            .map(|id| {
+                part(1, vec![], Coder::Network(NetworkCoder::plain(ModelIdentity { id: id * 0x5555, ..IDENTITY })))
+            })
             .collect(),
         tiles: tiles(40, 4),
     };
     let learning = Learning { chunk: 256, step: 8, pull_back: 4 };
     let learning =
-        Band { parts: vec![part(4, vec![], Coder::Learning(IDENTITY, learning))], tiles: tiles(6, 1), ..example() };
-    let moved =
-        Band { parts: vec![part(4, vec![], Coder::Moved(IDENTITY, vec![7; 300]))], tiles: tiles(6, 1), ..example() };
+        Band { parts: vec![part(4, vec![], network(Adaptation::Learning(learning)))], tiles: tiles(6, 1), ..example() };
+    let offsets = Band {
+        parts: vec![part(4, vec![], network(Adaptation::Offsets(vec![7; 300])))],
+        tiles: tiles(6, 1),
+        ..example()
+    };
     let mut long = example();
     long.tiles[3].stream_bytes = vec![u32::MAX, 0];
     let together =
         Band { parts: vec![part(3, vec![palette()], Coder::Vp8l), part(1, vec![values()], Coder::Png)], ..example() };
-    for band in [example(), vp8l, four, learning, moved, long, together] {
+    for band in [example(), vp8l, four, learning, offsets, long, together] {
         let mut file = written(&band);
         assert_eq!(file, Raw::of(&band).bytes());
         let length = file.len() as u64;
@@ -214,7 +227,7 @@ fn what_networks_learn_by_is_in_its_range() {
         ([127, 4, 17], false),
         ([127, 255, 255], false),
     ] {
-        let coder = Coder::Learning(IDENTITY, Learning::default());
+        let coder = network(Adaptation::Learning(Learning::default()));
         let band = Band { parts: vec![part(4, vec![], coder)], tiles: tiles(6, 1), ..example() };
         let mut raw = Raw::of(&band);
         let length = raw.parts[0].coder.len();
@@ -361,9 +374,9 @@ fn every_flipped_bit_is_found() {
 #[test]
 fn a_band_that_is_read_writes_back_to_itself_but_for_transforms() {
     // Each byte of a band without transforms set to each value, with a checksum that fits.
-    let learning = Coder::Learning(IDENTITY, Learning::default());
-    let moved = Coder::Moved(IDENTITY, vec![1, 2, 3]);
-    let parts = vec![part(1, vec![], Coder::Network(IDENTITY)), part(2, vec![], learning), part(1, vec![], moved)];
+    let learning = network(Adaptation::Learning(Learning::default()));
+    let offsets = network(Adaptation::Offsets(vec![1, 2, 3]));
+    let parts = vec![part(1, vec![], network(Adaptation::None)), part(2, vec![], learning), part(1, vec![], offsets)];
     let file = written(&Band { tile: (3, 4), parts, tiles: tiles(6, 3) });
     let end = file.len() - CHECKSUM_BYTES;
     for at in 1..end {
@@ -423,13 +436,13 @@ fn a_part_without_transforms_codes_the_samples() {
 #[test]
 fn tiles_that_a_network_codes_have_at_most_4096_pixels_a_side() {
     let head = Header { width: 5000, height: ROWS, ..header(1, 8) };
-    let network = Coder::Network(IDENTITY);
-    let moved = Coder::Moved(IDENTITY, vec![0]);
+    let plain = network(Adaptation::None);
+    let offsets = network(Adaptation::Offsets(vec![0]));
     let cases = [
-        (4096, network.clone(), true),
-        (4097, network, false),
-        (4096, moved.clone(), true),
-        (4097, moved, false),
+        (4096, plain.clone(), true),
+        (4097, plain, false),
+        (4096, offsets.clone(), true),
+        (4097, offsets, false),
         (5000, Coder::Vp8l, true),
     ];
     for (side, coder, valid) in cases {

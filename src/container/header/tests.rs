@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::{Error, FormatError};
+use crate::base::error::{Error, FormatError};
 
 const LIMITS: Limits = Limits { samples: 1 << 40, metadata_bytes: 1 << 20 };
 

@@ -11,9 +11,9 @@ use flate2::{Compression, Crc};
 
 use super::super::{ImageInfo, io_error};
 use super::SIGNATURE;
-use crate::container::{CHUNK_HEADER_BYTES, Metadata, MetadataKind, Palette, PngChunk};
-use crate::error::{Error, Result};
-use crate::limits::{Limits, check};
+use crate::base::error::{Error, Result};
+use crate::base::limits::{Limits, check};
+use crate::image::{CHUNK_HEADER_BYTES, Metadata, MetadataKind, Palette, PngChunk};
 
 /// What an iTXt chunk with an XMP packet starts with: keyword, no compression, no language, no translation (XMP
 /// specification, part 3, section 1.1.5).

@@ -1,0 +1,81 @@
+//! The search for [bias offsets](crate::model::offsets): what of a part they are found in, and whether they pay.
+
+use crate::base::bytes::NUMBER_BYTES;
+use crate::base::error::Result;
+use crate::image::Rect;
+use crate::infer::learner::Learner;
+use crate::infer::pool::Engine;
+use crate::model::contract::CheckedModel;
+use crate::model::offsets::Offsets;
+use crate::model::registry::Model;
+use crate::streams::network::{active, alphabets, check_channels, measure};
+use crate::transforms::Coded;
+use crate::walk::autoregressive::code_with;
+
+/// Offsets are found in squares of this side, scattered over so large a share of a part, up to so many pixels; from fewer
+/// than so many, there is little to learn. What they gain is measured in some larger squares.
+const SIDE: u32 = 32;
+const SHARE: usize = 5;
+const MOST_PIXELS: usize = 1 << 16;
+const LEAST_PIXELS: usize = 1 << 9;
+const MEASURED_SIDE: u32 = 64;
+
+/// Offsets for a part, found in some squares of it, if they make it smaller by more than they take.
+///
+/// # Errors
+/// Those of the network.
+pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Option<Vec<u8>>> {
+    let (_, height, width) = coded.samples.dim();
+    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+    let squares = whole.scattered(SIDE, (whole.pixels() / SHARE).min(MOST_PIXELS));
+    if squares.iter().map(|square| square.pixels()).sum::<usize>() < LEAST_PIXELS {
+        return Ok(None);
+    }
+    let offsets = engine.for_tiles(model, &[whole], |networks, _| {
+        check_channels(networks, &coded.sizes)?;
+        Ok(vec![learned(networks.all[0].model(), coded, &squares)?])
+    })?;
+    let Some(offsets) = offsets.into_iter().flatten().next() else { return Ok(None) };
+    let offsets = offsets.to_bytes();
+    let measured = whole.sampled(MEASURED_SIDE);
+    let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
+    let without = measure(engine, model, None, coded, &measured)?;
+    let with = measure(engine, model, Some(&offsets), coded, &measured)?;
+    let gain = without.saturating_sub(with) as f64 * whole.pixels() as f64 / pixels as f64;
+    Ok((gain > 8.0 * (offsets.len() + NUMBER_BYTES) as f64).then_some(offsets))
+}
+
+/// What is added to a network's biases when they learn from some squares, in lockstep; `None` if there is too little to
+/// learn from.
+fn learned(model: &CheckedModel, coded: &Coded, squares: &[Rect]) -> Result<Option<Offsets>> {
+    let mut tiles: Vec<_> = squares.iter().map(|&square| active(coded, square, None)).collect();
+    let mut learner = Learner::of_biases(model, squares.iter().map(|square| square.pixels()).sum());
+    code_with(&mut learner, &mut tiles, &alphabets(&coded.sizes))?;
+    Ok(learner.offsets(model))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+    use crate::infer::session::Device;
+    use crate::model::family::Content;
+    use crate::model::registry::Models;
+
+    #[test]
+    fn offsets_are_found_where_the_network_is_wrong_all_over() {
+        let engine = Engine::new(Models::default(), Device::Cpu, None);
+        let model = engine.models.for_encoding(Content::Grey).expect("a model of the registry");
+        let grey = |samples: Array3<u16>| Coded { samples, sizes: vec![256] };
+        // Steps of ten and more in each row, which no photograph has.
+        let pattern = |y: usize, x: usize| (100 + 25 * (x % 3) + 11 * (y % 2) + x * y % 4) as u16;
+        let coded = grey(Array3::from_shape_fn((1, 160, 160), |(_, y, x)| pattern(y, x)));
+        let offsets = find(&engine, &model, &coded).expect("a session").expect("offsets");
+        let whole = [Rect { x: 0, y: 0, width: 160, height: 160 }];
+        let bits = |offsets| measure(&engine, &model, offsets, &coded, &whole).expect("a session");
+        assert!(bits(Some(&offsets[..])) + 8 * (offsets.len() as u64) < bits(None));
+        let noise = grey(Array3::from_shape_fn((1, 20, 20), |(_, y, x)| (x * x * 7 + y * 31) as u16 % 256));
+        assert_eq!(find(&engine, &model, &noise).expect("a session"), None, "too small");
+    }
+}

@@ -1,0 +1,345 @@
+//! Planes -> parts: which transforms and which model each group of channels is coded with, by measured cost.
+//!
+//! Input: the samples of a band. Output: coded planes, and how they came about. What is chosen is recorded in the file,
+//! so the choice is the encoder's own affair.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{ArrayView3, Axis, s};
+
+use super::offsets;
+use super::options::Transforms;
+use crate::base::error::{Error, Result};
+use crate::container::{Coder, NetworkCoder};
+use crate::image::Rect;
+use crate::infer::pool::Engine;
+use crate::model::adaptation::{Adaptation, Learning};
+use crate::model::family::{Content, Family};
+use crate::model::registry::Model;
+use crate::streams::{self, png};
+use crate::transforms::{Coded, Transform, depth_of};
+
+/// Most colours of a palette.
+const MAX_COLOURS: usize = 256;
+/// Shares of the runs that repeat an earlier one: below, only networks for photographs are tried, which repeat one run in
+/// thirty at most; above, only those for graphics.
+const FEW_REPEATS: f64 = 0.15;
+const MOST_REPEATS: f64 = 0.6;
+/// Pixels of a run, and the most runs that are looked at.
+const RUN: usize = 8;
+const MOST_RUNS: usize = 1 << 20;
+/// To compare candidates, [some tiles](Rect::sampled) of an image are coded, of so many pixels a side: more of graphics,
+/// which differ from place to place and repeat themselves.
+const MEASURED_SIDE: u32 = 96;
+const MEASURED_GRAPHICS_SIDE: u32 = 512;
+/// Bits by which a band names a model, which decides for images that cost next to nothing.
+const IDENTITY_BITS: u64 = 40;
+
+/// Coders for long-range repetition are tried on all images of few pixels, where more than few runs repeat, where there
+/// is a palette, where the networks predict so badly that they need this many bits per 8-bit sample, and, of samples of
+/// more bits, where the centre of the image is little larger as PNG.
+const LONG_RANGE_PIXELS: usize = 1 << 14;
+const LONG_RANGE_BITS: f64 = 4.5;
+const PROBE_RATIO: f64 = 1.1;
+/// Up to this many pixels, VP8L's slowest encoder is tried whatever its quick one gave.
+const SLOW_PIXELS: usize = 1 << 17;
+/// Up to this many, PNG is tried for samples of up to 8 bits.
+const PNG_PIXELS: usize = 1 << 22;
+/// VP8L's slowest encoder is tried after a quick one was best, up to this many pixels.
+const SLOWEST_PIXELS: usize = 1 << 21;
+
+/// A group of channels, ready to be coded.
+#[derive(Debug, Clone)]
+pub(crate) struct PlannedPart {
+    /// Of the image.
+    pub channels: usize,
+    /// In the order in which they were applied.
+    pub transforms: Vec<Transform>,
+    pub coded: Arc<Coded>,
+    pub coder: Coder,
+    /// Whether the slowest encoder is used, where there are several.
+    pub thorough: bool,
+    /// Whether the model is one for graphics, which gain by large tiles.
+    pub graphics: bool,
+}
+
+impl PlannedPart {
+    /// An alternative under a coder for long-range repetition.
+    fn long_range(alternative: &Alternative, coder: Coder, thorough: bool) -> Self {
+        let Alternative { channels, transforms, coded } = alternative.clone();
+        Self { channels, transforms, coded, coder, thorough, graphics: true }
+    }
+
+    /// The model, if it may be adapted: not one for graphics, whose pinned components do not learn, nor a flow.
+    fn adaptable(&self, engine: &Engine) -> Result<Option<Model>> {
+        let Some(network) = self.coder.network().filter(|_| !self.graphics) else { return Ok(None) };
+        let model = engine.models.find(network.model)?;
+        Ok((model.file.family == Family::Autoregressive).then_some(model))
+    }
+
+    fn adapted(self, model: &Model, adaptation: Adaptation) -> Self {
+        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation }), ..self }
+    }
+
+    /// The same with a network that learns, if it may.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn learning(self, engine: &Engine) -> Result<Self> {
+        let Some(model) = self.adaptable(engine)? else { return Ok(self) };
+        let (_, height, width) = self.coded.samples.dim();
+        Ok(self.adapted(&model, Adaptation::Learning(Learning::for_pixels(height * width))))
+    }
+
+    /// The same with bias offsets, if they are worth it.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub fn with_offsets(self, engine: &Engine) -> Result<Self> {
+        let Some(model) = self.adaptable(engine)? else { return Ok(self) };
+        let found = offsets::find(engine, &model, &self.coded)?;
+        Ok(self.adapted(&model, found.map_or(Adaptation::None, Adaptation::Offsets)))
+    }
+
+    /// The same under a slower encoder, if there is one that is not tried anyway.
+    pub fn stronger(&self) -> Option<Self> {
+        let (_, height, width) = self.coded.samples.dim();
+        let slower = self.coder == Coder::Vp8l && !self.thorough;
+        let worth_it = (SLOW_PIXELS + 1..=SLOWEST_PIXELS).contains(&(height * width));
+        (slower && worth_it).then(|| Self { thorough: true, ..self.clone() })
+    }
+}
+
+/// A whole band under coders for long-range repetition, as far as they are worth trying, from the last to the first, when
+/// the chosen parts took so many bytes.
+pub(crate) fn long_range(
+    parts: &[PlannedPart],
+    samples: ArrayView3<'_, u16>,
+    depth: u32,
+    bytes: usize,
+) -> Result<Vec<PlannedPart>> {
+    let (_, height, width) = samples.dim();
+    let pixels = height * width;
+    if parts.iter().all(|part| part.coder == Coder::Constant) {
+        return Ok(Vec::new());
+    }
+    if pixels > LONG_RANGE_PIXELS && !may_repeat(parts, samples, depth, bytes)? {
+        return Ok(Vec::new());
+    }
+    let mut others = Vec::new();
+    let plain = Alternative::plain(samples, depth);
+    if depth > 8 || pixels <= PNG_PIXELS {
+        others.push(PlannedPart::long_range(&plain, Coder::Png, false));
+        if let [part] = parts
+            && !part.transforms.is_empty()
+        {
+            others.push(PlannedPart { coder: Coder::Png, thorough: false, graphics: true, ..part.clone() });
+        }
+    }
+    if depth <= 8 {
+        // libwebp has transforms of its own.
+        if pixels <= SLOW_PIXELS {
+            others.push(PlannedPart::long_range(&plain, Coder::Vp8l, true));
+        }
+        others.push(PlannedPart::long_range(&plain, Coder::Vp8l, false));
+    }
+    Ok(others)
+}
+
+/// Whether coders for long-range repetition are worth trying on an image of more than few pixels.
+fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, bytes: usize) -> Result<bool> {
+    let (channels, height, width) = samples.dim();
+    let bits = 8.0 * bytes as f64 / (channels * height * width) as f64;
+    let palette = |part: &PlannedPart| matches!(part.transforms.first(), Some(Transform::Palette(_)));
+    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || repeats(samples) >= FEW_REPEATS
+    {
+        return Ok(true);
+    }
+    if depth <= 8 {
+        return Ok(false);
+    }
+    let side = MEASURED_GRAPHICS_SIDE as usize;
+    let within = |length: usize| (length - length.min(side)) / 2..(length + length.min(side)) / 2;
+    let centre = samples.slice(s![.., within(height), within(width)]);
+    let probe = match png::probe(centre, depth) {
+        Ok(bytes) => 8.0 * bytes as f64 / centre.len() as f64,
+        Err(Error::Unsupported(_)) => return Ok(false), // what cannot be probed cannot be coded
+        Err(error) => return Err(error),
+    };
+    Ok(probe <= PROBE_RATIO * bits)
+}
+
+/// Chooses how the channels of a band are coded.
+///
+/// # Errors
+/// [`Error::Model`](crate::Error::Model) if no model has the name that was given, or a model file does not fit.
+pub(crate) fn choose(
+    engine: &Engine,
+    transforms: Transforms,
+    samples: ArrayView3<'_, u16>,
+    depth: u32,
+) -> Result<Vec<PlannedPart>> {
+    let channels = samples.dim().0;
+    let colours = if channels > 2 { 3 } else { 1 };
+    let group = |range: Range<usize>| -> Result<PlannedPart> {
+        let samples = samples.slice(s![range, .., ..]);
+        let alternatives = match transforms {
+            Transforms::All => alternatives(samples, depth),
+            Transforms::None => vec![Alternative::plain(samples, depth)],
+        };
+        let parts = alternatives.into_iter().map(|alternative| under_models(engine, alternative));
+        cheapest(engine, parts.collect::<Result<Vec<_>>>()?.concat())
+    };
+    let external = engine.models.external();
+    let mut parts = vec![match external {
+        Some(model) => with_model(model, samples.slice(s![0..colours, .., ..]), depth),
+        None => group(0..colours)?,
+    }];
+    if channels == colours {
+        return Ok(parts);
+    }
+    // A model file is for the colours; alpha is coded with one of the registry.
+    parts.push(group(colours..channels)?);
+    if external.is_none()
+        && transforms == Transforms::All
+        && let Some((transform, coded)) = Transform::palette(samples, depth, MAX_COLOURS)
+    {
+        let alternative = Alternative::new(channels, vec![transform], coded);
+        let together = cheapest(engine, under_models(engine, alternative)?)?;
+        let bits = |part: &PlannedPart| measure(engine, part, MEASURED_GRAPHICS_SIDE);
+        if bits(&together)? < bits(&parts[0])? + bits(&parts[1])? {
+            return Ok(vec![together]);
+        }
+    }
+    Ok(parts)
+}
+
+/// Planes that stand for a group of channels, before a model is chosen.
+#[derive(Debug, Clone)]
+struct Alternative {
+    channels: usize,
+    transforms: Vec<Transform>,
+    coded: Arc<Coded>,
+}
+
+impl Alternative {
+    fn new(channels: usize, transforms: Vec<Transform>, coded: Coded) -> Self {
+        Self { channels, transforms, coded: Arc::new(coded) }
+    }
+
+    /// The planes as they are.
+    fn plain(samples: ArrayView3<'_, u16>, depth: u32) -> Self {
+        let channels = samples.dim().0;
+        let coded = Coded { samples: samples.to_owned(), sizes: vec![1 << depth; channels] };
+        Self::new(channels, Vec::new(), coded)
+    }
+}
+
+/// What a group of 1 or 3 channels can be transformed into; as they are, to begin with.
+fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
+    let Alternative { channels, mut transforms, mut coded } = Alternative::plain(samples, depth);
+    let mut found = Vec::new();
+    if channels == 3 {
+        if let Some((grey, one)) = Transform::grey(samples, depth) {
+            (transforms, coded) = (vec![grey], Arc::new(one));
+        } else {
+            found.extend(Transform::palette(samples, depth, MAX_COLOURS));
+            found.extend(Transform::lattice(samples, depth));
+        }
+    }
+    let mut alternatives: Vec<_> =
+        found.into_iter().map(|(transform, coded)| Alternative::new(channels, vec![transform], coded)).collect();
+    if let Some((values, ranks)) = Transform::values(coded.samples.view(), depth_of(&coded.sizes)) {
+        let transforms = [&transforms[..], &[values]].concat();
+        alternatives.push(Alternative::new(channels, transforms, ranks));
+    }
+    alternatives.push(Alternative { channels, transforms, coded });
+    alternatives
+}
+
+/// An alternative under every model that is for such planes.
+fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<PlannedPart>> {
+    let under = |coder: Coder, graphics: bool| {
+        let Alternative { channels, transforms, coded } = alternative.clone();
+        PlannedPart { channels, transforms, coded, coder, thorough: false, graphics }
+    };
+    let Coded { samples, sizes } = &*alternative.coded;
+    if sizes.iter().all(|&size| size == 1) {
+        return Ok(vec![under(Coder::Constant, true)]);
+    }
+    let repeats = repeats(samples.view());
+    let (photograph, graphics) = match (sizes.len(), alternative.transforms.first()) {
+        (1, _) => (Content::Grey, Content::GraphicsPlane),
+        (_, Some(Transform::Lattice(_))) => (Content::LumaChroma, Content::Graphics),
+        _ => (Content::Colour, Content::Graphics),
+    };
+    let mut parts = Vec::new();
+    for (content, wanted) in [(photograph, repeats < MOST_REPEATS), (graphics, repeats >= FEW_REPEATS)] {
+        if wanted {
+            let model = engine.models.for_encoding(content)?;
+            parts.push(under(Coder::Network(NetworkCoder::plain(model.identity)), content == graphics));
+        }
+    }
+    Ok(parts)
+}
+
+/// The samples as they are, under the model file that was given.
+fn with_model(model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> PlannedPart {
+    let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
+    let coder = Coder::Network(NetworkCoder::plain(model.identity));
+    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics: model.file.shape().pinned }
+}
+
+/// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
+fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
+    let (_, height, width) = samples.dim();
+    let step = (height * width).div_ceil(MOST_RUNS);
+    let mix = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    // One bit for each of 2^26 hashes: a run in a hundred at most is taken for another.
+    let mut seen = vec![0u64; 1 << 20];
+    let (mut runs, mut repeated) = (0u64, 0u64);
+    for y in (0..height).step_by(step) {
+        let mut pixels = vec![0; width];
+        for row in samples.index_axis(Axis(1), y).outer_iter() {
+            pixels.iter_mut().zip(row).for_each(|(pixel, &sample)| *pixel = mix(*pixel, sample.into()));
+        }
+        for run in pixels.windows(RUN) {
+            let hash = run.iter().fold(0, |hash, &pixel| mix(hash, pixel)) >> 38;
+            let (word, bit) = (&mut seen[(hash >> 6) as usize], 1 << (hash & 63));
+            runs += 1;
+            repeated += u64::from(*word & bit != 0);
+            *word |= bit;
+        }
+    }
+    repeated as f64 / runs.max(1) as f64
+}
+
+/// The cheapest of some parts; a single one is not measured.
+fn cheapest(engine: &Engine, parts: Vec<PlannedPart>) -> Result<PlannedPart> {
+    let side = if parts.iter().any(|part| part.graphics) { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE };
+    let mut costs = vec![0; parts.len()];
+    if parts.len() > 1 {
+        costs = parts.iter().map(|part| measure(engine, part, side)).collect::<Result<_>>()?;
+    }
+    let best = parts.into_iter().zip(costs).min_by_key(|(_, bits)| *bits);
+    Ok(best.expect("at least one model is for any planes").0)
+}
+
+/// The cost of a part in bits, estimated from some of its tiles.
+fn measure(engine: &Engine, part: &PlannedPart, side: u32) -> Result<u64> {
+    let mut description = Vec::new();
+    part.transforms.iter().for_each(|transform| transform.write(&mut description));
+    let header = 8 * description.len() as u64;
+    let Some(network) = part.coder.network() else { return Ok(header) };
+    let model = engine.models.find(network.model)?;
+    let header = header + IDENTITY_BITS;
+    let (_, height, width) = part.coded.samples.dim();
+    let rects = Rect { x: 0, y: 0, width: width as u32, height: height as u32 }.sampled(side);
+    let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
+    let bits = streams::network::measure(engine, &model, None, &part.coded, &rects)?;
+    Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+use std::fs::File;
+use std::io::BufReader;
+
+use ndarray::Array3;
+
+use super::*;
+use crate::base::limits::Limits;
+use crate::infer::session::Device;
+use crate::model::registry::{ModelChoice, Models};
+use crate::testing::Random;
+
+static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
+
+fn engine(choice: &ModelChoice) -> Result<Engine> {
+    Ok(Engine::new(Models::new(choice)?, Device::Cpu, None))
+}
+
+fn chosen(samples: &Array3<u16>, depth: u32) -> Vec<PlannedPart> {
+    let parts = choose(&ENGINE, Transforms::All, samples.view(), depth).expect("a plan");
+    assert_inverts(&parts, samples, depth);
+    parts
+}
+
+/// Whatever was chosen: the parts have all channels, and their transforms undo themselves.
+fn assert_inverts(parts: &[PlannedPart], samples: &Array3<u16>, depth: u32) {
+    assert_eq!(parts.iter().map(|part| part.channels).sum::<usize>(), samples.dim().0);
+    let mut first = 0;
+    for part in parts {
+        let channels = samples.slice(s![first..first + part.channels, .., ..]);
+        first += part.channels;
+        let symbols = part.coded.samples.outer_iter().zip(&part.coded.sizes);
+        symbols.for_each(|(plane, &size)| assert!(plane.iter().all(|&symbol| u32::from(symbol) < size)));
+        // The coder does not matter.
+        let coder = Coder::Constant;
+        let written = crate::container::Part { channels: part.channels, transforms: part.transforms.clone(), coder };
+        assert_eq!(written.coded_sizes(depth), part.coded.sizes);
+        assert_eq!(written.inverse(part.coded.samples.clone(), (0, 0), depth).expect("samples"), channels);
+        let constant = part.coded.sizes.iter().all(|&size| size == 1);
+        assert_eq!(part.coder == Coder::Constant, constant);
+    }
+}
+
+fn names(part: &PlannedPart) -> Vec<&'static str> {
+    part.transforms.iter().map(Transform::name).collect()
+}
+
+/// Which content the model of a part is for.
+fn content(part: &PlannedPart) -> Option<Content> {
+    let source = part.coder.network()?;
+    let model = crate::model::registry::models().iter().find(|model| model.id == source.model.id);
+    Some(model.expect("a registered model").content)
+}
+
+/// Something smooth with a little noise, of all values.
+fn smooth(channels: usize, width: usize, height: usize) -> Array3<u16> {
+    let mut random = Random(7);
+    Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
+        let wave = 60.0 * (x as f32 / 17.0).sin() + 50.0 * ((x + 2 * y) as f32 / 29.0).cos();
+        ((128.0 + wave + 6.0 * c as f32) as u32 ^ random.below(4)) as u16
+    })
+}
+
+/// Blocks of so many colours at random.
+fn blocks(channels: usize, width: usize, height: usize, colours: u32) -> Array3<u16> {
+    let mut random = Random(11);
+    let colours: Vec<[u16; 4]> = (0..colours).map(|_| std::array::from_fn(|_| random.below(256) as u16)).collect();
+    let places: Vec<usize> = (0..width * height).map(|_| random.below(colours.len() as u32) as usize).collect();
+    Array3::from_shape_fn((channels, height, width), |(c, y, x)| colours[places[y / 5 * width + x / 4]][c])
+}
+
+fn photograph() -> Array3<u16> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/kodim23.png");
+    let file = BufReader::new(File::open(path).expect("the photograph"));
+    crate::read_image(file, &Limits::default()).expect("an image").planes.samples().clone()
+}
+
+#[test]
+fn grey_as_colour_is_one_channel() {
+    let grey = smooth(1, 60, 50);
+    let colour = ndarray::concatenate![ndarray::Axis(0), grey, grey, grey];
+    let parts = chosen(&colour, 8);
+    assert_eq!(parts.len(), 1);
+    assert_eq!((names(&parts[0])[0], parts[0].coded.sizes.len()), ("grey", 1));
+    assert!(matches!(content(&parts[0]), Some(Content::Grey | Content::GraphicsPlane)));
+}
+
+#[test]
+fn grey_of_few_values_as_colour_takes_two_transforms() {
+    let grey = smooth(1, 60, 50).mapv(|sample| sample / 40 * 37);
+    let parts = chosen(&ndarray::concatenate![ndarray::Axis(0), grey, grey, grey], 8);
+    assert_eq!(names(&parts[0]), ["grey", "unused values"]);
+}
+
+#[test]
+fn an_image_of_few_colours_takes_a_palette() {
+    let parts = chosen(&blocks(3, 120, 100, 40), 8);
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec!["palette"]));
+    assert_eq!(content(&parts[0]), Some(Content::GraphicsPlane));
+    assert!(parts[0].graphics);
+}
+
+#[test]
+fn colours_and_alpha_of_few_values_take_one_palette() {
+    let parts = chosen(&blocks(4, 120, 100, 40), 8);
+    assert_eq!((parts.len(), parts[0].channels, names(&parts[0])), (1, 4, vec!["palette"]));
+    let parts = chosen(&blocks(2, 120, 100, 20), 8);
+    assert_eq!((parts.len(), parts[0].channels, names(&parts[0])), (1, 2, vec!["palette"]));
+}
+
+#[test]
+fn constant_channels_take_no_coder() {
+    for (channels, depth) in (1..=4).flat_map(|channels| [1, 8, 16].map(|depth| (channels, depth))) {
+        for sample in [0, (1u32 << depth) as u16 / 2, ((1u32 << depth) - 1) as u16] {
+            let parts = chosen(&Array3::from_elem((channels, 30, 30), sample), depth);
+            let coders: Vec<_> = parts.iter().map(|part| (&part.coder, names(part))).collect();
+            assert!(coders.iter().all(|(coder, _)| **coder == Coder::Constant), "{sample}: {coders:?}");
+            assert!(parts.iter().all(|part| part.graphics));
+            chosen(&Array3::from_elem((channels, 1, 1), sample), depth);
+        }
+    }
+}
+
+#[test]
+fn constant_alpha_costs_nothing_beside_a_photograph() {
+    let mut samples = smooth(4, 70, 60);
+    samples.slice_mut(s![3, .., ..]).fill(255);
+    let parts = chosen(&samples, 8);
+    assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [3, 1]);
+    assert!(parts[1].coder == Coder::Constant);
+    assert_eq!(content(&parts[0]), Some(Content::Colour));
+}
+
+#[test]
+fn values_that_do_not_occur_are_taken_out() {
+    // Every third value, in one channel and in three.
+    for channels in [1, 3] {
+        let parts = chosen(&smooth(channels, 80, 70).mapv(|sample| sample / 3 * 3), 8);
+        assert_eq!(names(&parts[0]), ["unused values"]);
+        assert!(parts[0].coded.sizes.iter().all(|&size| size <= 86));
+    }
+    // 10-bit samples in the upper bits of 16.
+    let ten = smooth(1, 80, 70).mapv(|sample| sample << 8 | sample << 6 & 0xc0);
+    assert_eq!(names(&chosen(&ten, 16)[0]), ["unused values"]);
+}
+
+#[test]
+fn smooth_images_of_all_values_stay_as_they_are() {
+    for channels in 1..=4 {
+        for part in chosen(&smooth(channels, 80, 70), 8) {
+            assert_eq!(names(&part), [""; 0]);
+            assert!(matches!(content(&part), Some(Content::Colour | Content::Grey)) && !part.graphics);
+        }
+    }
+}
+
+#[test]
+fn a_photograph_from_luma_and_chroma_is_converted_back() {
+    let photograph = photograph();
+    let parts = chosen(&photograph, 8);
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec!["lattice"]));
+    assert_eq!(content(&parts[0]), Some(Content::LumaChroma));
+}
+
+#[test]
+fn any_plan_is_inverted() {
+    let mut random = Random(5);
+    for channels in 1..=4 {
+        for depth in [1, 2, 5, 8, 11, 16] {
+            for (width, height) in [(1, 1), (1, 7), (6, 1), (13, 9)] {
+                let shape = (channels, height, width);
+                let noise = Array3::from_shape_fn(shape, |_| random.below(1 << depth) as u16);
+                let few = Array3::from_shape_fn(shape, |_| (random.below(3) << (depth - 1) >> 1) as u16);
+                let equal = Array3::from_shape_fn(shape, |(_, y, x)| noise[(0, y, x)]);
+                for samples in [noise, few, equal] {
+                    chosen(&samples, depth);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn without_transforms_the_samples_stay_as_they_are() {
+    for samples in [blocks(3, 60, 50, 40), blocks(4, 60, 50, 40), smooth(1, 60, 50).mapv(|sample| sample / 3 * 3)] {
+        let parts = choose(&ENGINE, Transforms::None, samples.view(), 8).expect("a plan");
+        assert_inverts(&parts, &samples, 8);
+        assert!(parts.iter().all(|part| part.transforms.is_empty()));
+    }
+}
+
+#[test]
+fn a_model_file_codes_the_samples_as_they_are() {
+    for (id, channels) in [(1, 3), (2, 1)] {
+        let model = crate::model::registry::models().iter().find(|model| model.id == id).expect("a model");
+        let choice = ModelChoice::File(model.file.into());
+        let samples = Array3::zeros((channels, 8, 8));
+        let parts = choose(&engine(&choice).expect("a model"), Transforms::All, samples.view(), 8).expect("a plan");
+        assert_inverts_file(&parts, &samples);
+    }
+}
+
+#[test]
+fn beside_a_model_file_alpha_has_a_model_of_the_registry() {
+    for (file, channels) in [(Content::Colour, 4), (Content::Grey, 2)] {
+        let model = crate::model::registry::models().iter().find(|model| model.content == file).expect("a model");
+        let other = [model.file, &[0x98, 0x06, 1]].concat(); // a field that readers skip: another file
+        let choice = ModelChoice::File(other.into());
+        let parts = choose(&engine(&choice).expect("a model"), Transforms::All, smooth(channels, 40, 30).view(), 8)
+            .expect("a plan");
+        assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [channels - 1, 1]);
+        let source = parts[0].coder.network().expect("the file codes the colours");
+        assert!(crate::model::registry::models().iter().all(|model| model.id != source.model.id));
+        assert_eq!(content(&parts[1]), Some(Content::Grey));
+    }
+}
+
+fn assert_inverts_file(parts: &[PlannedPart], samples: &Array3<u16>) {
+    assert_eq!((parts.len(), names(&parts[0])), (1, vec![]));
+    assert_eq!(parts[0].coded.samples, samples);
+    assert!(parts[0].coder.network().is_some());
+}
+
+#[test]
+fn a_name_that_no_model_has_is_an_error() {
+    let choice = ModelChoice::Named("nothing".to_owned());
+    let refused = engine(&choice);
+    assert!(matches!(refused, Err(crate::Error::Model(_))), "{refused:?}");
+}
+
+#[test]
+fn runs_that_were_seen_before_are_repeats() {
+    let row = |samples: &[u16]| Array3::from_shape_fn((1, 1, samples.len()), |(_, _, x)| samples[x]);
+    let ramp: Vec<u16> = (0..100).collect();
+    assert!(repeats(row(&ramp).view()).abs() < 1e-9, "all runs differ");
+    assert!(repeats(row(&ramp[..RUN - 1]).view()).abs() < 1e-9, "there is no run");
+    // Of ten runs of a flat row, all but the first are repeats.
+    assert!((repeats(row(&[7; RUN + 9]).view()) - 0.9).abs() < 1e-9);
+    // Of two rows that are alike, the second is a repeat; a channel that differs makes all the difference.
+    let rows = |differ: usize| Array3::from_shape_fn((3, 2, 50), |(c, y, x)| (x + 60 * (y * c / 2 * differ)) as u16);
+    assert!((repeats(rows(0).view()) - 0.5).abs() < 1e-9);
+    assert!(repeats(rows(1).view()).abs() < 1e-9);
+}
+
+#[test]
+fn what_is_measured_lies_within_the_image() {
+    let sizes = [(1, 1), (192, 192), (193, 192), (1024, 1024), (1024, 1025), (100_000, 2), (3, 400_000), (5000, 3000)];
+    for ((width, height), side) in sizes.into_iter().flat_map(|size| [(size, 96), (size, 512)]) {
+        let rects = Rect { x: 0, y: 0, width, height }.sampled(side);
+        let whole = Rect { x: 0, y: 0, width, height };
+        assert!(rects.iter().all(|&rect| whole.intersection(rect) == Some(rect)), "{width} x {height}: {rects:?}");
+        let pixels: usize = rects.iter().map(|rect| rect.pixels()).sum();
+        let most = (2 * side).pow(2) as usize;
+        assert!(pixels <= most, "{pixels} pixels of {width} x {height}");
+        assert!(pixels == (width * height) as usize || rects.len() > 1);
+    }
+}

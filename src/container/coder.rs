@@ -1,0 +1,124 @@
+//! What codes a part of a band: one value from the plan to the file to the decoder. Format: section "Bands".
+
+use crate::base::bytes::{Input, put_number};
+use crate::base::error::{FormatErrorKind, Result, malformed};
+use crate::model::adaptation::{Adaptation, Learning};
+use crate::model::registry::ModelIdentity;
+
+const CONSTANT: u8 = 0;
+const NETWORK: u8 = 1;
+const VP8L: u8 = 2;
+const PNG: u8 = 3;
+const LEARNING: u8 = 4;
+const OFFSETS: u8 = 6;
+/// Most bytes of bias offsets.
+const MOST_OFFSETS: u64 = 1 << 16;
+
+/// What turns the planes of a part into streams, and back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Coder {
+    /// Nothing: all planes are constant, and there are no streams.
+    Constant,
+    /// A network, of any family.
+    Network(NetworkCoder),
+    /// VP8L, the lossless coding of WebP.
+    Vp8l,
+    /// The coding of PNG.
+    Png,
+}
+
+/// A network that codes, and how it is adapted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NetworkCoder {
+    pub model: ModelIdentity,
+    pub adaptation: Adaptation,
+}
+
+impl NetworkCoder {
+    /// A network as its model has it.
+    pub fn plain(model: ModelIdentity) -> Self {
+        Self { model, adaptation: Adaptation::None }
+    }
+}
+
+impl Coder {
+    /// The name, as users know it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Network(_) => "network",
+            Self::Vp8l => "VP8L",
+            Self::Png => "PNG",
+        }
+    }
+
+    /// The network that codes, if one does.
+    pub fn network(&self) -> Option<&NetworkCoder> {
+        if let Self::Network(network) = self { Some(network) } else { None }
+    }
+
+    /// Appends it to the header of a band.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Constant => out.push(CONSTANT),
+            Self::Network(NetworkCoder { model, adaptation }) => {
+                out.push(match adaptation {
+                    Adaptation::None => NETWORK,
+                    Adaptation::Offsets(_) => OFFSETS,
+                    Adaptation::Learning(_) => LEARNING,
+                });
+                put_number(out, model.id.into());
+                out.extend(model.digest);
+                match adaptation {
+                    Adaptation::None => {}
+                    Adaptation::Offsets(offsets) => {
+                        put_number(out, offsets.len() as u64);
+                        out.extend(offsets);
+                    }
+                    &Adaptation::Learning(Learning { chunk, step, pull_back }) => {
+                        out.extend([(chunk - 1) as u8, step, pull_back]);
+                    }
+                }
+            }
+            Self::Vp8l => out.push(VP8L),
+            Self::Png => out.push(PNG),
+        }
+    }
+
+    /// Reads it from the header of a band; `constant` says whether all planes of the part have one sample alone.
+    ///
+    /// # Errors
+    /// [`Error::Format`](crate::Error::Format) for anything that is not valid.
+    pub fn read(body: &mut Input<&[u8]>, constant: bool) -> Result<Self> {
+        let kind = body.byte()?;
+        if constant != (kind == CONSTANT) {
+            return malformed(FormatErrorKind::InvalidField, format!("coder {kind}"));
+        }
+        let network = |body: &mut Input<&[u8]>, adaptation: fn(&mut Input<&[u8]>) -> Result<Adaptation>| {
+            let id = body.number(u16::MAX.into())? as u16;
+            let model = ModelIdentity { id, digest: body.array()? };
+            Ok(Self::Network(NetworkCoder { model, adaptation: adaptation(body)? }))
+        };
+        match kind {
+            CONSTANT => Ok(Self::Constant),
+            NETWORK => network(body, |_| Ok(Adaptation::None)),
+            OFFSETS => network(body, |body| {
+                let length = body.number(MOST_OFFSETS)?;
+                Ok(Adaptation::Offsets(body.block(length)?))
+            }),
+            LEARNING => network(body, |body| Ok(Adaptation::Learning(read_learning(body)?))),
+            VP8L => Ok(Self::Vp8l),
+            PNG => Ok(Self::Png),
+            other => malformed(FormatErrorKind::InvalidField, format!("coder {other}")),
+        }
+    }
+}
+
+fn read_learning(body: &mut Input<&[u8]>) -> Result<Learning> {
+    let [less, step, pull_back] = body.array()?;
+    let learning = Learning { chunk: u16::from(less) + 1, step, pull_back };
+    if !learning.is_allowed() {
+        return malformed(FormatErrorKind::InvalidField, format!("{learning:?}"));
+    }
+    Ok(learning)
+}

@@ -1,0 +1,59 @@
+//! The local context: the taps around a pixel and the predictions of its channels. Format: section "Contexts".
+
+use super::repeats::{Found, Repeats};
+use crate::entropy::cdf::Alphabet;
+use crate::entropy::mixture::MAX_CHANNELS;
+use crate::tile::{REACH, TAPS, TileSamples};
+
+/// The number of contexts per pixel of so many channels.
+pub(crate) const fn context_size(channels: usize) -> usize {
+    (TAPS + 1) * channels
+}
+
+/// Appends the context of the pixel at column `x` of row `y`, and what repeats tell of it, if the network sees them.
+/// Returns the predictions of its channels, and the repeats that were found.
+pub(crate) fn push_context(
+    tile: &TileSamples,
+    repeats: Option<&Repeats>,
+    (x, y): (usize, usize),
+    alphabets: &[Alphabet],
+    contexts: &mut Vec<i16>,
+) -> ([i32; MAX_CHANNELS], Option<Found>) {
+    match tile.channels() {
+        1 => push::<1, 7, 3>(tile, repeats, (x, y), alphabets, contexts),
+        _ => push::<3, 21, 9>(tile, repeats, (x, y), alphabets, contexts),
+    }
+}
+
+/// For `C` channels: the taps in raster order, channels interleaved, each less the prediction of its channel; then each
+/// prediction less half the range; all in units of 8-bit samples; then what repeats tell. A row has `ABOVE` samples of
+/// taps above, `LEFT` to the left.
+fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
+    tile: &TileSamples,
+    repeats: Option<&Repeats>,
+    (x, y): (usize, usize),
+    alphabets: &[Alphabet],
+    contexts: &mut Vec<i16>,
+) -> ([i32; MAX_CHANNELS], Option<Found>) {
+    let predictions: [i32; C] = std::array::from_fn(|channel| tile.predict(x, y, channel));
+    // One prediction per sample of a row, so that whole rows are subtracted at once.
+    let repeated: [i32; ABOVE] = std::array::from_fn(|i| predictions[i % C]);
+    let alphabet = alphabets[0]; // the depth is the same for all
+    let relative = |tap: u16, prediction: i32| alphabet.to_eight_bits(i32::from(tap) - prediction) as i16;
+    for row in 0..REACH {
+        let taps: &[u16; ABOVE] = tile.taps(x, y, row);
+        let row: [i16; ABOVE] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
+        contexts.extend_from_slice(&row);
+    }
+    let taps: &[u16; LEFT] = tile.taps(x, y, REACH);
+    let row: [i16; LEFT] = std::array::from_fn(|i| relative(taps[i], repeated[i]));
+    contexts.extend_from_slice(&row);
+    let half = 1 << (alphabet.depth - 1);
+    contexts.extend_from_slice(&predictions.map(|p| alphabet.to_eight_bits(p - half) as i16));
+    let found = repeats.map(|repeats| {
+        let found = repeats.find::<C>(tile, x, y, alphabets);
+        repeats.push_context((x, y), &found, predictions, alphabets, contexts);
+        found
+    });
+    (std::array::from_fn(|channel| if channel < C { predictions[channel] } else { 0 }), found)
+}

@@ -1,0 +1,263 @@
+//! Intervals <-> words. Input: the interval of every sample, in coding order. Output: 32-bit words. The coder
+//! is constriction's ANS coder (Duda 2013) with 24-bit intervals; format: section "Streams".
+//!
+//! ANS is a stack: the encoder pushes the intervals in reverse, so that the decoder pops them in coding
+//! order. The walk over a tile is the same for both; it calls a [`SampleCoder`] at each sample.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+use constriction::Stack;
+use constriction::backends::{BoundedReadWords, Cursor};
+use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
+use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
+use constriction::stream::{Code, Decode, Encode};
+
+use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
+
+impl Interval {
+    fn parts(self) -> (u32, NonZeroU32) {
+        let probability = NonZeroU32::new(self.probability).expect("the CDF is strictly increasing");
+        (self.left, probability)
+    }
+}
+
+/// An interval is the model of the one sample that it belongs to.
+impl EntropyModel<CDF_BITS> for Interval {
+    type Symbol = ();
+    type Probability = u32;
+}
+
+impl EncoderModel<CDF_BITS> for Interval {
+    fn left_cumulative_and_probability(&self, _: impl std::borrow::Borrow<()>) -> Option<(u32, NonZeroU32)> {
+        Some(self.parts())
+    }
+}
+
+impl DecoderModel<CDF_BITS> for Interval {
+    fn quantile_function(&self, _: u32) -> ((), u32, NonZeroU32) {
+        let (left, probability) = self.parts();
+        ((), left, probability)
+    }
+}
+
+/// Codes one sample after the other; what a tile's walk calls.
+pub(crate) trait SampleCoder {
+    /// Whether all samples are known before the walk, so that it may look ahead in large batches.
+    const KNOWS_SAMPLES: bool;
+
+    /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
+    /// coded sample and its edges under each logistic component.
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]);
+
+    /// Whether what is coded next lies at this edge out of 2^24, or above it; `known` tells if `KNOWS_SAMPLES`.
+    fn is_above(&self, edge: u32, known: bool) -> bool;
+
+    /// Codes what [`is_above`](Self::is_above) has told to be in an interval.
+    fn settle(&mut self, interval: Interval);
+
+    /// Takes note that all of a sample is coded.
+    fn end_sample(&mut self);
+
+    /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
+    fn decide(&mut self, probability: u32, known: bool) -> bool {
+        let decision = !self.is_above(probability, !known);
+        self.settle(if decision {
+            Interval { left: 0, probability }
+        } else {
+            Interval { left: probability, probability: (1 << CDF_BITS) - probability }
+        });
+        decision
+    }
+}
+
+/// Intervals in little memory, to be read from either end: an interval at an end of the range takes one word, its other edge;
+/// others take two, which are below [`Intervals::ONE_WORD`].
+#[derive(Debug, Default)]
+struct Intervals(Vec<u32>);
+
+impl Intervals {
+    /// Flags of a word that is an interval: whether it is one, and whether it begins at 0.
+    const ONE_WORD: u32 = 1 << 31;
+    const AT_ZERO: u32 = 1 << 30;
+    const WHOLE: u32 = 1 << CDF_BITS;
+
+    fn push(&mut self, Interval { left, probability }: Interval) {
+        match (left, left + probability) {
+            (0, end) => self.0.push(Self::ONE_WORD | Self::AT_ZERO | end),
+            (_, Self::WHOLE) => self.0.push(Self::ONE_WORD | left),
+            _ => self.0.extend([left, probability]),
+        }
+    }
+
+    /// The interval of one or two words, of which one is given, and the other is there if it is needed.
+    fn interval(word: u32, other: impl FnOnce() -> (u32, u32)) -> Interval {
+        let edge = word & (2 * Self::WHOLE - 1);
+        if word & Self::ONE_WORD == 0 {
+            let (left, probability) = other();
+            Interval { left, probability }
+        } else if word & Self::AT_ZERO == 0 {
+            Interval { left: edge, probability: Self::WHOLE - edge }
+        } else {
+            Interval { left: 0, probability: edge }
+        }
+    }
+
+    fn reversed(&self) -> impl Iterator<Item = Interval> {
+        let mut words = self.0.iter().rev();
+        std::iter::from_fn(move || {
+            let &word = words.next()?;
+            Some(Self::interval(word, || (*words.next().expect("a pair of words"), word)))
+        })
+    }
+
+    /// Those of a range of words.
+    fn range(&self, range: Range<usize>) -> impl Iterator<Item = Interval> {
+        let mut words = self.0[range].iter();
+        std::iter::from_fn(move || {
+            let &word = words.next()?;
+            Some(Self::interval(word, || (word, *words.next().expect("a pair of words"))))
+        })
+    }
+}
+
+/// Collects intervals; [`finish`](Self::finish) turns them into words.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    intervals: Intervals,
+    /// Those that were coded whole.
+    samples: Vec<u16>,
+    /// For each sample, the words of `intervals` up to its end.
+    ends: Vec<u32>,
+}
+
+impl Encoder {
+    pub fn with_capacity(samples: usize) -> Self {
+        let intervals = Intervals(Vec::with_capacity(2 * samples));
+        Self { intervals, samples: Vec::with_capacity(samples), ends: Vec::with_capacity(samples) }
+    }
+
+    /// The ideal code length, in bits, of the samples of some pixels of so many channels.
+    pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
+        let bits = |interval: Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
+        let mut start = 0;
+        let pixels = self.ends.chunks(channels).zip(chosen).map(|(ends, chosen)| {
+            let end = ends[channels - 1] as usize;
+            let range = std::mem::replace(&mut start, end)..end;
+            if chosen { self.intervals.range(range).map(bits).sum() } else { 0.0 }
+        });
+        pixels.sum()
+    }
+
+    /// The compressed words, in the order of the file, and the samples that were coded whole, in coding order.
+    pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
+        let mut coder = DefaultAnsCoder::new();
+        for interval in self.intervals.reversed() {
+            coder.encode_symbol((), interval).expect("every interval has a probability");
+        }
+        match coder.into_compressed() {
+            Ok(words) => (words, self.samples),
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl SampleCoder for Encoder {
+    const KNOWS_SAMPLES: bool = true;
+
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
+        let sample = sample();
+        let (interval, edges) = cdf.interval(sample);
+        self.settle(interval);
+        self.samples.push(sample as u16);
+        self.end_sample();
+        (sample, edges)
+    }
+
+    fn is_above(&self, _: u32, known: bool) -> bool {
+        known
+    }
+
+    fn settle(&mut self, interval: Interval) {
+        self.intervals.push(interval);
+    }
+
+    fn end_sample(&mut self) {
+        self.ends.push(u32::try_from(self.intervals.0.len()).expect("a tile has fewer words"));
+    }
+}
+
+/// Reads samples from words.
+pub(crate) struct Decoder {
+    coder: AnsCoder<u32, u64, Cursor<u32, Vec<u32>>>,
+    expected: std::vec::IntoIter<u16>,
+    /// Probabilities are multiplied up, and their logarithm is taken now and then.
+    product: f64,
+    bits: f64,
+}
+
+impl Decoder {
+    /// `None` if the last word is zero, which no encoder writes.
+    pub fn new(words: Vec<u32>) -> Option<Self> {
+        let coder = AnsCoder::from_compressed(Cursor::new_at_write_end(words)).ok()?;
+        Some(Self { coder, expected: Vec::new().into_iter(), product: 1.0, bits: 0.0 })
+    }
+
+    /// A decoder that tries first whether a sample is the expected one. It decodes what any other would, sooner.
+    pub fn expecting(words: Vec<u32>, samples: Vec<u16>) -> Option<Self> {
+        Some(Self { expected: samples.into_iter(), ..Self::new(words)? })
+    }
+
+    /// Whether all words were read and the coder is back in its initial state.
+    pub fn is_empty(&self) -> bool {
+        self.coder.is_empty() && BoundedReadWords::<u32, Stack>::is_exhausted(self.coder.bulk())
+    }
+
+    /// The ideal code length of what was decoded, in bits.
+    pub fn ideal_bits(&self) -> f64 {
+        self.bits - self.product.log2()
+    }
+
+    /// What tells, by the interval that contains it, which interval is next.
+    fn quantile(&self) -> u32 {
+        self.coder.state() as u32 & ((1 << CDF_BITS) - 1)
+    }
+}
+
+impl SampleCoder for Decoder {
+    const KNOWS_SAMPLES: bool = false;
+
+    fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
+        let quantile = self.quantile();
+        let mut sample = self.expected.next().map_or_else(guess, u32::from);
+        let (mut interval, mut edges) = cdf.interval(sample);
+        if !interval.contains(quantile) {
+            sample = cdf.quantile(quantile, sample);
+            (interval, edges) = cdf.interval(sample);
+        }
+        self.settle(interval);
+        (sample, edges)
+    }
+
+    fn is_above(&self, edge: u32, _: bool) -> bool {
+        self.quantile() >= edge
+    }
+
+    fn settle(&mut self, interval: Interval) {
+        let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
+        decoded.expect("reading from memory cannot fail");
+        self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
+        if self.product < 1e-200 {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
+    }
+
+    fn end_sample(&mut self) {}
+}
+
+#[cfg(test)]
+pub(crate) mod test_coders;
+#[cfg(test)]
+mod tests;

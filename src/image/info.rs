@@ -1,0 +1,46 @@
+//! The shape of an image.
+
+use super::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::{Limits, check_samples};
+
+/// The shape of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageInfo {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha).
+    pub channels: usize,
+    /// Bits per sample: 1 to 16.
+    pub depth: u32,
+}
+
+impl ImageInfo {
+    /// The shape of these planes.
+    #[must_use]
+    pub fn of(planes: &Planes) -> Self {
+        let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
+        Self { width, height, channels, depth }
+    }
+
+    /// Bytes of a row whose samples have so many bits.
+    pub(crate) fn row_bytes(&self, bits: u32) -> usize {
+        (u64::from(self.width) * self.channels as u64 * u64::from(bits)).div_ceil(8) as usize
+    }
+
+    /// Fails for what is no image, or beyond the limits. Called before anything of this size is allocated.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        if self.width == 0 || self.height == 0 {
+            return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));
+        }
+        check_samples(self.width, self.height, self.channels, limits)
+    }
+
+    /// "8-bit RGB", for messages.
+    pub(crate) fn kind(&self) -> String {
+        let colour = ["", "grey", "grey with alpha", "RGB", "RGB with alpha"].get(self.channels).unwrap_or(&"");
+        format!("{}-bit {colour}", self.depth)
+    }
+}

@@ -1,0 +1,12 @@
+//! What an image is: its shape, samples, rectangles and metadata.
+
+mod info;
+mod metadata;
+pub(crate) mod planes;
+mod rect;
+
+pub use self::info::ImageInfo;
+pub(crate) use self::metadata::{CHUNK_HEADER_BYTES, MetadataEntry, Palette, PngChunk};
+pub use self::metadata::{Metadata, MetadataBlock, MetadataKind};
+pub use self::planes::Planes;
+pub use self::rect::Rect;

@@ -1,0 +1,211 @@
+//! Exact learning while coding: after each chunk of pixels, encoder and decoder take the same step on the network's
+//! weights, from the pixels just coded. Input: contexts, and the errors of what was coded. Output: network outputs, as
+//! [`Network`](crate::infer::session::Network) gives them, of a network that changes. Format: section "Learning".
+//!
+//! This is dynamic evaluation (Krause et al. 2018), which NNCP (Bellard 2019) brought to lossless compression, with the
+//! sign updates of Lion (Chen et al. 2023). All of it is integer arithmetic. Matrix products carry the integers in
+//! float32, and no sum in them reaches 2^24, so that they are exact in any order:
+//!
+//! * the network itself, by the contract's bound on rows, which every update keeps;
+//! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
+//! * errors times inputs, over a chunk: `255 * 256 * 256 < 2^24`.
+//!
+//! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
+//! the graph, packed again in each call, and the products of the update have no place in it.
+
+pub(crate) mod gradient;
+mod layer;
+mod product;
+mod steps;
+
+use self::layer::{FRACTION, LearningLayer};
+use self::product::padded;
+use self::steps::to_integer;
+use crate::base::error::Result;
+use crate::entropy::mixture::MixtureShape;
+use crate::infer::Evaluator;
+use crate::model::adaptation::Learning;
+use crate::model::contract::{CheckedModel, Layer};
+use crate::model::offsets::{self, Offsets};
+
+/// A network that learns from one tile.
+#[derive(Debug)]
+pub(crate) struct Learner {
+    shape: MixtureShape,
+    chunk: usize,
+    layers: Vec<LearningLayer>,
+    /// What goes into each layer, and what comes out of the last: (chunk, padded inputs).
+    activations: Vec<Vec<f32>>,
+    /// The errors of each layer's rows: (chunk, padded rows).
+    errors: Vec<Vec<f32>>,
+    /// Pixels of the chunk that are coded.
+    coded: usize,
+    /// If only biases learn, what becomes of them.
+    averages: Option<Averages>,
+    /// After each update: a digest of all parameters, and whether they keep the contract.
+    #[cfg(test)]
+    pub updates: Vec<(u64, bool)>,
+}
+
+/// The averages of what was added to biases, over all updates but the first.
+#[derive(Debug)]
+struct Averages {
+    /// Updates, and those of them that are left out.
+    updates: usize,
+    left_out: usize,
+    /// By layer and row.
+    sums: Vec<Vec<i64>>,
+}
+
+impl Learner {
+    /// A network that starts with the weights of a model, which has no pinned components.
+    pub fn new(model: &CheckedModel, learning: Learning) -> Self {
+        let chunk = usize::from(learning.chunk);
+        let last = model.layers.len() - 1;
+        let layer = |(index, layer): (usize, &Layer)| {
+            let output = (index == last).then_some(model.shape);
+            LearningLayer::new(layer, index == 0, output, learning)
+        };
+        let layers: Vec<_> = model.layers.iter().enumerate().map(layer).collect();
+        let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
+        let contexts = vec![0.0; chunk * padded(model.context_size())];
+        let activations = std::iter::once(contexts).chain(errors.clone()).collect();
+        Self {
+            shape: model.shape,
+            chunk,
+            layers,
+            activations,
+            errors,
+            coded: 0,
+            averages: None,
+            #[cfg(test)]
+            updates: Vec::new(),
+        }
+    }
+
+    /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
+    pub fn of_biases(model: &CheckedModel, pixels: usize) -> Self {
+        let updates = pixels / usize::from(Learning::OF_BIASES.chunk);
+        let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
+        let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
+        Self { averages, ..Self::new(model, Learning::OF_BIASES) }
+    }
+
+    /// What was added to the biases of such a network, on average.
+    pub fn offsets(&self, model: &CheckedModel) -> Option<Offsets> {
+        let Averages { updates, left_out, sums } = self.averages.as_ref()?;
+        let number = updates.checked_sub(*left_out).filter(|&number| number > 0)? as i64;
+        let layer = |((sums, learned), layer): ((&Vec<i64>, &LearningLayer), &Layer)| {
+            let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - learned.bias_bits);
+            let rounded = |(sum, &shift): (&i64, &u32)| (2 * sum + unit(shift)).div_euclid(2 * unit(shift)) as i32;
+            sums.iter().zip(&layer.shifts).map(rounded).collect()
+        };
+        Some(Offsets(sums.iter().zip(&self.layers).zip(&model.layers).map(layer).collect()))
+    }
+
+    /// Where the errors of a pixel belong; pixels are counted from the first of the last [`run`](Self::run).
+    pub fn errors(&mut self, pixel: usize) -> &mut [f32] {
+        let outputs = self.shape.outputs();
+        let errors = self.errors.last_mut().expect("a network has a layer");
+        &mut errors[(self.coded + pixel) * padded(outputs)..][..outputs]
+    }
+
+    /// Whether all rows are exact in float32.
+    #[cfg(any(test, fuzzing))]
+    pub fn keeps_contract(&self) -> bool {
+        let row = |layer: &LearningLayer, row: usize| {
+            let weights = layer.used_weights.iter().skip(row).step_by(padded(layer.rows));
+            let sum: f64 = weights.map(|&weight| f64::from(weight).abs()).sum();
+            layer.input_max as f64 * sum + f64::from(layer.used_biases[row]).abs()
+                < crate::model::contract::EXACT as f64
+        };
+        let valid = |weight: &f32| weight.abs() <= layer::WEIGHT_MAX as f32 && *weight == weight.trunc();
+        self.layers
+            .iter()
+            .all(|layer| layer.used_weights.iter().all(valid) && (0..layer.rows).all(|index| row(layer, index)))
+    }
+
+    /// Of values, momenta, and what the network uses.
+    #[cfg(test)]
+    fn digest(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        for layer in &self.layers {
+            for parameters in [&layer.weights, &layer.offsets] {
+                (&parameters.values, &parameters.momenta).hash(&mut hasher);
+            }
+            for used in [&layer.used_weights, &layer.used_biases, &layer.lifted] {
+                used.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+            }
+        }
+        hasher.finish()
+    }
+
+    /// Goes on behind so many pixels, whose errors are known; after a whole chunk, the network learns.
+    pub fn advance(&mut self, pixels: usize) {
+        self.coded += pixels;
+        if self.coded < self.chunk {
+            return;
+        }
+        self.coded = 0;
+        for (index, layer) in self.layers.iter_mut().enumerate().rev() {
+            let (before, errors) = self.errors.split_at_mut(index);
+            let inputs = &mut self.activations[index];
+            if let Some(previous) = before.last_mut() {
+                layer.backward(&errors[0], inputs, previous);
+            }
+            layer.learn_biases(&errors[0]);
+            if self.averages.is_none() {
+                layer.learn_weights(inputs, &errors[0], self.chunk);
+            }
+        }
+        #[cfg(test)]
+        self.updates.push((self.digest(), self.keeps_contract()));
+        let Some(Averages { updates, left_out, sums }) = &mut self.averages else { return };
+        *updates += 1;
+        if updates > left_out {
+            for (sums, layer) in sums.iter_mut().zip(&self.layers) {
+                sums.iter_mut().zip(&layer.offsets.values).for_each(|(sum, &value)| *sum += i64::from(value));
+            }
+        }
+    }
+}
+
+impl Evaluator for Learner {
+    fn shape(&self) -> MixtureShape {
+        self.shape
+    }
+
+    /// Pixels until the next update.
+    fn room(&self) -> usize {
+        self.chunk - self.coded
+    }
+
+    fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        let columns = self.layers[0].inputs;
+        let pixels = contexts.len() / columns;
+        let range = |columns: usize| self.coded * padded(columns)..(self.coded + pixels) * padded(columns);
+        let rows = self.activations[0][range(columns)].chunks_exact_mut(padded(columns));
+        for (row, context) in rows.zip(contexts.chunks_exact(columns)) {
+            row.iter_mut().zip(context).for_each(|(value, &context)| *value = context.into());
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (before, after) = self.activations.split_at_mut(index + 1);
+            layer.forward(&before[index][range(layer.inputs)], &mut after[0][range(layer.rows)]);
+        }
+        let last = self.activations.last().expect("a network has a layer");
+        let rows = self.shape.outputs();
+        outputs.clear();
+        for row in last[range(rows)].chunks_exact(padded(rows)) {
+            outputs.extend(row[..rows].iter().map(|&output| to_integer(output) as i16));
+        }
+        Ok(())
+    }
+
+    fn learner(&mut self) -> Option<&mut Learner> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! A layer that learns: its outputs, the errors of its inputs, its updates. Format: section "Learning".
+
+use super::Learning;
+use super::gradient::Group;
+use super::product::{Left, Product, padded, vectorised};
+use super::steps::{Activate, AddRows, Close, Narrow, Round, Update, power_of_two, rounded, to_integer};
+use crate::entropy::mixture::MixtureShape;
+use crate::model::contract::{ACTIVATION_MAX, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, input_max, row_bound};
+
+/// Fractional bits of the weights that updates change; the network uses them rounded.
+pub(super) const FRACTION: u32 = 16;
+pub(super) const WEIGHT_MAX: i32 = 127;
+/// Largest magnitude of what is added to a bias.
+const BIAS_MOVE_MAX: i32 = DELTA_MAX as i32 / 2;
+/// Hidden activations, of 11 bits, lose these in the products of gradients.
+const NARROWED: u32 = 3;
+/// A bias is a weight whose input is 2^5 in the first layer; in others 2^7, or narrowed 2^4.
+const FIRST_BIAS_BITS: u32 = 5;
+const BIAS_BITS: u32 = 7;
+/// log2 of the steps of the first layer, and of those between it and the last, beside those of the last.
+const FIRST_STEP: i32 = 2;
+const BETWEEN_STEP: i32 = 1;
+const STEP_BITS_MAX: i32 = 20;
+const BACKWARD_SHIFT_MAX: u32 = 23;
+/// Inputs whose weights are updated together.
+const BLOCK: usize = 8;
+
+/// Parameters in their finest form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parameters {
+    pub pretrained: Vec<i32>,
+    pub values: Vec<i32>,
+    pub momenta: Vec<i32>,
+}
+
+impl Parameters {
+    pub fn new(pretrained: Vec<i32>) -> Self {
+        Self { values: pretrained.clone(), momenta: vec![0; pretrained.len()], pretrained }
+    }
+}
+
+/// One layer; matrices have the axes (input, row), rows [`padded`]; what belongs to rows is [`padded`], too.
+#[derive(Debug)]
+pub(super) struct LearningLayer {
+    pub inputs: usize,
+    pub rows: usize,
+    pub learning: Learning,
+    /// Largest magnitude of an input.
+    pub input_max: i64,
+    /// Range of an output.
+    pub limits: (f32, f32),
+    /// The input that a bias is the weight of, in bits.
+    pub bias_bits: u32,
+    /// Bits that the inputs lose in the gradient.
+    pub narrowed: u32,
+    /// `2^-shift`, by row.
+    pub scales: Vec<f32>,
+    /// Step of an update, by row.
+    pub steps: Vec<i32>,
+    /// By row, what a weight is multiplied by to make errors of all rows comparable.
+    pub lifts: Vec<f32>,
+    /// What brings the products of errors and lifted weights back to the size of errors.
+    pub backward_scale: f32,
+    /// The biases of the model.
+    pub biases: Vec<i32>,
+    /// In units of `2^-FRACTION`.
+    pub weights: Parameters,
+    /// What is added to the biases, in units of `2^(bias_bits - FRACTION)`.
+    pub offsets: Parameters,
+    /// What the network uses.
+    pub used_weights: Vec<f32>,
+    pub used_biases: Vec<f32>,
+    /// (row, input); of the first layer, none.
+    pub lifted: Vec<f32>,
+}
+
+impl LearningLayer {
+    pub fn new(layer: &Layer, first: bool, output: Option<MixtureShape>, learning: Learning) -> Self {
+        let (inputs, rows) = layer.weights.dim();
+        let group = |row: usize| output.map_or(Group::HIDDEN, |shape| Group::of(shape, row));
+        let steps = |row: usize| {
+            let place = match output {
+                _ if first => FIRST_STEP,
+                None => BETWEEN_STEP,
+                Some(_) => 0,
+            };
+            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + place + group(row).step;
+            1 << bits.clamp(0, STEP_BITS_MAX)
+        };
+        // An error is worth the less, the larger this is. 8 bits of error and 7 of weight leave 8 to lift and rows.
+        let worth: Vec<i32> = (0..rows).map(|row| (layer.shifts[row] + group(row).bits) as i32).collect();
+        let least = worth.iter().min().expect("a layer has rows");
+        let lift = 8 - rows.next_power_of_two().ilog2() as i32;
+        let stride = padded(rows);
+        let mut start = vec![0; inputs * stride];
+        for (start, weights) in start.chunks_exact_mut(stride).zip(layer.weights.outer_iter()) {
+            start.iter_mut().zip(weights).for_each(|(start, &weight)| *start = i32::from(weight) << FRACTION);
+        }
+        let mut new = Self {
+            inputs,
+            rows,
+            learning,
+            input_max: input_max(first),
+            limits: if output.is_some() {
+                (OUTPUT_MIN as f32, OUTPUT_MAX as f32)
+            } else {
+                (0.0, ACTIVATION_MAX as f32)
+            },
+            bias_bits: if first { FIRST_BIAS_BITS } else { BIAS_BITS },
+            narrowed: if first { 0 } else { NARROWED },
+            scales: extended(layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))), stride),
+            steps: extended((0..rows).map(steps), stride),
+            lifts: extended(worth.iter().map(|worth| power_of_two(lift - (worth - least))), stride),
+            backward_scale: 1.0,
+            biases: extended(layer.biases.iter().copied(), stride),
+            weights: Parameters::new(start),
+            offsets: Parameters::new(vec![0; stride]),
+            used_weights: vec![0.0; inputs * stride],
+            used_biases: vec![0.0; stride],
+            lifted: vec![0.0; if first { 0 } else { rows * padded(inputs) }],
+        };
+        vectorised(Round { layer: &mut new, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        new.round_biases();
+        // An input's error has about the size of the errors that it comes from.
+        let squares: u64 = new.lifted.iter().map(|&weight| u64::from(to_integer(weight).unsigned_abs()).pow(2)).sum();
+        let shift = (2 * squares / inputs as u64).max(1).ilog2() / 2;
+        new.backward_scale = power_of_two(-(shift.min(BACKWARD_SHIFT_MAX) as i32));
+        new
+    }
+
+    /// The layer's outputs: (pixels, inputs) -> (pixels, rows).
+    pub fn forward(&self, inputs: &[f32], outputs: &mut [f32]) {
+        let (stride, pixels) = (padded(self.inputs), inputs.len() / padded(self.inputs));
+        let (left, right) = (Left::Rows(inputs, stride), &self.used_weights[..]);
+        let (inner, columns) = (self.inputs, self.rows);
+        Product { left, right, result: outputs, rows: pixels, inner, columns }.compute();
+        let Self { used_biases, scales, limits, .. } = self;
+        vectorised(Activate { sums: outputs, columns, biases: used_biases, scales, limits: *limits });
+    }
+
+    /// The errors of the inputs, which are those of the rows of the layer before.
+    pub fn backward(&self, errors: &[f32], inputs: &[f32], previous: &mut [f32]) {
+        let (stride, pixels) = (padded(self.rows), errors.len() / padded(self.rows));
+        let (left, right) = (Left::Rows(errors, stride), &self.lifted[..]);
+        Product { left, right, result: previous, rows: pixels, inner: self.rows, columns: self.inputs }.compute();
+        vectorised(Close { sums: previous, inputs, scale: self.backward_scale });
+    }
+
+    /// Moves biases against the gradient.
+    pub fn learn_biases(&mut self, errors: &[f32]) {
+        let stride = padded(self.rows);
+        let pull_back = u32::from(self.learning.pull_back);
+        let mut sums = vec![0.0; stride];
+        let input = power_of_two((self.bias_bits - self.narrowed) as i32);
+        vectorised(AddRows { rows: errors, sums: &mut sums, scale: input });
+        let limit = BIAS_MOVE_MAX << (FRACTION - self.bias_bits);
+        let Self { steps, offsets, .. } = &mut *self;
+        vectorised(Update { parameters: offsets, first: 0, gradients: &sums, steps, pull_back, limit });
+        self.round_biases();
+    }
+
+    /// Moves weights against the gradient.
+    pub fn learn_weights(&mut self, inputs: &mut [f32], errors: &[f32], pixels: usize) {
+        let stride = padded(self.rows);
+        let pull_back = u32::from(self.learning.pull_back);
+        vectorised(Narrow { values: inputs, scale: power_of_two(-(self.narrowed as i32)) });
+        let mut magnitudes = vec![0; stride];
+        let mut gradients = vec![0.0; BLOCK * stride];
+        for first in (0..self.inputs).step_by(BLOCK) {
+            let rows = BLOCK.min(self.inputs - first);
+            let left = Left::Columns(&inputs[first..], padded(self.inputs));
+            let (result, columns) = (&mut gradients[..rows * stride], self.rows);
+            Product { left, right: errors, result, rows, inner: pixels, columns }.compute();
+            let Self { steps, weights: parameters, .. } = &mut *self;
+            let (gradients, limit) = (&gradients[..rows * stride], WEIGHT_MAX << FRACTION);
+            vectorised(Update { parameters, first, gradients, steps, pull_back, limit });
+            vectorised(Round { layer: self, inputs: first..first + rows, magnitudes: &mut magnitudes });
+        }
+        self.keep_bound(&magnitudes);
+    }
+
+    /// Rounds biases to what the network uses.
+    fn round_biases(&mut self) {
+        let bits = FRACTION - self.bias_bits;
+        for ((used, bias), value) in self.used_biases.iter_mut().zip(&self.biases).zip(&self.offsets.values) {
+            *used = (bias + rounded(*value, bits)) as f32;
+        }
+    }
+
+    /// Where rounded weights would break the bound on a row, the row's weights go half of the way back to those of the
+    /// model, which keep it, until it holds.
+    fn keep_bound(&mut self, magnitudes: &[i32]) {
+        let stride = padded(self.rows);
+        let broken = |row: usize, sum: i32| row_bound(self.input_max, sum.into(), self.biases[row]) >= EXACT;
+        let all: Vec<usize> = (0..self.rows).filter(|&row| broken(row, magnitudes[row])).collect();
+        for &row in &all {
+            loop {
+                let Parameters { pretrained, values, .. } = &mut self.weights;
+                let values = values.iter_mut().skip(row).step_by(stride);
+                for (value, pretrained) in values.zip(pretrained.iter().skip(row).step_by(stride)) {
+                    *value = pretrained + (*value - pretrained) / 2;
+                }
+                let values = self.weights.values.iter().skip(row).step_by(stride);
+                if !broken(row, values.map(|&value| rounded(value, FRACTION).abs()).sum()) {
+                    break;
+                }
+            }
+        }
+        if !all.is_empty() {
+            let inputs = self.inputs;
+            vectorised(Round { layer: self, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        }
+    }
+}
+
+/// Values, and zeros up to a length.
+fn extended<T: Copy + Default>(values: impl Iterator<Item = T>, length: usize) -> Vec<T> {
+    values.chain(std::iter::repeat(T::default())).take(length).collect()
+}

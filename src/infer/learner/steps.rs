@@ -1,0 +1,198 @@
+//! What happens to each weight, sum or error by itself, in the widest vectors of the processor.
+
+use std::ops::Range;
+
+use pulp::NullaryFnOnce;
+
+use super::gradient::ERROR_MAX;
+use super::layer::{FRACTION, LearningLayer, Parameters};
+use super::product::padded;
+use crate::model::contract::ACTIVATION_MAX;
+
+const GRADIENT_SHIFT: u32 = 6;
+const GRADIENT_MAX: i32 = 2047;
+const MOMENTUM_BITS: u32 = 3;
+
+/// One step of Lion for the parameters from an input on, with a pull back to where they came from.
+pub(super) struct Update<'a> {
+    pub parameters: &'a mut Parameters,
+    pub first: usize,
+    /// Sums of products; whole rows.
+    pub gradients: &'a [f32],
+    pub steps: &'a [i32],
+    pub pull_back: u32,
+    /// Largest magnitude of a value.
+    pub limit: i32,
+}
+
+impl NullaryFnOnce for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const HALF: i32 = 1 << (GRADIENT_SHIFT - 1);
+        const LIMIT: f32 = ((GRADIENT_MAX + 1) << GRADIENT_SHIFT) as f32;
+        let Self { parameters, first, gradients, steps, pull_back, limit } = self;
+        let stride = steps.len();
+        let range = first * stride..first * stride + gradients.len();
+        let Parameters { pretrained, values, momenta } = parameters;
+        let values =
+            values[range.clone()].chunks_exact_mut(stride).zip(momenta[range.clone()].chunks_exact_mut(stride));
+        let sources = pretrained[range].chunks_exact(stride).zip(gradients.chunks_exact(stride));
+        for ((values, momenta), (pretrained, gradients)) in values.zip(sources) {
+            let values = values.iter_mut().zip(momenta).zip(pretrained);
+            for (((value, momentum), pretrained), (&gradient, &step)) in values.zip(gradients.iter().zip(steps)) {
+                let gradient = (to_integer(clamp(gradient, (-LIMIT, LIMIT))) + HALF) >> GRADIENT_SHIFT;
+                let gradient = gradient.clamp(-GRADIENT_MAX, GRADIENT_MAX);
+                let average = rounded(*momentum, MOMENTUM_BITS);
+                *momentum += gradient - average;
+                let direction = 2 * average + gradient;
+                let down = if direction > 0 { step } else { 0 };
+                let up = if direction < 0 { step } else { 0 };
+                let moved = *value - down + up;
+                *value = (moved - rounded(moved - pretrained, pull_back)).clamp(-limit, limit);
+            }
+        }
+    }
+}
+
+/// Rounds the weights of some inputs to what the network uses, and adds their magnitudes to those of their rows.
+pub(super) struct Round<'a> {
+    pub layer: &'a mut LearningLayer,
+    pub inputs: Range<usize>,
+    pub magnitudes: &'a mut [i32],
+}
+
+impl NullaryFnOnce for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let LearningLayer { inputs, rows, weights, used_weights, lifted, lifts, .. } = self.layer;
+        let stride = padded(*rows);
+        let range = self.inputs.start * stride..self.inputs.end * stride;
+        let values = weights.values[range.clone()].chunks_exact(stride);
+        for (used, values) in used_weights[range.clone()].chunks_exact_mut(stride).zip(values) {
+            for ((used, &value), magnitude) in used.iter_mut().zip(values).zip(&mut *self.magnitudes) {
+                let weight = rounded(value, FRACTION);
+                *magnitude += weight.abs();
+                *used = weight as f32;
+            }
+        }
+        let used = &used_weights[range];
+        for (row, (lifted, &lift)) in lifted.chunks_exact_mut(padded(*inputs)).zip(&*lifts).enumerate() {
+            for (lifted, used) in lifted[self.inputs.clone()].iter_mut().zip(used.chunks_exact(stride)) {
+                *lifted = floor(used[row] * lift + 0.5);
+            }
+        }
+    }
+}
+
+/// Sums -> outputs of a layer, in rows of so many columns.
+pub(super) struct Activate<'a> {
+    pub sums: &'a mut [f32],
+    pub columns: usize,
+    pub biases: &'a [f32],
+    pub scales: &'a [f32],
+    pub limits: (f32, f32),
+}
+
+impl NullaryFnOnce for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.sums.chunks_exact_mut(padded(self.columns)) {
+            for ((sum, bias), scale) in row[..self.columns].iter_mut().zip(self.biases).zip(self.scales) {
+                *sum = floor(clamp((*sum + bias) * scale, self.limits));
+            }
+        }
+    }
+}
+
+/// Sums -> errors of inputs; of those that are at an end of their range, none.
+pub(super) struct Close<'a> {
+    pub sums: &'a mut [f32],
+    pub inputs: &'a [f32],
+    pub scale: f32,
+}
+
+impl NullaryFnOnce for Close<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let limits = (-ERROR_MAX as f32, ERROR_MAX as f32);
+        for (sum, &input) in self.sums.iter_mut().zip(self.inputs) {
+            let error = floor(clamp(*sum * self.scale + 0.5, limits));
+            *sum = if input > 0.0 && input < ACTIVATION_MAX as f32 { error } else { 0.0 };
+        }
+    }
+}
+
+/// Rows -> their scaled sum.
+pub(super) struct AddRows<'a> {
+    pub rows: &'a [f32],
+    pub sums: &'a mut [f32],
+    pub scale: f32,
+}
+
+impl NullaryFnOnce for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.rows.chunks_exact(self.sums.len()) {
+            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * self.scale);
+        }
+    }
+}
+
+/// Scales values down, and rounds them down.
+pub(super) struct Narrow<'a> {
+    pub values: &'a mut [f32],
+    pub scale: f32,
+}
+
+impl NullaryFnOnce for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|value| *value = floor(*value * self.scale));
+    }
+}
+
+/// `value / 2^bits`, rounded.
+#[inline(always)]
+pub(super) fn rounded(value: i32, bits: u32) -> i32 {
+    (value + (1 << (bits - 1))) >> bits
+}
+
+/// For exponents from -126 to 127.
+pub(super) fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((127 + exponent) as u32) << 23)
+}
+
+/// Adding 1.5 * 2^23 rounds a float32 to an integer, which is then in its low bits. Compilers vectorise this for every
+/// processor, and not `f32::floor` and `as`.
+const SHIFTER: f32 = 12_582_912.0;
+
+/// Rounds down a number of magnitude up to 2^21.
+#[inline(always)]
+pub(super) fn floor(value: f32) -> f32 {
+    let rounded = (value + SHIFTER) - SHIFTER;
+    if rounded > value { rounded - 1.0 } else { rounded }
+}
+
+/// An integer of magnitude up to 2^21 that float32 carries.
+#[inline(always)]
+pub(super) fn to_integer(value: f32) -> i32 {
+    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32
+}
+
+#[inline(always)]
+pub(super) fn clamp(value: f32, (low, high): (f32, f32)) -> f32 {
+    let value = if value < low { low } else { value };
+    if value > high { high } else { value }
+}

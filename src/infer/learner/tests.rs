@@ -1,0 +1,342 @@
+use ndarray::Array2;
+
+use super::gradient::{Group, HeadGradient};
+use super::layer::WEIGHT_MAX;
+use super::*;
+use crate::entropy::cdf::Alphabet;
+use crate::entropy::mixture::PixelMixture;
+use crate::model::family::Content;
+use crate::model::file::ModelFile;
+use crate::model::registry::models;
+use crate::testing::Random;
+
+fn model(content: Content) -> CheckedModel {
+    let model = models().iter().find(|model| model.content == content).expect("a model of the registry");
+    let file = ModelFile::read(model.file).expect("a model that keeps the contract");
+    (*file.networks[0]).clone()
+}
+
+/// Section "Learning" of the format in plain 64-bit integers: one parameter, one pixel after the other.
+struct Reference {
+    learning: Learning,
+    layers: Vec<ReferenceLayer>,
+}
+
+struct ReferenceLayer {
+    model: Layer,
+    first: bool,
+    /// Error bits and step of each row.
+    groups: Vec<(i64, i64)>,
+    last: bool,
+    values: Array2<i64>,
+    momenta: Array2<i64>,
+    offsets: Vec<(i64, i64)>,
+    backward_shift: u32,
+}
+
+fn shifted(value: i64, exponent: i64) -> i64 {
+    if exponent >= 0 { value << exponent } else { (value + (1 << (-exponent - 1))) >> -exponent }
+}
+
+fn lion(value: &mut i64, momentum: &mut i64, (start, sum, step, limit): (i64, i64, i64, i64), pull_back: u8) {
+    let gradient = ((sum + 32) >> 6).clamp(-2047, 2047);
+    let average = (*momentum + 4) >> 3;
+    *momentum += gradient - average;
+    let moved = *value - step * (2 * average + gradient).signum();
+    *value = (moved - ((moved - start + (1 << (pull_back - 1))) >> pull_back)).clamp(-limit, limit);
+}
+
+impl ReferenceLayer {
+    fn weight(&self, at: (usize, usize)) -> i64 {
+        (self.values[at] + (1 << 15)) >> 16
+    }
+
+    fn bias(&self, row: usize) -> i64 {
+        let bits = if self.first { 11 } else { 9 };
+        i64::from(self.model.biases[row]) + ((self.offsets[row].0 + (1 << (bits - 1))) >> bits)
+    }
+
+    fn lifted(&self, (input, row): (usize, usize)) -> i64 {
+        let worth = |row: usize| i64::from(self.model.shifts[row]) + self.groups[row].0;
+        let rows = self.groups.len();
+        let least = (0..rows).map(worth).min().expect("a row");
+        let log = (0..).find(|&log| 1usize << log >= rows).expect("a power of two");
+        shifted(self.weight((input, row)), 8 - log - (worth(row) - least))
+    }
+
+    fn forward(&self, inputs: &[i64]) -> Vec<i64> {
+        let row = |row: usize| {
+            let sum: i64 = inputs.iter().enumerate().map(|(input, x)| x * self.weight((input, row))).sum();
+            let output = (sum + self.bias(row)) >> self.model.shifts[row];
+            if self.last { output.clamp(-32768, 32767) } else { output.clamp(0, 2047) }
+        };
+        (0..self.groups.len()).map(row).collect()
+    }
+}
+
+impl Reference {
+    fn new(model: &CheckedModel, learning: Learning) -> Self {
+        let (k, c) = (model.shape.components, model.shape.channels);
+        let last = model.layers.len() - 1;
+        let layer = |(index, layer): (usize, &Layer)| {
+            let (inputs, rows) = layer.weights.dim();
+            let group = |row: usize| match row / k {
+                _ if index < last => (0, 0),
+                0 => (8, 0),
+                group if group <= c => (7, 2),
+                group if group <= 2 * c => (7, 0),
+                _ => (3, -2),
+            };
+            let mut new = ReferenceLayer {
+                model: layer.clone(),
+                first: index == 0,
+                last: index == last,
+                groups: (0..rows).map(group).collect(),
+                values: layer.weights.mapv(|weight| i64::from(weight) << 16),
+                momenta: Array2::zeros((inputs, rows)),
+                offsets: vec![(0, 0); rows],
+                backward_shift: 0,
+            };
+            let squares: i64 = new.values.indexed_iter().map(|(at, _)| new.lifted(at).pow(2)).sum();
+            let fits = |shift: &u32| 4i64.pow(*shift) <= 2 * squares / inputs as i64;
+            new.backward_shift = (0..=23).rev().find(fits).unwrap_or(0);
+            new
+        };
+        Self { learning, layers: model.layers.iter().enumerate().map(layer).collect() }
+    }
+
+    /// What goes into each layer, and what comes out of the last.
+    fn forward(&self, context: &[i64]) -> Vec<Vec<i64>> {
+        let mut activations = vec![context.to_vec()];
+        for layer in &self.layers {
+            let next = layer.forward(activations.last().expect("a context"));
+            activations.push(next);
+        }
+        activations
+    }
+
+    fn learn(&mut self, activations: &[Vec<Vec<i64>>], mut errors: Vec<Vec<i64>>) {
+        for (index, layer) in self.layers.iter_mut().enumerate().rev() {
+            let (inputs, rows) = layer.values.dim();
+            let back = |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| -> Vec<i64> {
+                let input = |input: usize| {
+                    let sum = (0..rows).map(|row| errors[row] * layer.lifted((input, row))).sum();
+                    let open = (1..2047).contains(&pixel[index][input]);
+                    if open { shifted(sum, -i64::from(layer.backward_shift)).clamp(-255, 255) } else { 0 }
+                };
+                if index > 0 { (0..inputs).map(input).collect() } else { Vec::new() }
+            };
+            let previous = activations.iter().zip(&errors).map(back).collect();
+            let narrowed = if layer.first { 0 } else { 3 };
+            for row in 0..rows {
+                let place = match (layer.first, layer.last) {
+                    (true, _) => 2,
+                    (false, last) => i64::from(!last),
+                };
+                let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + place;
+                let step = 1 << (bits + layer.groups[row].1).clamp(0, 20);
+                for input in 0..inputs {
+                    let product =
+                        |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| (pixel[index][input] >> narrowed) * errors[row];
+                    let sum = activations.iter().zip(&errors).map(product).sum();
+                    let start = i64::from(layer.model.weights[(input, row)]) << 16;
+                    let (value, momentum) = (&mut layer.values[(input, row)], &mut layer.momenta[(input, row)]);
+                    lion(value, momentum, (start, sum, step, 127 << 16), self.learning.pull_back);
+                }
+                let sum = errors.iter().map(|errors| errors[row]).sum::<i64>() << if layer.first { 5 } else { 4 };
+                let limit = 1 << if layer.first { 30 } else { 28 };
+                let (value, momentum) = &mut layer.offsets[row];
+                lion(value, momentum, (0, sum, step, limit), self.learning.pull_back);
+                let input_max = if layer.first { 256 } else { 2047 };
+                let magnitude =
+                    |layer: &ReferenceLayer| -> i64 { (0..inputs).map(|i| layer.weight((i, row)).abs()).sum() };
+                let bias = i64::from(layer.model.biases[row]).abs();
+                while input_max * magnitude(layer) + bias + (1 << 20) >= 1 << 24 {
+                    for input in 0..inputs {
+                        let start = i64::from(layer.model.weights[(input, row)]) << 16;
+                        let value = &mut layer.values[(input, row)];
+                        *value = start + (*value - start) / 2;
+                    }
+                }
+            }
+            errors = previous;
+        }
+    }
+}
+
+/// The parameters of a layer without the padding behind its rows.
+fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Item = i64> + use<'a> {
+    let rows = layer.rows;
+    padded.chunks_exact(layer.steps.len()).flat_map(move |row| &row[..rows]).map(|&value| value.into())
+}
+
+/// Contexts of one chunk, smooth to wild, and errors of its outputs.
+fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<f32>) {
+    let columns = learner.layers[0].inputs;
+    let contexts = (0..learner.chunk * columns).map(|i| (random.symmetric(256) >> ((i / columns + number) % 8)) as i16);
+    let contexts = contexts.collect();
+    let outputs = learner.shape.outputs();
+    // Every output has a mean of its own, so that momenta grow.
+    let error = |i: usize| ((i % outputs * 37 % 101) as i32 - 50 + random.symmetric(120)).clamp(-255, 255) as f32;
+    (contexts, (0..learner.chunk * outputs).map(error).collect())
+}
+
+/// Evaluates and learns from a chunk, in pieces of so many pixels.
+fn learn(learner: &mut Learner, contexts: &[i16], errors: &[f32], piece: usize) -> Vec<i16> {
+    let (columns, outputs) = (learner.layers[0].inputs, learner.shape.outputs());
+    let (mut all, mut some) = (Vec::new(), Vec::new());
+    for (contexts, errors) in contexts.chunks(piece * columns).zip(errors.chunks(piece * outputs)) {
+        learner.run(contexts, &mut some).expect("outputs");
+        all.extend(&some);
+        for (pixel, errors) in errors.chunks(outputs).enumerate() {
+            learner.errors(pixel).copy_from_slice(errors);
+        }
+        learner.advance(errors.len() / outputs);
+    }
+    all
+}
+
+#[test]
+fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
+    for (content, step) in [(Content::Colour, 4), (Content::Grey, 8)] {
+        let model = model(content);
+        let learning = Learning { chunk: 64, step, ..Learning::default() };
+        let mut learner = Learner::new(&model, learning);
+        let mut again = Learner::new(&model, learning);
+        let mut reference = Reference::new(&model, learning);
+        let mut random = Random(0x5eed);
+        for number in 0..5 {
+            let (contexts, errors) = chunk(&mut random, &learner, number);
+            let outputs = learn(&mut learner, &contexts, &errors, 64);
+            let activations: Vec<_> = contexts
+                .chunks(model.context_size())
+                .map(|row| reference.forward(&row.iter().map(|&x| x.into()).collect::<Vec<_>>()))
+                .collect();
+            let expected = activations.iter().flat_map(|pixel| pixel.last().expect("outputs"));
+            assert!(outputs.iter().copied().map(i64::from).eq(expected.copied()), "outputs of chunk {number}");
+            let errors_of = |row: &[f32]| row.iter().map(|&error| error as i64).collect();
+            reference.learn(&activations, errors.chunks(model.shape.outputs()).map(errors_of).collect());
+            assert_eq!(learn(&mut again, &contexts, &errors, 1 + 17 * number), outputs);
+            for ((layer, again), reference) in learner.layers.iter().zip(&again.layers).zip(&reference.layers) {
+                assert!(parameters(layer, &layer.weights.values).eq(reference.values.iter().copied()));
+                assert!(parameters(layer, &layer.weights.momenta).eq(reference.momenta.iter().copied()));
+                let (values, momenta) = (&layer.offsets.values, &layer.offsets.momenta);
+                let offsets = parameters(layer, values).zip(parameters(layer, momenta));
+                assert!(offsets.eq(reference.offsets.iter().copied()));
+                assert_eq!((&layer.weights, &layer.offsets), (&again.weights, &again.offsets));
+                assert_eq!((&layer.used_weights, &layer.lifted), (&again.used_weights, &again.lifted));
+                for (row, lifted) in layer.lifted.chunks_exact(padded(layer.inputs)).enumerate() {
+                    let expected = |input: usize| reference.lifted((input, row)) as f32;
+                    assert!(lifted[..layer.inputs].iter().copied().eq((0..layer.inputs).map(expected)));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
+    for content in [Content::Colour, Content::Grey, Content::LumaChroma] {
+        let model = std::sync::Arc::new(model(content));
+        let mut learner = Learner::new(&model, Learning::default());
+        let mut network =
+            crate::infer::session::Network::new(model, crate::infer::session::Device::Cpu).expect("a session");
+        let (contexts, _) = chunk(&mut Random(1), &learner, 0);
+        let (mut outputs, mut expected) = (Vec::new(), Vec::new());
+        learner.run(&contexts, &mut outputs).expect("outputs");
+        network.run(&contexts, &mut expected).expect("outputs");
+        assert_eq!(outputs, expected);
+    }
+}
+
+#[test]
+fn no_input_breaks_the_contract() {
+    let learning = Learning { chunk: 64, step: 8, pull_back: 16 };
+    type Error = fn(usize, usize) -> i32;
+    // What offsets all weights up, down, apart, or anywhere, as far as it can.
+    let attacks: [(i32, Error); 4] = [
+        (256, |_, _| -255),
+        (-256, |_, _| -255),
+        (256, |_, row| if row % 2 == 0 { 255 } else { -255 }),
+        (0, |_, _| 255),
+    ];
+    let models = [(model(Content::Grey), 300), (model(Content::Colour), 60)];
+    for ((model, updates), (context, error)) in models.iter().flat_map(|model| attacks.map(|attack| (model, attack))) {
+        let mut learner = Learner::new(model, learning);
+        let mut random = Random(7);
+        for _ in 0..*updates {
+            let contexts: Vec<i16> = (0..64 * model.context_size())
+                .map(|_| if context == 0 { random.symmetric(1) * 256 } else { context } as i16)
+                .collect();
+            let outputs = model.shape.outputs();
+            let errors: Vec<f32> = (0..64 * outputs).map(|i| error(i / outputs, i % outputs) as f32).collect();
+            learn(&mut learner, &contexts, &errors, 64);
+            assert!(learner.keeps_contract());
+        }
+        let last = learner.layers.last().expect("a layer");
+        assert_ne!(last.weights.values, last.weights.pretrained);
+        let limit = WEIGHT_MAX << FRACTION;
+        let at_limit = last.weights.values.iter().any(|value| value.abs() >= limit - (limit >> 3));
+        assert!(at_limit || last.offsets.values.iter().any(|value| value.abs() >= limit), "nothing is driven far");
+    }
+}
+
+/// The code length of a pixel in nats, in floating point, of outputs in their units.
+fn code_length(outputs: &[f64], samples: [f64; 3], predictions: [f64; 3]) -> f64 {
+    const K: usize = 2;
+    let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let at = |group: usize, k: usize| outputs[group * K + k] / 64.0;
+    let weights: Vec<f64> = (0..K).map(|k| at(0, k).exp2()).collect();
+    let likelihood = |k: usize| {
+        let residual = |c: usize| samples[c] - predictions[c];
+        let density = |c: usize| {
+            let pairs = 7 + c * c.saturating_sub(1) / 2;
+            let mean = predictions[c] + at(1 + c, k) + (0..c).map(|j| at(pairs + j, k) * residual(j)).sum::<f64>();
+            let inverse = (-at(4 + c, k)).exp2();
+            sigma((samples[c] + 0.5 - mean) * inverse) - sigma((samples[c] - 0.5 - mean) * inverse)
+        };
+        weights[k] / weights.iter().sum::<f64>() * (0..3).map(density).product::<f64>()
+    };
+    -(0..K).map(likelihood).sum::<f64>().ln()
+}
+
+#[test]
+fn errors_are_the_gradient_of_the_code_length() {
+    const K: usize = 2;
+    let shape = MixtureShape { components: K, channels: 3, pinned: false };
+    let alphabet = Alphabet::full(8);
+    let mut random = Random(3);
+    for _ in 0..200 {
+        // No component so far in its tail that its density has but a few bits.
+        let ranges = [(0, 100), (0, 100), (0, 100), (0, 100), (64, 64), (64, 64), (64, 64), (0, 20), (0, 20), (0, 20)];
+        let output = |(centre, magnitude): (i32, i32)| (centre + random.symmetric(magnitude)) as i16;
+        let outputs: Vec<i16> = (0..shape.outputs()).map(|i| ranges[i / K]).map(output).collect();
+        let predictions: [i32; 3] = std::array::from_fn(|_| 128 + random.symmetric(60));
+        let samples: [i32; 3] = std::array::from_fn(|c| predictions[c] + random.symmetric(5));
+        let mut mixture = PixelMixture::<K, 0>::new(3, &outputs, &[]);
+        let mut head = HeadGradient::new();
+        for channel in 0..3 {
+            let (sample, prediction) = (samples[channel] as u32, predictions[channel]);
+            mixture.next_channel(prediction, alphabet);
+            let (_, edges) = mixture.cdf(alphabet).interval(sample);
+            head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
+            if channel == 2 {
+                mixture.weigh(sample, &edges);
+            }
+            mixture.observe(sample, prediction, &edges);
+        }
+        let mut errors = vec![0.0; shape.outputs()];
+        head.errors(mixture.components(), 3, &outputs, &mut errors);
+        for (index, &error) in errors.iter().enumerate() {
+            let length = |by: f64| {
+                let mut outputs: Vec<f64> = outputs.iter().copied().map(f64::from).collect();
+                outputs[index] += by;
+                code_length(&outputs, samples.map(f64::from), predictions.map(f64::from))
+            };
+            let derivative = 64.0 * (length(0.01) - length(-0.01)) / 0.02;
+            let expected = (derivative * f64::from(1 << Group::of(shape, index).bits)).clamp(-255.0, 255.0);
+            let difference = (f64::from(error) - expected).abs();
+            assert!(difference <= 1.5 + expected.abs() * 0.02, "output {index}: {error}, not {expected}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Models: the numerical contract, model files, the registry, and how a network may differ from its model for one image.
+
+pub(crate) mod adaptation;
+pub(crate) mod contract;
+pub(crate) mod family;
+pub(crate) mod file;
+pub(crate) mod offsets;
+pub(crate) mod onnx;
+pub(crate) mod registry;

@@ -1,0 +1,234 @@
+//! The registry: the models that this library carries. Ids are append-only: a model that has coded a file of a
+//! released format version stays for ever.
+
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
+
+use super::family::{Content, Family};
+use super::file::ModelFile;
+use crate::base::bytes::{CHECKSUM_BYTES, checksum};
+use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+
+/// The id, in the header of a file, of a model that is not in the registry.
+const EXTERNAL_ID: u16 = 0xffff;
+
+/// The name that has models for all content.
+const DEFAULT: &str = "default";
+/// The name of the flows, for photographs alone.
+const FLOW: &str = "flow";
+
+/// A model of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisteredModel {
+    /// The id that the header of a file carries.
+    pub id: u16,
+    /// The name to choose it by, `fast`, `default`, `max` or `flow`; models for different content share it.
+    pub name: &'static str,
+    /// How it walks over a tile.
+    pub family: Family,
+    /// What it was trained on.
+    pub content: Content,
+    /// The model file, ONNX.
+    pub file: &'static [u8],
+}
+
+/// All models, in the order of their ids.
+static REGISTRY: [RegisteredModel; 9] = [
+    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-6d846441.onnx")),
+    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-88f97a0b.onnx")),
+    registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
+    registered(4, "default", Content::Grey, include_bytes!("../../models/grey-3398db32.onnx")),
+    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-b5edfc68.onnx")),
+    registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-26bc6a99.onnx")),
+    registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-7024ea7f.onnx")),
+    registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
+    registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
+];
+
+const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name, family: Family::Autoregressive, content, file }
+}
+
+const fn registered_flow(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name: FLOW, family: Family::Flow, content, file }
+}
+
+/// The models of the registry, in the order of their ids.
+#[must_use]
+pub fn models() -> &'static [RegisteredModel] {
+    &REGISTRY
+}
+
+impl RegisteredModel {
+    /// The SHA-256 of the model file, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.file).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Multiplications per pixel.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the file breaks the contract.
+    pub fn multiplications(&self) -> Result<usize> {
+        Ok(ModelFile::read(self.file)?.multiplications())
+    }
+}
+
+/// Which model to compress with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelChoice {
+    /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
+    /// none, that of the name `default`. Under the name `flow`, luma and chroma have the model for colour.
+    Named(String),
+    /// A model file, ONNX. To decompress what it coded, the same file must be given.
+    File(Arc<[u8]>),
+}
+
+impl Default for ModelChoice {
+    fn default() -> Self {
+        Self::Named(DEFAULT.to_owned())
+    }
+}
+
+/// Which model coded a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ModelIdentity {
+    /// Registry id, or 0xffff for a model from a file.
+    pub id: u16,
+    /// The first bytes of the SHA-256 of the model file.
+    pub digest: [u8; CHECKSUM_BYTES],
+}
+
+/// A model that keeps the contract, and its identity.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub identity: ModelIdentity,
+    pub file: Arc<ModelFile>,
+}
+
+impl Model {
+    fn read(id: u16, file: &[u8]) -> Result<Self> {
+        let identity = ModelIdentity { id, digest: checksum(file) };
+        Ok(Self { identity, file: Arc::new(ModelFile::read(file)?) })
+    }
+
+    /// A model of the registry, which is read once in the life of the process.
+    fn registered(index: usize) -> Result<Self> {
+        static READ: [OnceLock<Model>; REGISTRY.len()] = [const { OnceLock::new() }; REGISTRY.len()];
+        if let Some(model) = READ[index].get() {
+            return Ok(model.clone());
+        }
+        let model = Self::read(REGISTRY[index].id, REGISTRY[index].file)?;
+        Ok(READ[index].get_or_init(|| model).clone())
+    }
+}
+
+/// The models that a codec may use: those of the registry, by a name, and one from a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Models {
+    name: String,
+    external: Option<Model>,
+}
+
+impl Models {
+    /// Resolves a choice.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if no model has the name, or if the file breaks the contract.
+    pub fn new(choice: &ModelChoice) -> Result<Self> {
+        match choice {
+            ModelChoice::File(file) => {
+                let registered = REGISTRY.iter().find(|model| *model.file == **file);
+                let external = Model::read(registered.map_or(EXTERNAL_ID, |model| model.id), file)?;
+                Ok(Self { name: DEFAULT.to_owned(), external: Some(external) })
+            }
+            ModelChoice::Named(name) if REGISTRY.iter().any(|model| model.name == name) => {
+                Ok(Self { name: name.clone(), external: None })
+            }
+            ModelChoice::Named(name) => {
+                Err(Error::Model(format!("no model is named `{name}` (see `ansel models`), and it is no file")))
+            }
+        }
+    }
+
+    /// The model from a file, which codes colours as they are.
+    pub fn external(&self) -> Option<&Model> {
+        self.external.as_ref()
+    }
+
+    /// The model of the registry to compress planes with.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it breaks the contract.
+    pub fn for_encoding(&self, content: Content) -> Result<Model> {
+        // Photographs stay with the family that was asked for.
+        let content = if self.name == FLOW && content == Content::LumaChroma { Content::Colour } else { content };
+        let named = |name: &str| REGISTRY.iter().position(|model| model.name == name && model.content == content);
+        Model::registered(named(&self.name).or_else(|| named(DEFAULT)).expect("a default model for all content"))
+    }
+
+    /// The model that coded a part.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it is not there.
+    pub fn find(&self, identity: ModelIdentity) -> Result<Model> {
+        if let Some(external) = self.external.as_ref().filter(|external| external.identity == identity) {
+            return Ok(external.clone());
+        }
+        let digest = hex(&identity.digest);
+        if identity.id == EXTERNAL_ID {
+            let detail = format!("the file was made with the model file of SHA-256 {digest}...; give it with --model");
+            return malformed(FormatErrorKind::UnknownModel, detail);
+        }
+        if let Some(index) = REGISTRY.iter().position(|model| model.id == identity.id) {
+            let model = Model::registered(index)?;
+            if model.identity == identity {
+                return Ok(model);
+            }
+        }
+        let detail = format!("this library has no model {} with SHA-256 {digest}...", identity.id);
+        malformed(FormatErrorKind::UnknownModel, detail)
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { name: DEFAULT.to_owned(), external: None }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_keeps_the_contract_and_fits_its_entry() {
+        for (index, model) in models().iter().enumerate() {
+            let checked = ModelFile::read(model.file).expect("a model that keeps the contract");
+            assert_eq!(checked.family, model.family);
+            assert_eq!(checked.shape().channels, model.content.channels());
+            assert_eq!(usize::from(model.id), index + 1);
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_model_for_some_content_falls_back_on_the_default_s() {
+        for model in models() {
+            let named = Models::new(&ModelChoice::Named(model.name.to_owned())).expect("a name that models have");
+            assert_eq!(named.for_encoding(model.content).expect("a model").identity.id, model.id);
+            for other in models().iter().filter(|other| other.name == DEFAULT) {
+                let found = named.for_encoding(other.content).expect("a model").identity.id;
+                let luma_chroma = model.name == FLOW && other.content == Content::LumaChroma;
+                let content = if luma_chroma { Content::Colour } else { other.content };
+                let own = models().iter().find(|own| own.name == model.name && own.content == content);
+                assert_eq!(found, own.unwrap_or(other).id);
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Coded planes <-> streams: what codes the tiles of one part of a band. Format: section "Bands".
+
+pub(crate) mod network;
+pub(crate) mod png;
+pub(crate) mod vp8l;
+
+use ndarray::{Array3, ArrayView3, s};
+
+use crate::base::error::{Error, Result};
+use crate::container::Coder;
+use crate::image::Rect;
+use crate::infer::pool::Engine;
+use crate::transforms::{Coded, depth_of};
+
+/// A part that is going to be encoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub coder: &'a Coder,
+    pub coded: &'a Coded,
+    /// Whether the slowest encoder is used, where there are several.
+    pub thorough: bool,
+}
+
+/// A tile that is going to be decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TileStream<'a> {
+    pub rect: Rect,
+    pub stream: &'a [u8],
+}
+
+/// A decoded tile of a part.
+#[derive(Debug)]
+pub(crate) struct DecodedTile {
+    pub samples: Array3<u16>,
+    /// The ideal code length of the samples, in bits.
+    pub ideal_bits: f64,
+}
+
+/// Encodes the tiles of a part, and decodes them again; `done` hears of each tile. One stream per tile.
+///
+/// # Errors
+/// [`Error::Verification`] if a stream does not decode to its tile; [`Error::Model`] if the model codes another number
+/// of channels.
+pub(crate) fn encode(
+    engine: &Engine,
+    source: Source<'_>,
+    rects: &[Rect],
+    done: impl Fn(Rect) + Sync,
+) -> Result<Vec<Vec<u8>>> {
+    let Source { coder, coded, thorough } = source;
+    match coder {
+        Coder::Constant => {
+            rects.iter().for_each(|&rect| done(rect));
+            Ok(vec![Vec::new(); rects.len()])
+        }
+        Coder::Network(network) => network::encode(engine, network, coded, rects, done),
+        Coder::Vp8l => {
+            let encode = |tile: ArrayView3<'_, u16>| {
+                vp8l::encode(tile, thorough)?.ok_or_else(|| Error::Unsupported("a tile for VP8L".to_owned()))
+            };
+            encode_each(coded.samples.view(), rects, encode, vp8l::decode, done)
+        }
+        Coder::Png => {
+            let depth = depth_of(&coded.sizes);
+            let encode = |tile: ArrayView3<'_, u16>| png::encode(tile, depth);
+            let decode = |stream: &[u8], width, height, channels| png::decode(stream, width, height, channels, depth);
+            encode_each(coded.samples.view(), rects, encode, decode, done)
+        }
+    }
+}
+
+/// Decodes tiles of a part. `damaged` makes the error for a tile whose stream is no stream.
+///
+/// # Errors
+/// Those of `damaged`; [`Error::Format`] if the model is not there, or does not fit.
+pub(crate) fn decode(
+    engine: &Engine,
+    coder: &Coder,
+    sizes: &[u32],
+    tiles: &[TileStream<'_>],
+    damaged: impl Fn(usize) -> Error + Sync,
+) -> Result<Vec<DecodedTile>> {
+    match coder {
+        Coder::Constant => {
+            let zeros = |tile: &TileStream<'_>| DecodedTile {
+                samples: Array3::zeros((sizes.len(), tile.rect.height as usize, tile.rect.width as usize)),
+                ideal_bits: 0.0,
+            };
+            match tiles.iter().position(|tile| !tile.stream.is_empty()) {
+                Some(index) => Err(damaged(index)),
+                None => Ok(tiles.iter().map(zeros).collect()),
+            }
+        }
+        Coder::Network(network) => network::decode(engine, network, sizes, tiles, damaged),
+        Coder::Vp8l => decode_each(tiles, sizes.len(), vp8l::decode, damaged),
+        Coder::Png => {
+            let depth = depth_of(sizes);
+            let decode = |stream: &[u8], width, height, channels| png::decode(stream, width, height, channels, depth);
+            decode_each(tiles, sizes.len(), decode, damaged)
+        }
+    }
+}
+
+/// Encodes one tile after the other, decodes it again and compares.
+fn encode_each(
+    samples: ArrayView3<'_, u16>,
+    rects: &[Rect],
+    encode: impl Fn(ArrayView3<'_, u16>) -> Result<Vec<u8>>,
+    decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
+    done: impl Fn(Rect),
+) -> Result<Vec<Vec<u8>>> {
+    let stream = |&rect: &Rect| {
+        let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
+        let stream = encode(tile)?;
+        if decode(&stream, rect.width, rect.height, samples.dim().0)? != tile {
+            return Err(not_decoding(rect));
+        }
+        done(rect);
+        Ok(stream)
+    };
+    rects.iter().map(stream).collect()
+}
+
+/// Decodes one tile after the other.
+fn decode_each(
+    tiles: &[TileStream<'_>],
+    channels: usize,
+    decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
+    damaged: impl Fn(usize) -> Error,
+) -> Result<Vec<DecodedTile>> {
+    let tile = |(index, &TileStream { rect, stream }): (usize, &TileStream<'_>)| {
+        let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
+        Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
+    };
+    tiles.iter().enumerate().map(tile).collect()
+}
+
+fn not_decoding(rect: Rect) -> Error {
+    Error::Verification(format!("the tile at {}, {} does not decode", rect.x, rect.y))
+}
+
+#[cfg(test)]
+mod tests;

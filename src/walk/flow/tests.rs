@@ -1,0 +1,121 @@
+//! The walk under coders that note what they are asked, and under hostile words.
+
+use super::*;
+use crate::entropy::ans::test_coders::{Noting, Told};
+use crate::entropy::ans::{Decoder, Encoder};
+use crate::infer::session::{Device, Networks};
+use crate::model::family::Family;
+use crate::model::file::ModelFile;
+use crate::model::registry::models;
+use crate::streams::network::alphabets;
+use crate::testing::{pattern, walked};
+use crate::tile::TileSamples;
+
+fn flows() -> Vec<Vec<Network>> {
+    let networks = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions").all;
+    models().iter().filter(|model| model.family == Family::Flow).map(|model| networks(model.file)).collect()
+}
+
+/// Sizes of alphabets for a flow of so many channels.
+fn sizes(networks: &[Network]) -> Vec<Vec<u32>> {
+    match networks[0].model().shape.channels {
+        1 => vec![vec![256], vec![2], vec![65_536], vec![37]],
+        _ => vec![vec![256; 3], vec![5, 1, 700]],
+    }
+}
+
+/// Tiles around the spacings of the levels, and with more pixels in a phase than one batch has.
+const TILES: [(u32, u32); 6] = [(90, 67), (3, 150), (129, 2), (1, 1), (128, 1), (64, 65)];
+
+fn code<C: SampleCoder>(
+    networks: &mut [Network],
+    sizes: &[u32],
+    coders: impl IntoIterator<Item = C>,
+    group: usize,
+    fill: bool,
+) -> Vec<ActiveTile<C>> {
+    walked(&TILES, sizes, coders, (group, fill), |tiles, alphabets| {
+        code_tiles(networks, tiles, alphabets).expect("coded tiles");
+    })
+}
+
+#[test]
+fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
+    for mut networks in flows() {
+        for sizes in sizes(&networks) {
+            let noting = || TILES.map(|_| Noting::default());
+            let encoded = code(&mut networks, &sizes, noting(), 1, true);
+            for (alone, grouped) in encoded.iter().zip(code(&mut networks, &sizes, noting(), 4, true)) {
+                assert!(alone.coder.intervals == grouped.coder.intervals, "other intervals in a group");
+                assert!(alone.coder.samples == grouped.coder.samples);
+            }
+            for group in [1, 3] {
+                let told: Vec<_> = encoded.iter().map(|tile| Told::new(tile.coder.samples.clone())).collect();
+                let decoded = code(&mut networks, &sizes, told, group, false);
+                for (encoded, decoded) in encoded.iter().zip(decoded) {
+                    assert!(encoded.coder.intervals == decoded.coder.intervals, "other intervals for the decoder");
+                    assert!(encoded.samples == decoded.samples, "other samples");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_are_coded_from_the_coarsest_level_to_the_finest_phase_after_phase() {
+    let mut networks = flows().remove(0);
+    let encoded = code(&mut networks, &[256; 3], TILES.map(|_| Noting::default()), TILES.len(), true);
+    for (tile, (width, height)) in encoded.iter().zip(TILES) {
+        let image = pattern(&[256; 3], width as usize, height as usize);
+        let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (y, x))).collect();
+        // The level of a pixel is how often 2 divides both its row and its column.
+        let level = |y: usize, x: usize| ((y | x) | 1 << 7).trailing_zeros();
+        places.sort_by_key(|&(y, x)| {
+            let level = level(y, x);
+            let phase = match ((y >> level) % 2, (x >> level) % 2) {
+                (1, 1) => 0,
+                (0, 1) => 1,
+                _ => 2,
+            };
+            (std::cmp::Reverse(level), if level == 7 { 0 } else { phase }, y, x)
+        });
+        let expected: Vec<u32> =
+            places.into_iter().flat_map(|(y, x)| [0, 1, 2].map(|c| u32::from(image[(c, y, x)]))).collect();
+        assert_eq!(tile.coder.samples, expected);
+    }
+}
+
+fn decoded(networks: &mut [Network], sizes: &[u32], words: Vec<u32>) -> TileSamples {
+    let alphabets = alphabets(sizes);
+    let coder = Decoder::new(words).expect("words that do not end in zero");
+    let samples = TileSamples::new(33, 20, sizes.len(), alphabets[0].depth);
+    let mut tiles = [ActiveTile { samples, coder, learning: None }];
+    code_tiles(networks, &mut tiles, &alphabets).expect("a decoded tile");
+    let [tile] = tiles;
+    tile.samples
+}
+
+/// The flow is one to one: what any words decode to can be encoded, and comes back.
+#[test]
+fn any_words_decode_to_samples_that_come_back() {
+    let mut state = 0x5eed_u64;
+    let mut word = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u32 | 1
+    };
+    for mut networks in flows() {
+        for sizes in sizes(&networks) {
+            let hostile = decoded(&mut networks, &sizes, (0..500).map(|_| word()).collect());
+            let in_alphabets = |(y, x): (usize, usize)| {
+                hostile.pixel(x, y).iter().zip(&sizes).all(|(&sample, &size)| u32::from(sample) < size)
+            };
+            assert!((0..20).flat_map(|y| (0..33).map(move |x| (y, x))).all(in_alphabets));
+            let mut tiles = [ActiveTile { samples: hostile.clone(), coder: Encoder::default(), learning: None }];
+            code_tiles(&mut networks, &mut tiles, &alphabets(&sizes)).expect("an encoded tile");
+            let [tile] = tiles;
+            assert!(decoded(&mut networks, &sizes, tile.coder.finish().0) == hostile, "another tile came back");
+        }
+    }
+}

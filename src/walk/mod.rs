@@ -1,0 +1,5 @@
+//! The walks over tiles: one driver per family, for encoder and decoder alike.
+
+pub(crate) mod autoregressive;
+pub(crate) mod counts;
+pub(crate) mod flow;
