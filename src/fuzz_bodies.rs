@@ -3,7 +3,6 @@
 //! Each body panics if what this crate promises does not hold for these bytes.
 
 use std::io::Cursor;
-use std::num::NonZeroUsize;
 use std::sync::{LazyLock, Mutex};
 
 use ndarray::{Array3, s};
@@ -27,7 +26,7 @@ use crate::walk::autoregressive::ActiveTile;
 use crate::walk::counts::{Contexts, Counts};
 use crate::walk::flow;
 use crate::{
-    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes, Rect,
+    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Planes, Rect,
     RegisteredModel, Result, models,
 };
 
@@ -53,10 +52,12 @@ static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
 });
 
 fn codec(effort: Effort, model: ModelChoice) -> Codec {
-    let options = Options { threads: NonZeroUsize::new(1), limits: LIMITS, effort, model, ..Options::default() };
-    let mut codec = Codec::new(options);
-    codec.division = Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 };
-    codec
+    divided(effort, model, Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 })
+}
+
+fn divided(effort: Effort, model: ModelChoice, division: Division) -> Codec {
+    let builder = Codec::builder().threads(1).limits(LIMITS).effort(effort).model(model);
+    builder.division(division).build().expect("a codec")
 }
 
 /// Reads header, metadata and tables from any bytes: as they are, and with right checksums.
@@ -89,7 +90,7 @@ pub fn decode(bytes: &[u8]) {
             assert!(verified.ideal_bits.is_finite() && verified.ideal_bits >= 0.0);
             let (x, y) = (header.width() / 3, header.height() / 2);
             let region = Rect { x, y, width: header.width() - x, height: (header.height() - y).div_ceil(2) };
-            let part = CODEC.reader(Cursor::new(&file)).and_then(|mut reader| reader.region(region));
+            let part = CODEC.open(Cursor::new(&file)).and_then(|mut archive| archive.region(region));
             let part = part.expect("a part of what decodes");
             let whole = decoded.planes.samples();
             assert!(*part.samples() == whole.slice(s![.., region.rows(), region.columns()]), "another part");

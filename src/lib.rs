@@ -24,8 +24,8 @@
 //! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
 //!
 //! // A rectangle of it; of a large file, only the tiles that it needs are read.
-//! let mut reader = codec.reader(std::io::Cursor::new(&bytes))?;
-//! let part = reader.region(ansel::Rect { x: 2, y: 1, width: 4, height: 3 })?;
+//! let mut archive = codec.open(std::io::Cursor::new(&bytes))?;
+//! let part = archive.region(ansel::Rect { x: 2, y: 1, width: 4, height: 3 })?;
 //! assert_eq!(part.samples()[[0, 0, 0]], 10);
 //! # Ok::<(), ansel::Error>(())
 //! ```
@@ -55,8 +55,11 @@ mod tile;
 mod transforms;
 mod walk;
 
-pub use self::base::{Error, FormatError, FormatErrorKind, Limits, Result};
-pub use self::codec::{Codec, Decoded, Effort, FileInfo, FileReader, Options, Progress, Transforms, Verified};
+pub use self::base::{Error, ErrorKind, FormatError, FormatErrorKind, Limits, Result, Stop};
+pub use self::codec::{
+    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, Progress, Salvaged, Transforms,
+    Verified, Verify,
+};
 pub use self::container::{Band, Header, PartSummary};
 pub use self::files::{
     ImageFile, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,

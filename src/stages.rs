@@ -4,6 +4,7 @@ use crate::Content;
 use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Component};
 use crate::entropy::mixture::{MixtureShape, PixelMixture};
+use crate::infer::Evaluator;
 use crate::infer::session::{Device, Network};
 use crate::model::file::ModelFile;
 
@@ -14,7 +15,7 @@ const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };
 #[derive(Debug)]
 pub struct NetworkStage {
     network: Network,
-    contexts: Vec<f32>,
+    contexts: Vec<i16>,
     outputs: Vec<i16>,
 }
 
@@ -30,7 +31,7 @@ impl NetworkStage {
         let file = ModelFile::read(registered.expect("a default model").file);
         let model = file.expect("a model that keeps the contract").networks.remove(0);
         let network = Network::new(model, Device::Cpu).expect("ONNX Runtime");
-        let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as f32 - 15.0).collect();
+        let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as i16 - 15).collect();
         Self { network, contexts, outputs: Vec::new() }
     }
 

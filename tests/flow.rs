@@ -4,16 +4,16 @@
 mod common;
 
 use std::io::Cursor;
-use std::num::NonZeroUsize;
 
 use ansel::{
-    Codec, Content, Effort, Error, Family, FormatErrorKind, Metadata, ModelChoice, Options, Planes, Rect, Transforms,
+    Codec, CodecBuilder, Content, Effort, Error, Family, FormatErrorKind, Metadata, ModelChoice, Planes, Rect,
+    Transforms,
 };
 use common::*;
 use ndarray::{Array3, s};
 
-fn options() -> Options {
-    Options { model: ModelChoice::Named("flow".to_owned()), transforms: Transforms::None, ..Options::default() }
+fn options() -> CodecBuilder {
+    Codec::builder().model(ModelChoice::Named("flow".to_owned())).transforms(Transforms::None)
 }
 
 fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
@@ -37,7 +37,7 @@ fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
 
 #[test]
 fn images_of_any_size_come_back() {
-    let codec = Codec::new(options());
+    let codec = options().build().expect("a codec");
     for (width, height) in
         [(1, 1), (2, 1), (1, 2), (5, 4), (1, 300), (300, 1), (127, 3), (128, 3), (129, 130), (515, 9)]
     {
@@ -52,7 +52,7 @@ fn images_of_any_size_come_back() {
 
 #[test]
 fn images_of_any_depth_and_with_alpha_come_back() {
-    let codec = Codec::new(options());
+    let codec = options().build().expect("a codec");
     for depth in [1, 2, 7, 10, 16] {
         for channels in 1..=4 {
             let planes = scaled(&gentle(channels, 37, 22), depth);
@@ -64,7 +64,7 @@ fn images_of_any_depth_and_with_alpha_come_back() {
 #[test]
 fn photographs_are_coded_by_flows_with_transforms_too() {
     for transforms in [Transforms::None, Transforms::All] {
-        let codec = Codec::new(Options { transforms, ..options() });
+        let codec = options().transforms(transforms).build().expect("a codec");
         for channels in [1, 3] {
             let file = compressed(&codec, &photograph_of(channels, 200, 150));
             assert_eq!(families(&file), [Some(Family::Flow)], "{channels} channels, {transforms:?}");
@@ -75,9 +75,9 @@ fn photographs_are_coded_by_flows_with_transforms_too() {
 #[test]
 fn the_bytes_do_not_depend_on_the_threads() {
     let planes = photograph_of(3, 700, 530);
-    let file = compressed(&Codec::new(options()), &planes);
+    let file = compressed(&options().build().expect("a codec"), &planes);
     for threads in [1, 2, 5] {
-        let codec = Codec::new(Options { threads: NonZeroUsize::new(threads), ..options() });
+        let codec = options().threads(threads).build().expect("a codec");
         assert!(compressed(&codec, &planes) == file, "{threads} threads");
         assert!(codec.decompress(&file).expect("a file that decodes").planes == planes);
     }
@@ -86,10 +86,10 @@ fn the_bytes_do_not_depend_on_the_threads() {
 #[test]
 fn a_region_is_a_part_of_the_whole() {
     let planes = photograph_of(3, 700, 530);
-    let codec = Codec::new(options());
+    let codec = options().build().expect("a codec");
     let file = compressed(&codec, &planes);
     let region = Rect { x: 340, y: 255, width: 31, height: 40 };
-    let part = codec.reader(Cursor::new(&file)).and_then(|mut reader| reader.region(region)).expect("a region");
+    let part = codec.open(Cursor::new(&file)).and_then(|mut archive| archive.region(region)).expect("a region");
     assert!(*part.samples() == planes.samples().slice(s![.., 255..295, 340..371]));
 }
 
@@ -101,16 +101,16 @@ fn the_number_of_passes_is_fixed() {
 #[test]
 fn effort_max_codes_with_the_flow_as_it_is() {
     let planes = photograph_of(3, 90, 70);
-    let codec = Codec::new(Options { effort: Effort::Max, ..options() });
+    let codec = options().effort(Effort::Max).build().expect("a codec");
     let file = compressed(&codec, &planes);
     let info = codec.read_info(Cursor::new(&file)).expect("a valid file");
     assert!(!info.bands[0].parts()[0].learning);
-    assert!(file == compressed(&Codec::new(options()), &planes));
+    assert!(file == compressed(&options().build().expect("a codec"), &planes));
 }
 
 #[test]
 fn a_flow_that_learns_is_refused() {
-    let mut raw = RawFile::parse(&compressed(&Codec::new(options()), &photograph_of(3, 30, 20)));
+    let mut raw = RawFile::parse(&compressed(&options().build().expect("a codec"), &photograph_of(3, 30, 20)));
     let coder = &mut raw.bands[0].parts[0].coder;
     coder[0] = 4;
     coder.extend([127, 4, 10]);
@@ -122,7 +122,7 @@ fn a_flow_that_learns_is_refused() {
 
 #[test]
 fn damaged_streams_are_typed_errors() {
-    let codec = Codec::new(options());
+    let codec = options().build().expect("a codec");
     for channels in [1, 3] {
         let file = compressed(&codec, &photograph_of(channels, 30, 20));
         let streams = file.len() - 40;
@@ -142,6 +142,6 @@ fn a_model_file_of_a_flow_codes_what_the_registry_s_does() {
     let flow =
         ansel::models().iter().find(|m| (m.family, m.content) == (Family::Flow, Content::Colour)).expect("a flow");
     let planes = photograph_of(3, 60, 40);
-    let codec = Codec::new(Options { model: ModelChoice::File(flow.file.into()), ..options() });
-    assert!(compressed(&codec, &planes) == compressed(&Codec::new(options()), &planes));
+    let codec = options().model(ModelChoice::File(flow.file.into())).build().expect("a codec");
+    assert!(compressed(&codec, &planes) == compressed(&options().build().expect("a codec"), &planes));
 }

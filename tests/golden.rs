@@ -11,7 +11,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use ansel::{Codec, Content, Effort, Metadata, ModelChoice, Options, Planes, RegisteredModel};
+use ansel::{Codec, Content, Effort, Metadata, ModelChoice, Planes, RegisteredModel};
 use common::*;
 use ndarray::{Array3, Axis, s};
 
@@ -36,7 +36,7 @@ impl Golden {
     }
 
     fn compressed(&self) -> Vec<u8> {
-        let codec = Codec::new(Options { model: self.model.clone(), effort: self.effort, ..Options::default() });
+        let codec = Codec::builder().model(self.model.clone()).effort(self.effort).build().expect("a codec");
         codec.compress(&self.planes, &self.metadata).expect("a compressed image")
     }
 }

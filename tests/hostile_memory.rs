@@ -4,7 +4,7 @@ mod common;
 
 use std::io::Cursor;
 
-use ansel::{Codec, Error, Limits, Options};
+use ansel::{Codec, Error, Limits};
 use common::raw::RawPart;
 use common::*;
 use peak_alloc::PeakAlloc;
@@ -26,7 +26,7 @@ fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
 }
 
 fn codec_with_limits(limits: Limits) -> Codec {
-    Codec::new(Options { limits, threads: std::num::NonZeroUsize::new(1), ..Options::default() })
+    Codec::builder().limits(limits).threads(1).build().expect("a codec")
 }
 
 fn assert_refused_cheaply(codec: &Codec, file: &[u8], what: &str) {

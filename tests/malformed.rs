@@ -5,14 +5,14 @@ mod common;
 use std::io::Cursor;
 use std::sync::LazyLock;
 
-use ansel::{Codec, Decoded, Error, FormatErrorKind as Kind, Limits, Metadata, Options, Planes};
+use ansel::{Codec, Decoded, Error, FormatErrorKind as Kind, Limits, Metadata, Planes};
 use common::raw::{RawBand, RawPart};
 use common::*;
 
 /// Made-up sizes stay small.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| {
     let limits = Limits { samples: 1 << 16, ..Limits::default() };
-    Codec::new(Options { limits, threads: std::num::NonZeroUsize::new(2), ..Options::default() })
+    Codec::builder().limits(limits).threads(2).build().expect("a codec")
 });
 
 struct Sample {
@@ -464,7 +464,7 @@ fn limits_hold_for_both_directions_to_the_sample() {
     let file = small_file();
     let with_limits = |samples, metadata_bytes| {
         let (limits, model) = (Limits { samples, metadata_bytes }, photograph_model(3));
-        Codec::new(Options { limits, model, ..Options::default() })
+        Codec::builder().limits(limits).model(model).build().expect("a codec")
     };
     let metadata_bytes = metadata().blocks().iter().map(|block| block.bytes.len() as u64).sum();
     let enough = with_limits(189, metadata_bytes);

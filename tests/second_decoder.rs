@@ -9,7 +9,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
-use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Options, Planes};
+use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Planes};
 use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
@@ -230,13 +230,13 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
     }
     for name in ["fast", "max"] {
         let planes = mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
-        let codec = Codec::new(Options { model: ModelChoice::Named(name.to_owned()), ..Options::default() });
+        let codec = Codec::builder().model(ModelChoice::Named(name.to_owned())).build().expect("a codec");
         let file = codec.compress(&planes, &Metadata::default()).expect("a compressed image");
         compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
     }
     for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
         let compress = |effort: Effort| {
-            let codec = Codec::new(Options { effort, model: model_file(content), ..Options::default() });
+            let codec = Codec::builder().effort(effort).model(model_file(content)).build().expect("a codec");
             codec.compress(&planes, &Metadata::default()).expect("a compressed image")
         };
         let (file, fixed) = (compress(Effort::Max), compress(Effort::Default));
@@ -244,12 +244,12 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         compare(&codec, "learning", &planes, &Metadata::default(), &file, &mut ways);
     }
     for (name, planes) in [("flow", photograph_crop(3, 27, 18)), ("grey flow", photograph_crop(1, 10, 37))] {
-        let flow = Codec::new(Options { model: flow_file(planes.channels()), ..Options::default() });
+        let flow = Codec::builder().model(flow_file(planes.channels())).build().expect("a codec");
         let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
         compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
     }
     let planes = arcs(96);
-    let moved = Codec::new(Options { model: model_file(Content::Grey), ..Options::default() });
+    let moved = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
     let file = moved.compress(&planes, &Metadata::default()).expect("a compressed image");
     assert!(moved.read_info(std::io::Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
     compare(&codec, "moved", &planes, &Metadata::default(), &file, &mut ways);

@@ -45,9 +45,54 @@ pub enum Error {
     /// ONNX Runtime is missing, unusable, or does not compute exactly.
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
+    /// A call that does not fit what was done before, or arguments that do not fit each other: change the program.
+    #[error("misuse: {0}")]
+    Misuse(String),
+    /// The caller set the [`Stop`](crate::Stop) flag.
+    #[error("stopped")]
+    Stopped,
     /// The compressed file did not decode to its source. Nothing was written. This is a bug: please report it.
     #[error("verification failed: {0}; nothing was written, please report this")]
     Verification(String),
+}
+
+/// What a caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Try again, or look at the disk, the network, the permissions.
+    Io,
+    /// Get another copy of the input.
+    Damaged,
+    /// Convert the input, or use another codec.
+    Unsupported,
+    /// Raise the limit, if the input is trusted.
+    Limits,
+    /// Mend the installation: ONNX Runtime or the device.
+    Runtime,
+    /// Change the program or its options.
+    Misuse,
+    /// Nothing: the caller asked for it.
+    Stopped,
+    /// Report it: this library is wrong.
+    Bug,
+}
+
+impl Error {
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { .. } => ErrorKind::Io,
+            Self::Format(_) | Self::Image(_) => ErrorKind::Damaged,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::LimitsExceeded { .. } => ErrorKind::Limits,
+            Self::Runtime(_) => ErrorKind::Runtime,
+            Self::Model(_) | Self::Misuse(_) => ErrorKind::Misuse,
+            Self::Stopped => ErrorKind::Stopped,
+            Self::Verification(_) => ErrorKind::Bug,
+        }
+    }
 }
 
 /// A defect of an ansel file, and where it lies.

@@ -1,8 +1,10 @@
-//! What everything else stands on: errors, limits, and the bytes of numbers, checksums and compressed blocks.
+//! What everything else stands on: errors, limits, cancellation, and the bytes of numbers, checksums and compressed blocks.
 
 pub(crate) mod bytes;
 pub(crate) mod error;
 pub(crate) mod limits;
+pub(crate) mod stop;
 
-pub use self::error::{Error, FormatError, FormatErrorKind, Result};
+pub use self::error::{Error, ErrorKind, FormatError, FormatErrorKind, Result};
 pub use self::limits::Limits;
+pub use self::stop::Stop;

@@ -7,10 +7,14 @@ mod report;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ansel::{Codec, Device, Effort, Error, Limits, Metadata, ModelChoice, Options, Progress, Result, Transforms};
+use ansel::{
+    Codec, CodecBuilder, Decoder, Device, Effort, Error, ImageInfo, Limits, Metadata, ModelChoice, Planes, Progress,
+    Result, Transforms,
+};
 use clap::Parser;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::num::NonZeroUsize;
 
 use self::args::{
     Arguments, Code, Command, Compress, Decompress, DeviceName, EffortName, Engine, Info, Models, Report,
@@ -77,7 +81,8 @@ fn for_each<'a, T>(
     first
 }
 
-fn options(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Options> {
+/// A codec as the options have it.
+fn codec(engine: &Engine) -> Result<CodecBuilder> {
     let named = ansel::models().iter().any(|model| model.name == engine.model);
     let model = if named || !std::path::Path::new(&engine.model).exists() {
         ModelChoice::Named(engine.model.clone())
@@ -89,14 +94,17 @@ fn options(engine: &Engine, progress: Option<&ProgressBar>) -> Result<Options> {
         DeviceName::Cpu => Device::Cpu,
         DeviceName::Cuda => Device::Cuda,
     };
-    let progress = progress.cloned().map(|bar| {
-        Progress(Arc::new(move |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        }))
-    });
-    let (threads, limits) = (engine.threads, limits(engine));
-    Ok(Options { model, threads, device, limits, progress, ..Options::default() })
+    let threads = engine.threads.map_or(0, NonZeroUsize::get);
+    Ok(Codec::builder().model(model).threads(threads).device(device).limits(limits(engine)))
+}
+
+/// Progress on a bar.
+fn shown_on(bar: &ProgressBar) -> Progress {
+    let bar = bar.clone();
+    Progress(Arc::new(move |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    }))
 }
 
 fn limits(engine: &Engine) -> Limits {
@@ -123,13 +131,13 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
         TransformsName::All => Transforms::All,
         TransformsName::None => Transforms::None,
     };
-    let options = options(engine, Some(&bar)).map_err(|e| fail(None, &e))?;
     let effort = match effort {
         EffortName::Low => Effort::Low,
         EffortName::Default => Effort::Default,
         EffortName::Max => Effort::Max,
     };
-    let codec = Codec::new(Options { transforms, effort, ..options });
+    let codec = codec(engine).and_then(|builder| builder.transforms(transforms).effort(effort).build());
+    let codec = codec.map_err(|e| fail(None, &e))?.reporting(shown_on(&bar));
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         bar.set_message(input.to_string());
@@ -148,14 +156,15 @@ fn compress(arguments: &Compress) -> std::result::Result<(), ExitCode> {
         let info = image.info();
         let mut bytes = 0;
         paths::write(target, output.force, |file| {
-            let next = |rows| {
-                let mut planes = image.read_rows(rows).map_err(reading)?;
+            let mut encoder = codec.encoder(info, &metadata, file)?;
+            while image.rows_left() > 0 {
+                let mut planes = image.read_rows(encoder.rows_wanted()).map_err(reading)?;
                 if *clear_hidden_colour {
                     planes.clear_hidden_colour();
                 }
-                Ok(planes)
-            };
-            bytes = codec.compress_rows(info, &metadata, next, file)?;
+                encoder.write_rows(&planes)?;
+            }
+            bytes = encoder.finish()?.1;
             Ok(())
         })?;
         bar.suspend(|| report::coded(report, input, target, info, bytes));
@@ -212,42 +221,52 @@ fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Resu
     Err(Error::Unsupported(format!("{channels} channels in {target} (write {other} or .png)")))
 }
 
+/// What is decompressed.
+enum Source<R> {
+    /// A rectangle, and the metadata of the image.
+    Region(Planes, Metadata),
+    /// All of it.
+    Whole(Decoder<R>),
+}
+
 fn decompress(arguments: &Decompress) -> std::result::Result<(), ExitCode> {
     let Decompress { code: Code { inputs, output, engine, report, strip }, crop } = arguments;
     let inputs = paths::list(inputs, &[ANSEL_EXTENSION])
         .and_then(|inputs| paths::with_destinations(inputs, output, "png"))
         .map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
-    let codec = Codec::new(options(engine, Some(&bar)).map_err(|e| fail(None, &e))?);
+    let codec = codec(engine).and_then(CodecBuilder::build).map_err(|e| fail(None, &e))?.reporting(shown_on(&bar));
     let result = for_each(inputs.iter().map(|(input, target)| (input, target)), |input, target| {
         paths::check_overwrite(target, output.force)?;
         let format = output_format(target)?;
         bar.set_message(input.to_string());
         let reading = |error| paths::about("read", input.path())(error);
-        let mut reader = codec.reader(paths::open(input)?).map_err(reading)?;
-        let metadata = if *strip { Metadata::default() } else { reader.metadata().clone() };
-        let header = reader.header();
-        let (mut info, bands) = (header.info(), header.bands());
-        let mut region = match crop {
+        let mut source = match crop {
             Some(crop) => {
-                (info.width, info.height) = (crop.width, crop.height);
-                Some(reader.region(*crop).map_err(reading)?)
+                let mut archive = codec.open(paths::open(input)?).map_err(reading)?;
+                let region = archive.region(*crop).map_err(reading)?;
+                Source::Region(region, archive.metadata().clone())
             }
-            None => None,
+            None => Source::Whole(codec.decoder(paths::open(input)?).map_err(reading)?),
         };
+        let (info, metadata) = match &source {
+            Source::Region(planes, metadata) => (ImageInfo::of(planes), metadata.clone()),
+            Source::Whole(decoder) => (decoder.header().info(), decoder.metadata().clone()),
+        };
+        let metadata = if *strip { Metadata::default() } else { metadata };
         check_extension(target, format, info.channels)?;
         let mut not_kept = Vec::new();
         paths::write(target, output.force, |file| {
             let mut writer = ansel::create_image(info, &metadata, format, file)?;
             not_kept = writer.not_kept().to_vec();
-            if let Some(planes) = region.take() {
-                writer.write_rows(&planes)?;
-                return writer.finish();
+            match &mut source {
+                Source::Region(planes, _) => writer.write_rows(planes)?,
+                Source::Whole(decoder) => {
+                    while let Some(band) = decoder.next_band().map_err(reading)? {
+                        writer.write_rows(&band)?;
+                    }
+                }
             }
-            for _ in 0..bands {
-                writer.write_rows(&reader.next_band().map_err(reading)?)?;
-            }
-            reader.finish().map_err(reading)?;
             writer.finish()
         })?;
         warn_not_kept(report, &bar, target, &not_kept);
@@ -262,7 +281,7 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
     let Verify { files, engine, report } = arguments;
     let files = paths::list(files, &[ANSEL_EXTENSION]).map_err(|e| fail(None, &e))?;
     let bar = progress_bar(report);
-    let codec = Codec::new(options(engine, Some(&bar)).map_err(|e| fail(None, &e))?);
+    let codec = codec(engine).and_then(CodecBuilder::build).map_err(|e| fail(None, &e))?.reporting(shown_on(&bar));
     let result = for_each(files.iter().map(|file| (file, ())), |file, ()| {
         bar.set_message(file.to_string());
         let verified = codec.verify(paths::open(file)?).map_err(paths::about("read", file.path()))?;
@@ -274,7 +293,7 @@ fn verify(arguments: &Verify) -> std::result::Result<(), ExitCode> {
 }
 
 fn info(arguments: &Info, file: &Place) -> Result<()> {
-    let codec = Codec::new(options(&arguments.engine, None)?);
+    let codec = codec(&arguments.engine)?.build()?;
     let (input, reading) = (paths::open(file)?, paths::about("read", file.path()));
     let (info, ideal_bits) = if arguments.bits {
         let verified = codec.verify(input).map_err(reading)?;

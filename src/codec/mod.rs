@@ -1,28 +1,30 @@
-//! Planes <-> bytes: bands are planned, coded, verified, and put into the container; [`read`] is the way back.
+//! Planes <-> bytes. A [`Codec`] holds what all calls share; [`encode`] takes rows, plans, codes and verifies them band by
+//! band; [`decode`] reads bands in their order, and [`archive`] any rectangle of a file.
 
+mod archive;
+mod decode;
 mod encode;
 mod offsets;
 mod options;
 mod plan;
-mod read;
 
 use std::io::{Cursor, Read, Seek, Write};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use ndarray::{ArrayView3, s};
+use ndarray::s;
 
+pub use self::archive::{Archive, Salvaged};
+pub use self::decode::Decoder;
+pub use self::encode::Encoder;
+#[cfg(any(test, fuzzing))]
 pub(crate) use self::options::Division;
-pub use self::options::{Effort, Options, Progress, Transforms};
-pub use self::read::FileReader;
-use crate::base::bytes::{CHECKSUM_BYTES, checksum, read_error};
-use crate::base::error::{Error, Result};
-use crate::base::limits::check_samples;
+use self::options::Settings;
+pub use self::options::{CodecBuilder, Effort, Progress, Transforms, Verify};
+use crate::base::error::Result;
+use crate::base::stop::Stop;
 use crate::container::{Band, Header};
-use crate::image::planes::MAX_CHANNELS;
-use crate::image::{ImageInfo, Metadata, Planes, Rect};
-use crate::infer::pool::Engine;
-use crate::model::registry::Models;
+use crate::image::{ImageInfo, Metadata, Planes};
+use crate::infer::pool::{Engine, lock};
 
 /// What a file held.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,212 +60,162 @@ pub struct Verified {
     pub ideal_bits: f64,
 }
 
-/// Compresses and decompresses. Sessions of its models are kept for further calls, so make one and use it, from
-/// any number of threads.
-#[derive(Debug, Default)]
+/// Compresses and decompresses. It is cheap to clone, and clones share models, sessions and threads, so make one and use
+/// it, from any number of threads.
+#[derive(Debug, Clone)]
 pub struct Codec {
-    options: Options,
-    /// Made when it is first needed.
-    engine: OnceLock<Engine>,
-    pub(crate) division: Division,
+    engine: Engine,
+    settings: Arc<Settings>,
+    progress: Option<Progress>,
 }
 
-/// Samples that are done, of all samples of an image.
-struct Done<'a> {
-    progress: Option<&'a Progress>,
-    done: AtomicU64,
-    all: u64,
-}
-
-impl Done<'_> {
-    fn add(&self, samples: u64) {
-        let now = self.done.fetch_add(samples, Ordering::Relaxed) + samples;
-        if let Some(Progress(report)) = self.progress {
-            report(now, self.all);
-        }
+impl Default for Codec {
+    /// A codec with the default of every option.
+    fn default() -> Self {
+        let engine = Engine::new(Default::default(), Default::default(), crate::infer::pool::Threads::own(None));
+        Self { engine, settings: Arc::default(), progress: None }
     }
 }
 
 impl Codec {
-    /// A codec with these options. Models and ONNX Runtime are loaded when they are first needed.
-    #[must_use]
-    pub fn new(options: Options) -> Self {
-        Self { options, engine: OnceLock::new(), division: Division::default() }
+    /// Makes a codec with other options than the default ones.
+    pub fn builder() -> CodecBuilder {
+        CodecBuilder::default()
     }
 
-    /// What runs the networks.
-    ///
-    /// # Errors
-    /// [`Error::Model`] for a model that is not there, or breaks the contract.
-    fn engine(&self) -> Result<&Engine> {
-        if let Some(engine) = self.engine.get() {
-            return Ok(engine);
-        }
-        let engine = Engine::new(Models::new(&self.options.model)?, self.options.device, self.options.threads);
-        Ok(self.engine.get_or_init(|| engine))
+    /// This codec, but work that it does ends when `stop` is set.
+    #[must_use]
+    pub fn stopped_by(&self, stop: &Stop) -> Self {
+        let mut codec = self.clone();
+        codec.engine.stop = stop.clone();
+        codec
+    }
+
+    /// This codec, but it tells what it has done.
+    #[must_use]
+    pub fn reporting(&self, progress: Progress) -> Self {
+        Self { progress: Some(progress), ..self.clone() }
     }
 
     /// Compresses planes, and decodes the result before returning it.
     ///
     /// # Errors
-    /// [`Error::LimitsExceeded`], [`Error::Model`], [`Error::Runtime`]; [`Error::Verification`] if the result
-    /// did not decode to `planes`.
+    /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Model`](crate::Error::Model),
+    /// [`Error::Runtime`](crate::Error::Runtime), [`Error::Stopped`](crate::Error::Stopped);
+    /// [`Error::Verification`](crate::Error::Verification) if the result did not decode to `planes`.
     pub fn compress(&self, planes: &Planes, metadata: &Metadata) -> Result<Vec<u8>> {
-        let mut file = Vec::new();
-        let mut done = 0;
-        let next = |rows: u32| {
-            let first = done;
-            done += rows;
-            Ok(planes.rows(first..done))
-        };
-        self.compress_rows(ImageInfo::of(planes), metadata, next, &mut file)?;
-        Ok(file)
+        let mut encoder = self.encoder(ImageInfo::of(planes), metadata, Vec::new())?;
+        encoder.write_rows(planes)?;
+        Ok(encoder.finish()?.0)
     }
 
-    /// Compresses an image band by band: `next` is asked for so many of the next rows until all are coded. Each band is
-    /// decoded again before it is written. Memory does not grow with the height of the image. Returns the number of bytes
-    /// written.
+    /// Starts to compress an image whose rows are given one after the other. Memory does not grow with its height.
     ///
     /// # Errors
-    /// As [`compress`](Self::compress), and whatever `next` and `output` return; [`Error::Unsupported`] for a shape that
-    /// no [`Planes`] have, and for rows of another shape or with samples beyond the depth.
-    pub fn compress_rows(
-        &self,
-        info: ImageInfo,
-        metadata: &Metadata,
-        mut next: impl FnMut(u32) -> Result<Planes>,
-        mut output: impl Write,
-    ) -> Result<u64> {
-        check_shape(info)?;
-        check_samples(info.width, info.height, info.channels, &self.options.limits)?;
-        let (entries, stored) = metadata.store(&self.options.limits)?;
-        let header = Header {
-            width: info.width,
-            height: info.height,
-            channels: info.channels as u8,
-            depth: info.depth as u8,
-            band_rows: self.division.band_rows(info.width, info.height),
-            metadata: entries,
-        };
-        let mut bytes = header.to_bytes();
-        bytes.extend(stored);
-        if self.open(Cursor::new(&bytes[..]))?.1 != *metadata {
-            return Err(Error::Verification("the header does not read back".to_owned()));
-        }
-        write(&mut output, &bytes)?;
-        let mut written = bytes.len() as u64;
-        let done = self.progress(header.samples());
-        for band in 0..header.bands() {
-            let (_, rows) = header.band(band);
-            let planes = next(rows)?;
-            let given = ImageInfo::of(&planes);
-            if given != (ImageInfo { height: rows, ..info }) {
-                return Err(Error::Unsupported(format!("rows of another shape, {given:?}")));
-            }
-            let bytes = self.encode_band(&header, planes.samples().view(), &done)?;
-            write(&mut output, &bytes)?;
-            written += bytes.len() as u64;
-        }
-        Ok(written)
+    /// As [`compress`](Self::compress), and what `output` returns; [`Error::Unsupported`](crate::Error::Unsupported) for a
+    /// shape that no [`Planes`] have.
+    pub fn encoder<W: Write>(&self, info: ImageInfo, metadata: &Metadata, output: W) -> Result<Encoder<W>> {
+        Encoder::new(self.clone(), info, metadata, output)
     }
 
     /// Decompresses a file.
     ///
     /// # Errors
-    /// [`Error::Format`] if the file is damaged or not an ansel file, [`Error::LimitsExceeded`],
-    /// [`Error::Model`], [`Error::Runtime`].
+    /// [`Error::Format`](crate::Error::Format) if the file is damaged or not an ansel file,
+    /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Runtime`](crate::Error::Runtime),
+    /// [`Error::Stopped`](crate::Error::Stopped).
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
-        let mut reader = self.reader(Cursor::new(file))?;
-        let header = reader.header.clone();
-        let mut planes = Planes::zeros(header.channels(), header.height, header.width, header.depth());
-        for band in 0..header.bands() {
-            let (first, rows) = header.band(band);
-            let samples = reader.band_region(Rect { x: 0, y: 0, width: header.width, height: rows })?;
-            let rows = first as usize..(first + rows) as usize;
-            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(&samples);
+        let mut decoder = self.decoder(file)?;
+        let header = decoder.header().clone();
+        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth());
+        let mut first = 0;
+        while let Some(band) = decoder.next_band()? {
+            let rows = first..first + band.height() as usize;
+            first = rows.end;
+            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(band.samples());
         }
-        reader.finish()?;
-        Ok(Decoded { planes, metadata: reader.metadata })
+        Ok(Decoded { planes, metadata: decoder.into_metadata() })
+    }
+
+    /// Starts to decompress a file band by band, from its first byte to its last.
+    ///
+    /// # Errors
+    /// As [`decompress`](Self::decompress).
+    pub fn decoder<R: Read>(&self, input: R) -> Result<Decoder<R>> {
+        Decoder::new(self.clone(), input)
+    }
+
+    /// Opens a file for any number of rectangles.
+    ///
+    /// # Errors
+    /// As [`decompress`](Self::decompress).
+    pub fn open<R: Read + Seek>(&self, input: R) -> Result<Archive<R>> {
+        Archive::new(self.clone(), input)
     }
 
     /// Decodes a file, band by band, and drops the samples: shows that it is intact.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
-    pub fn verify(&self, file: impl Read + Seek) -> Result<Verified> {
-        let mut reader = self.reader(file)?;
+    pub fn verify(&self, input: impl Read) -> Result<Verified> {
+        let mut decoder = self.decoder(input)?;
         let mut bands = Vec::new();
-        for _ in 0..reader.header.bands() {
-            reader.next_band()?;
-            bands.extend(reader.last.take());
+        while decoder.next_band()?.is_some() {
+            bands.extend(decoder.band().cloned());
         }
-        let bytes = reader.finish()?;
-        let ideal_bits = reader.ideal_bits;
-        Ok(Verified { info: FileInfo { header: reader.header, metadata: reader.metadata, bands, bytes }, ideal_bits })
+        let (bytes, ideal_bits, header) = (decoder.bytes(), decoder.ideal_bits(), decoder.header().clone());
+        let info = FileInfo { header, metadata: decoder.into_metadata(), bands, bytes };
+        Ok(Verified { info, ideal_bits })
     }
 
     /// Reads all of a file but the streams: header, metadata, tables.
     ///
     /// # Errors
-    /// [`Error::Format`], [`Error::LimitsExceeded`].
-    pub fn read_info(&self, file: impl Read + Seek) -> Result<FileInfo> {
-        let mut reader = self.reader(file)?;
-        let mut bands = Vec::new();
-        for _ in 0..reader.header.bands() {
-            reader.skip_band()?;
-            bands.extend(reader.last.take());
+    /// As [`decompress`](Self::decompress).
+    pub fn read_info(&self, input: impl Read + Seek) -> Result<FileInfo> {
+        self.open(input)?.into_info()
+    }
+
+    /// Progress through so many samples.
+    fn done(&self, all: u64) -> Done {
+        Done { progress: self.progress.clone(), done: Mutex::new(0), all }
+    }
+}
+
+/// Samples that are done, of all samples of an image.
+#[derive(Debug)]
+struct Done {
+    progress: Option<Progress>,
+    done: Mutex<u64>,
+    all: u64,
+}
+
+impl Done {
+    fn add(&self, samples: u64) {
+        // Reports are made under the lock, so that they ascend.
+        let mut done = lock(&self.done);
+        *done += samples;
+        if let Some(Progress(report)) = &self.progress {
+            report(*done, self.all);
         }
-        let bytes = reader.finish()?;
-        Ok(FileInfo { header: reader.header, metadata: reader.metadata, bands, bytes })
     }
 
-    /// Starts to decompress a file, band by band.
-    ///
-    /// # Errors
-    /// [`Error::Format`], [`Error::LimitsExceeded`].
-    pub fn reader<R: Read + Seek>(&self, mut input: R) -> Result<FileReader<'_, R>> {
-        let (header, metadata) = self.open(&mut input)?;
-        let done = self.progress(header.samples());
-        Ok(FileReader { codec: self, input, header, metadata, done, band: 0, last: None, ideal_bits: 0.0 })
-    }
-
-    fn open(&self, mut input: impl Read) -> Result<(Header, Metadata)> {
-        let header = Header::read(&mut input, &self.options.limits)?;
-        let mut stored = Vec::new();
-        input.take(header.metadata_bytes()).read_to_end(&mut stored).map_err(read_error)?;
-        let metadata = Metadata::load(&header.metadata, &stored)?;
-        Ok((header, metadata))
-    }
-
-    fn progress(&self, all: u64) -> Done<'_> {
-        Done { progress: self.options.progress.as_ref(), done: AtomicU64::new(0), all }
+    /// Reports to nobody.
+    fn silent() -> Self {
+        Self { progress: None, done: Mutex::new(0), all: 0 }
     }
 }
 
-/// Fails for the shape of an image that cannot be.
-fn check_shape(info: ImageInfo) -> Result<()> {
-    let ImageInfo { width, height, channels, depth } = info;
-    if width == 0 || height == 0 || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
-        let what = format!("an image of {width} x {height} pixels, {channels} channels of {depth} bits");
-        return Err(Error::Unsupported(what));
+/// A band that was encoded, read back and decoded, for the encoder to compare.
+fn decoded_band(codec: &Codec, header: &Header, rows: u32, bytes: &[u8]) -> Result<ndarray::Array3<u16>> {
+    let mut input = Cursor::new(bytes);
+    let band = decode::OpenBand::read(&mut input, header, (0, rows))?;
+    let tiles = band.read_tiles(&mut input)?;
+    let (samples, _) = decode::decode_band(codec, header, &band, &tiles, &Done::silent())?;
+    if input.position() != bytes.len() as u64 {
+        return crate::base::error::malformed(crate::FormatErrorKind::TrailingBytes, "after a band");
     }
-    Ok(())
-}
-
-/// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
-fn checksum_of(tile: ArrayView3<'_, u16>) -> [u8; CHECKSUM_BYTES] {
-    let bytes: Vec<u8> = tile.permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    checksum(&bytes)
-}
-
-fn write(output: &mut impl Write, bytes: &[u8]) -> Result<()> {
-    output.write_all(bytes).map_err(|source| Error::Io { action: "write", path: "the file".into(), source })
-}
-
-impl std::fmt::Debug for Done<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} of {}", self.done, self.all)
-    }
+    Ok(samples)
 }
 
 #[cfg(test)]

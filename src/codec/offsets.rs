@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::image::Rect;
 use crate::infer::learner::Learner;
 use crate::infer::pool::Engine;
-use crate::model::contract::CheckedModel;
+use crate::infer::session::Network;
 use crate::model::offsets::Offsets;
 use crate::model::registry::Model;
 use crate::streams::network::{active, alphabets, check_channels, measure};
@@ -33,7 +33,7 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
     }
     let offsets = engine.for_tiles(model, &[whole], |networks, _| {
         check_channels(networks, &coded.sizes)?;
-        Ok(vec![learned(networks.all[0].model(), coded, &squares)?])
+        Ok(vec![learned(&networks.all[0], coded, &squares)?])
     })?;
     let Some(offsets) = offsets.into_iter().flatten().next() else { return Ok(None) };
     let offsets = offsets.to_bytes();
@@ -47,11 +47,12 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
 
 /// What is added to a network's biases when they learn from some squares, in lockstep; `None` if there is too little to
 /// learn from.
-fn learned(model: &CheckedModel, coded: &Coded, squares: &[Rect]) -> Result<Option<Offsets>> {
+fn learned(network: &Network, coded: &Coded, squares: &[Rect]) -> Result<Option<Offsets>> {
     let mut tiles: Vec<_> = squares.iter().map(|&square| active(coded, square, None)).collect();
-    let mut learner = Learner::of_biases(model, squares.iter().map(|square| square.pixels()).sum());
+    let pixels = squares.iter().map(|square| square.pixels()).sum();
+    let mut learner = Learner::of_biases(network.model(), pixels).stopped_by(network.stop());
     code_with(&mut learner, &mut tiles, &alphabets(&coded.sizes))?;
-    Ok(learner.offsets(model))
+    Ok(learner.offsets(network.model()))
 }
 
 #[cfg(test)]
@@ -59,14 +60,15 @@ mod tests {
     use ndarray::Array3;
 
     use super::*;
+    use crate::infer::pool::Threads;
     use crate::infer::session::Device;
     use crate::model::family::Content;
     use crate::model::registry::Models;
 
     #[test]
     fn offsets_are_found_where_the_network_is_wrong_all_over() {
-        let engine = Engine::new(Models::default(), Device::Cpu, None);
-        let model = engine.models.for_encoding(Content::Grey).expect("a model of the registry");
+        let engine = Engine::new(Models::default(), Device::Cpu, Threads::own(None));
+        let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
         let grey = |samples: Array3<u16>| Coded { samples, sizes: vec![256] };
         // Steps of ten and more in each row, which no photograph has.
         let pattern = |y: usize, x: usize| (100 + 25 * (x % 3) + 11 * (y % 2) + x * y % 4) as u16;

@@ -74,7 +74,7 @@ impl PlannedPart {
     /// The model, if it may be adapted: not one for graphics, whose pinned components do not learn, nor a flow.
     fn adaptable(&self, engine: &Engine) -> Result<Option<Model>> {
         let Some(network) = self.coder.network().filter(|_| !self.graphics) else { return Ok(None) };
-        let model = engine.models.find(network.model)?;
+        let model = engine.models().find(network.model)?;
         Ok((model.file.family == Family::Autoregressive).then_some(model))
     }
 
@@ -191,7 +191,7 @@ pub(crate) fn choose(
         let parts = alternatives.into_iter().map(|alternative| under_models(engine, alternative));
         cheapest(engine, parts.collect::<Result<Vec<_>>>()?.concat())
     };
-    let external = engine.models.external();
+    let external = engine.models().external();
     let mut parts = vec![match external {
         Some(model) => with_model(model, samples.slice(s![0..colours, .., ..]), depth),
         None => group(0..colours)?,
@@ -277,7 +277,7 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
     let mut parts = Vec::new();
     for (content, wanted) in [(photograph, repeats < MOST_REPEATS), (graphics, repeats >= FEW_REPEATS)] {
         if wanted {
-            let model = engine.models.for_encoding(content)?;
+            let model = engine.models().for_encoding(content)?;
             parts.push(under(Coder::Network(NetworkCoder::plain(model.identity)), content == graphics));
         }
     }
@@ -332,7 +332,7 @@ fn measure(engine: &Engine, part: &PlannedPart, side: u32) -> Result<u64> {
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
     let Some(network) = part.coder.network() else { return Ok(header) };
-    let model = engine.models.find(network.model)?;
+    let model = engine.models().find(network.model)?;
     let header = header + IDENTITY_BITS;
     let (_, height, width) = part.coded.samples.dim();
     let rects = Rect { x: 0, y: 0, width: width as u32, height: height as u32 }.sampled(side);

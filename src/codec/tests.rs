@@ -1,19 +1,17 @@
-use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use ndarray::Array3;
 
 use super::*;
 use crate::testing::Random;
-use crate::{Content, FormatErrorKind, Limits, ModelChoice};
+use crate::{Content, Error, FormatErrorKind, Limits, ModelChoice, Rect};
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
 
 /// A codec that divides small images into bands and tiles.
 fn dividing(threads: usize) -> Codec {
-    let mut codec = Codec::new(Options { threads: NonZeroUsize::new(threads), ..Options::default() });
-    codec.division = DIVISION;
-    codec
+    Codec::builder().threads(threads).division(DIVISION).build().expect("a codec")
 }
 
 static CODEC: LazyLock<Codec> = LazyLock::new(|| dividing(2));
@@ -65,7 +63,7 @@ fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
 }
 
 fn region_of(file: &[u8], region: Rect) -> Result<Planes> {
-    CODEC.reader(Cursor::new(file))?.region(region)
+    CODEC.open(Cursor::new(file))?.region(region)
 }
 
 fn bands(file: &[u8]) -> Vec<Band> {
@@ -176,21 +174,25 @@ fn regions_outside_of_the_image_are_refused() {
 }
 
 #[test]
-fn rows_that_come_one_band_at_a_time_give_the_bytes_of_the_whole() {
+fn rows_that_come_in_pieces_give_the_bytes_of_the_whole() {
     let mut metadata = Metadata::default();
     metadata.set(crate::MetadataKind::Icc, vec![5; 99]);
     for planes in [mixed(3), smooth(4, 33, 50, 12), pattern(1, 1001, 3, 8)] {
         let expected = CODEC.compress(&planes, &metadata).expect("a compressed image");
-        let (mut file, mut asked) = (Vec::new(), Vec::new());
-        let next = |rows: u32| {
-            let first = asked.iter().sum::<u32>();
-            asked.push(rows);
-            Ok(planes.rows(first..first + rows))
-        };
-        let bytes = CODEC.compress_rows(ImageInfo::of(&planes), &metadata, next, &mut file);
-        assert_eq!(bytes.expect("a compressed image"), file.len() as u64);
-        assert!(file == expected);
-        assert!(asked.len() > 1 && asked.iter().sum::<u32>() == planes.height(), "{asked:?}");
+        // One row at a time, a band at a time, and something that does not fit the bands.
+        for most in [1, u32::MAX, 13] {
+            let mut encoder = CODEC.encoder(ImageInfo::of(&planes), &metadata, Vec::new()).expect("an encoder");
+            let (mut first, mut pieces) = (0, 0);
+            while first < planes.height() {
+                let wanted = if most == u32::MAX { encoder.rows_wanted() } else { most.min(planes.height() - first) };
+                encoder.write_rows(&planes.rows(first..first + wanted)).expect("coded rows");
+                (first, pieces) = (first + wanted, pieces + 1);
+            }
+            assert_eq!(encoder.rows_wanted(), 0);
+            let (file, bytes) = encoder.finish().expect("a compressed image");
+            assert_eq!(bytes, file.len() as u64);
+            assert!(file == expected && (pieces > 1 || most == 13));
+        }
     }
 }
 
@@ -198,13 +200,16 @@ fn rows_that_come_one_band_at_a_time_give_the_bytes_of_the_whole() {
 fn bands_are_read_one_after_the_other() {
     let planes = mixed(3);
     let file = compressed(&CODEC, &planes);
-    let mut reader = CODEC.reader(Cursor::new(&file)).expect("a reader");
-    let header = reader.header().clone();
+    let mut decoder = CODEC.decoder(&file[..]).expect("a decoder");
+    let header = decoder.header().clone();
     for band in 0..header.bands() {
         let (first, rows) = header.band(band);
-        assert!(reader.next_band().expect("a band") == planes.rows(first..first + rows));
+        assert!(decoder.next_band().expect("a band") == Some(planes.rows(first..first + rows)));
     }
-    assert_eq!(reader.finish().expect("the end"), file.len() as u64);
+    for _ in 0..2 {
+        assert_eq!(decoder.next_band().expect("the end"), None);
+    }
+    assert_eq!(decoder.bytes(), file.len() as u64);
 }
 
 #[test]
@@ -224,10 +229,9 @@ fn any_number_of_threads_gives_the_same_bytes_where_networks_learn() {
     let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
     let model = ModelChoice::File(default.expect("a default model").file.into());
     let learning = |threads: usize, effort: Effort| {
-        let threads = NonZeroUsize::new(threads);
-        let mut codec = Codec::new(Options { threads, effort, model: model.clone(), ..Options::default() });
-        codec.division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800 };
-        codec
+        let division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800 };
+        let builder = Codec::builder().threads(threads).effort(effort).model(model.clone());
+        builder.division(division).build().expect("a codec")
     };
     // Eight tiles in two bands.
     let planes = photograph(1, 200, 128);
@@ -246,8 +250,8 @@ fn any_division_gives_the_same_samples() {
     let planes = mixed(3);
     for (tile_side, graphics_tile_side, band_pixels) in [(1, 1, 1), (3, 50, 40 * 7), (75, 1, 1 << 20), (8, 8, 40 * 32)]
     {
-        let mut codec = dividing(2);
-        codec.division = Division { tile_side, graphics_tile_side, band_pixels };
+        let division = Division { tile_side, graphics_tile_side, band_pixels };
+        let codec = Codec::builder().threads(2).division(division).build().expect("a codec");
         let file = compressed(&codec, &planes);
         assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
     }
@@ -256,7 +260,9 @@ fn any_division_gives_the_same_samples() {
 #[test]
 fn shapes_and_samples_that_no_image_has_are_refused() {
     let compress = |info: ImageInfo, samples: Array3<u16>| {
-        CODEC.compress_rows(info, &Metadata::default(), |_| Planes::new(samples.clone(), info.depth), Vec::new())
+        let mut encoder = CODEC.encoder(info, &Metadata::default(), Vec::new())?;
+        encoder.write_rows(&Planes::new(samples, info.depth)?)?;
+        encoder.finish()
     };
     let info = ImageInfo { width: 4, height: 3, channels: 1, depth: 5 };
     assert!(compress(info, Array3::zeros((1, 3, 4))).is_ok());
@@ -273,16 +279,91 @@ fn shapes_and_samples_that_no_image_has_are_refused() {
         (info, Array3::from_elem((1, 3, 4), u16::MAX)),
     ] {
         let refused = compress(info, samples);
-        assert!(matches!(refused, Err(Error::Unsupported(_))), "{info:?}: {refused:?}");
+        assert!(matches!(refused, Err(Error::Unsupported(_) | Error::Misuse(_))), "{info:?}: {refused:?}");
     }
 }
 
 #[test]
-fn an_error_of_the_source_ends_the_work() {
-    let info = ImageInfo { width: 40, height: 75, channels: 1, depth: 8 };
-    let broken = |_| Err(Error::Image("broken".to_owned()));
-    let refused = CODEC.compress_rows(info, &Metadata::default(), broken, Vec::new());
-    assert!(matches!(refused, Err(Error::Image(_))), "{refused:?}");
+fn misuse_of_an_encoder_is_an_error() {
+    let planes = mixed(1);
+    let encoder = || CODEC.encoder(ImageInfo::of(&planes), &Metadata::default(), Vec::new()).expect("an encoder");
+    let mut one = encoder();
+    one.write_rows(&planes.rows(0..1)).expect("a row");
+    assert!(matches!(one.write_rows(&planes), Err(Error::Misuse(_))), "too many rows");
+    one.write_rows(&planes.rows(1..2)).expect("that harms nothing");
+    assert!(matches!(one.finish(), Err(Error::Misuse(_))), "rows are missing");
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let refused = CODEC.encoder(ImageInfo::of(&planes), &Metadata::default(), Full).map(drop);
+    assert!(matches!(refused, Err(Error::Io { .. })), "{refused:?}");
+}
+
+#[test]
+fn any_number_of_regions_comes_from_one_archive() {
+    let planes = mixed(3);
+    let mut archive = CODEC.open(Cursor::new(compressed(&CODEC, &planes))).expect("an archive");
+    for (x, y) in [(3, 60), (0, 0), (3, 60), (20, 30)] {
+        let part = archive.region(Rect { x, y, width: 9, height: 12 }).expect("a region");
+        let expected = planes.samples().slice(s![.., y as usize..y as usize + 12, x as usize..x as usize + 9]);
+        assert_eq!(part.samples(), expected);
+    }
+    assert!(matches!(archive.region(Rect { x: 0, y: 70, width: 9, height: 12 }), Err(Error::Misuse(_))));
+}
+
+#[test]
+fn what_is_intact_is_salvaged() {
+    let planes = mixed(3);
+    let file = compressed(&CODEC, &planes);
+    let whole = CODEC.open(Cursor::new(&file)).and_then(|mut archive| archive.salvage()).expect("an intact file");
+    assert!(whole.planes == planes && whole.lost.is_empty());
+    let info = CODEC.read_info(Cursor::new(&file)).expect("a valid file");
+    let salvaged = |file: &[u8]| CODEC.open(Cursor::new(file)).and_then(|mut archive| archive.salvage());
+    let header = info.header.to_bytes().len();
+    let mut damaged = file.clone();
+    for at in header + 40..file.len() {
+        if !(at - header).is_multiple_of(211) {
+            continue;
+        }
+        damaged.copy_from_slice(&file);
+        damaged[at] ^= 0x55;
+        let found = salvaged(&damaged).expect("a file whose header is intact");
+        assert!(!found.lost.is_empty(), "byte {at} makes no difference");
+        for (y, x) in (0..75usize).flat_map(|y| (0..40usize).map(move |x| (y, x))) {
+            let is_lost = found.lost.iter().any(|rect| rect.rows().contains(&y) && rect.columns().contains(&x));
+            let expected = if is_lost { [0; 3] } else { [0, 1, 2].map(|c| planes.samples()[(c, y, x)]) };
+            assert_eq!([0, 1, 2].map(|c| found.planes.samples()[(c, y, x)]), expected, "byte {at}");
+        }
+        let cut = salvaged(&file[..at]).expect("a file whose header is intact");
+        assert!(!cut.lost.is_empty());
+    }
+}
+
+#[test]
+fn work_ends_when_it_is_stopped() {
+    let planes = photograph(3, 300, 200);
+    let file = compressed(&CODEC, &planes);
+    let stop = Stop::default();
+    let codec = CODEC.stopped_by(&stop);
+    assert!(codec.decompress(&file).is_ok());
+    stop.stop();
+    assert!(matches!(codec.decompress(&file), Err(Error::Stopped)));
+    assert!(matches!(codec.compress(&planes, &Metadata::default()), Err(Error::Stopped)));
+    assert!(CODEC.decompress(&file).is_ok(), "other clones go on");
+    // From another thread, in the middle of work that takes longer.
+    let learning = Codec::builder().effort(Effort::Max).threads(1).build().expect("a codec");
+    let stop = Stop::default();
+    let codec = learning.stopped_by(&stop);
+    let work = std::thread::spawn(move || codec.compress(&photograph(3, 700, 300), &Metadata::default()).map(drop));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    stop.stop();
+    assert!(matches!(work.join().expect("no panic"), Err(Error::Stopped)));
 }
 
 #[test]
@@ -294,8 +375,7 @@ fn progress_reaches_the_number_of_samples() {
             assert!(done <= all);
             seen.fetch_max(done, Ordering::Relaxed);
         };
-        let mut codec = Codec::new(Options { progress: Some(Progress(Arc::new(report))), ..Options::default() });
-        codec.division = DIVISION;
+        let codec = dividing(2).reporting(Progress(Arc::new(report)));
         let samples = planes.samples().len() as u64;
         let file = compressed(&codec, &planes);
         assert_eq!(last.swap(0, Ordering::Relaxed), samples, "compressing");
@@ -316,10 +396,8 @@ fn progress_of_a_region_counts_the_samples_of_its_tiles() {
         let seen = Arc::new(std::sync::Mutex::new((0, 0)));
         let last = seen.clone();
         let report = move |done, all| *last.lock().expect("no panic") = (done, all);
-        let options =
-            Options { threads: NonZeroUsize::new(1), progress: Some(Progress(Arc::new(report))), ..Options::default() };
-        let codec = Codec::new(options);
-        codec.reader(Cursor::new(&file)).expect("a reader").region(region).expect("a region");
+        let codec = dividing(1).reporting(Progress(Arc::new(report)));
+        codec.open(Cursor::new(&file)).expect("an archive").region(region).expect("a region");
         let needed = (0..).zip(bands(&file)).flat_map(|(index, band)| {
             let header = CODEC.read_info(Cursor::new(&file)).expect("a valid file").header;
             let (first, rows) = header.band(index);
@@ -356,7 +434,7 @@ fn damage_is_found_in_the_band_and_tile_where_it_lies() {
     // What lies above the damage is there.
     let region = Rect { x: 0, y: 0, width: 40, height: 20 };
     assert!(region_of(&file, region).is_err(), "all tables are read");
-    let mut reader = CODEC.reader(Cursor::new(&file)).expect("a reader");
+    let mut reader = CODEC.decoder(&file[..]).expect("a decoder");
     (0..3).for_each(|_| drop(reader.next_band().expect("an intact band")));
     assert!(reader.next_band().is_err());
 }

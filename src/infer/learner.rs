@@ -22,6 +22,7 @@ use self::layer::{FRACTION, LearningLayer};
 use self::product::padded;
 use self::steps::to_integer;
 use crate::base::error::Result;
+use crate::base::stop::Stop;
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::Evaluator;
 use crate::model::adaptation::Learning;
@@ -42,6 +43,8 @@ pub(crate) struct Learner {
     coded: usize,
     /// If only biases learn, what becomes of them.
     averages: Option<Averages>,
+    /// Ends runs.
+    stop: Stop,
     /// After each update: a digest of all parameters, and whether they keep the contract.
     #[cfg(test)]
     pub updates: Vec<(u64, bool)>,
@@ -78,6 +81,7 @@ impl Learner {
             errors,
             coded: 0,
             averages: None,
+            stop: Stop::default(),
             #[cfg(test)]
             updates: Vec::new(),
         }
@@ -89,6 +93,11 @@ impl Learner {
         let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
         let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
         Self { averages, ..Self::new(model, Learning::OF_BIASES) }
+    }
+
+    /// The same, but runs end when a caller says so.
+    pub fn stopped_by(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
     }
 
     /// What was added to the biases of such a network, on average.
@@ -182,6 +191,7 @@ impl Evaluator for Learner {
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        self.stop.check()?;
         let columns = self.layers[0].inputs;
         let pixels = contexts.len() / columns;
         let range = |columns: usize| self.coded * padded(columns)..(self.coded + pixels) * padded(columns);

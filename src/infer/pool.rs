@@ -1,14 +1,17 @@
-//! Sessions and threads: runs work on groups of tiles, each thread with a session of its own.
+//! Sessions and threads: runs work on groups of tiles, each with a session of its own.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::session::{Device, Networks};
 use crate::base::bytes::CHECKSUM_BYTES;
 use crate::base::error::{Error, Result};
+use crate::base::stop::Stop;
 use crate::image::Rect;
 use crate::model::registry::{Model, Models};
 
@@ -28,25 +31,54 @@ impl Sessions {
     }
 }
 
-/// The division of `tiles` into groups that threads take in turn.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Groups {
-    pub tiles: usize,
-    pub group: usize,
+/// Threads: all work of an engine and its clones shares them.
+#[derive(Debug, Default)]
+pub(crate) enum Threads {
+    /// So many of the engine's own, `None` for one per core; they are started when they are first needed.
+    Own(Option<NonZeroUsize>, OnceLock<ThreadPool>),
+    /// Those of a pool that the caller has.
+    Callers(Arc<ThreadPool>),
+    /// The calling thread alone.
+    #[default]
+    Calling,
 }
 
-impl Groups {
-    /// Groups of at most `most` tiles, smaller where there would not be one for every thread.
-    pub fn new(tiles: usize, most: usize, threads: NonZeroUsize) -> Self {
-        Self { tiles, group: tiles.div_ceil(threads.get()).clamp(1, most) }
+impl Threads {
+    /// Threads of the engine's own: so many, or one per core.
+    pub fn own(number: Option<NonZeroUsize>) -> Self {
+        if number == Some(NonZeroUsize::MIN) { Self::Calling } else { Self::Own(number, OnceLock::new()) }
     }
 
-    fn len(self) -> usize {
-        self.tiles.div_ceil(self.group)
+    fn number(&self) -> usize {
+        match self {
+            Self::Own(number, _) => {
+                let number = number.or_else(|| std::thread::available_parallelism().ok());
+                number.map_or(1, NonZeroUsize::get)
+            }
+            Self::Callers(pool) => pool.current_num_threads(),
+            Self::Calling => 1,
+        }
     }
 
-    fn range(self, index: usize) -> Range<usize> {
-        index * self.group..self.tiles.min((index + 1) * self.group)
+    /// What `work` makes of each index, in order; the first error ends the work.
+    fn run<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Sync + Send) -> Result<Vec<T>> {
+        if count < 2 || self.number() < 2 {
+            return (0..count).map(work).collect();
+        }
+        let pool = match self {
+            Self::Own(_, started) => match started.get() {
+                Some(pool) => pool,
+                None => {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(self.number());
+                    let pool = pool.thread_name(|index| format!("ansel-{index}")).build();
+                    let pool = pool.map_err(|error| Error::Runtime(format!("threads cannot be started: {error}")))?;
+                    started.get_or_init(|| pool)
+                }
+            },
+            Self::Callers(pool) => pool,
+            Self::Calling => return (0..count).map(work).collect(),
+        };
+        pool.install(|| (0..count).into_par_iter().map(work).collect())
     }
 }
 
@@ -55,81 +87,62 @@ impl Groups {
 const LOCKSTEP_PIXELS: usize = 1 << 20;
 const LOCKSTEP_TILES: usize = 64;
 
-/// What runs networks on tiles.
-#[derive(Debug, Default)]
+/// What runs networks on tiles. Clones share models, sessions and threads, but for [`stop`](Self::stop).
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    /// Ends the work of this clone.
+    pub stop: Stop,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    models: Models,
     sessions: Sessions,
-    /// The models that may be used.
-    pub models: Models,
-    pub device: Device,
-    /// `None` for one per core.
-    pub threads: Option<NonZeroUsize>,
+    device: Device,
+    threads: Threads,
 }
 
 impl Engine {
     /// An engine without sessions yet.
-    pub fn new(models: Models, device: Device, threads: Option<NonZeroUsize>) -> Self {
-        Self { sessions: Sessions::default(), models, device, threads }
+    pub fn new(models: Models, device: Device, threads: Threads) -> Self {
+        let shared = Shared { models, sessions: Sessions::default(), device, threads };
+        Self { shared: Arc::new(shared), stop: Stop::default() }
     }
 
-    /// Runs `work` on groups of tiles in parallel, each thread with a session of its own, and returns what it made of
-    /// each tile, in their order.
+    /// The models that may be used.
+    pub fn models(&self) -> &Models {
+        &self.shared.models
+    }
+
+    /// Runs `work` on groups of tiles in parallel, each with a session of its own, and returns what it made of each
+    /// tile, in their order.
     ///
     /// The first error ends the work. Groups are independent: neither their size nor the number of threads changes a
     /// result.
+    ///
+    /// # Errors
+    /// Those of `work`, and of the sessions; [`Error::Stopped`].
     pub fn for_tiles<T: Send>(
         &self,
         model: &Model,
         rects: &[Rect],
-        work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync,
+        work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync + Send,
     ) -> Result<Vec<T>> {
-        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let Shared { sessions, device, threads, .. } = &*self.shared;
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
         let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
-        self.for_groups(model, threads, Groups::new(rects.len(), most, threads), work)
-    }
-
-    fn for_groups<T: Send>(
-        &self,
-        model: &Model,
-        threads: NonZeroUsize,
-        groups: Groups,
-        work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync,
-    ) -> Result<Vec<T>> {
-        let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<Option<Vec<T>>>> = Mutex::new((0..groups.len()).map(|_| None).collect());
-        let failed: Mutex<Option<Error>> = Mutex::new(None);
-        let worker = || {
-            let run = || -> Result<()> {
-                let mut networks = self.sessions.take(model, self.device)?;
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= groups.len() || lock(&failed).is_some() {
-                        break;
-                    }
-                    let result = work(&mut networks, groups.range(index))?;
-                    lock(&done)[index] = Some(result);
-                }
-                self.sessions.give_back(model, networks);
-                Ok(())
-            };
-            if let Err(error) = run() {
-                lock(&failed).get_or_insert(error);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.get().min(groups.len()) {
-                scope.spawn(worker);
-            }
-            worker();
-        });
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => {
-                let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Ok(done.into_iter().flatten().flatten().collect())
-            }
-        }
+        // Fewer in a group where there would not be a group for every thread.
+        let group = rects.len().div_ceil(threads.number()).clamp(1, most);
+        let done = threads.run(rects.len().div_ceil(group), |index| {
+            self.stop.check()?;
+            let mut networks = sessions.take(model, *device)?;
+            networks.stop_with(&self.stop);
+            let result = work(&mut networks, index * group..rects.len().min((index + 1) * group))?;
+            sessions.give_back(model, networks);
+            Ok(result)
+        })?;
+        Ok(done.into_iter().flatten().collect())
     }
 }
 

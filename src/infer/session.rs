@@ -9,6 +9,7 @@ use ort::value::{Tensor, TensorRef};
 
 use super::{Evaluator, known_answer, runtime};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+use crate::base::stop::Stop;
 use crate::entropy::mixture::MixtureShape;
 use crate::model::contract::{CheckedModel, Layer};
 use crate::model::family::Family;
@@ -45,6 +46,11 @@ impl Networks {
         Ok(Self { family: file.family, all })
     }
 
+    /// Lets a caller end all further runs.
+    pub fn stop_with(&mut self, stop: &Stop) {
+        self.all.iter_mut().for_each(|network| network.stop = stop.clone());
+    }
+
     /// Adds offsets to the biases of the only network, from now on, or nothing. Those of a flow stay as they are.
     ///
     /// # Errors
@@ -71,6 +77,8 @@ pub(crate) struct Network {
     deltas: Vec<Tensor<f32>>,
     /// What the session takes of the contexts.
     contexts: Vec<f32>,
+    /// Ends runs.
+    stop: Stop,
 }
 
 fn runtime_error(error: impl std::fmt::Display) -> Error {
@@ -114,7 +122,7 @@ impl Network {
         let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
         let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
         let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
-        let mut network = Self { model, session, deltas: Vec::new(), contexts: Vec::new() };
+        let mut network = Self { model, session, deltas: Vec::new(), contexts: Vec::new(), stop: Stop::default() };
         let sizes: Vec<usize> = network.model.layers.iter().map(|layer| layer.biases.len()).collect();
         let answer = known_answer::digest(network.model.context_size(), &sizes, |contexts, deltas| {
             network.set_deltas(deltas)?;
@@ -130,6 +138,11 @@ impl Network {
         }
         network.offset_biases(None)?;
         Ok(network)
+    }
+
+    /// What ends runs.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// The model.
@@ -164,6 +177,7 @@ impl Evaluator for Network {
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        self.stop.check()?;
         let columns = self.model.context_size();
         let rows = contexts.len() / columns;
         self.contexts.clear();

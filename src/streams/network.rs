@@ -41,7 +41,7 @@ pub(super) fn encode(
     rects: &[Rect],
     done: impl Fn(Rect) + Sync,
 ) -> Result<Vec<Vec<u8>>> {
-    let model = engine.models.find(coder.model)?;
+    let model = engine.models().find(coder.model)?;
     engine.for_tiles(&model, rects, |networks, range| {
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(coder.adaptation.offsets())?;
@@ -82,7 +82,7 @@ pub(super) fn decode(
     tiles: &[TileStream<'_>],
     damaged: impl Fn(usize) -> Error + Sync,
 ) -> Result<Vec<DecodedTile>> {
-    let model = engine.models.find(coder.model)?;
+    let model = engine.models().find(coder.model)?;
     let learning = coder.adaptation.learning();
     let rects: Vec<Rect> = tiles.iter().map(|tile| tile.rect).collect();
     engine.for_tiles(&model, &rects, |networks, range| {

@@ -4,6 +4,7 @@ use super::network::measure;
 use super::*;
 use crate::base::error::{FormatError, FormatErrorKind};
 use crate::container::NetworkCoder;
+use crate::infer::pool::Threads;
 use crate::infer::session::Device;
 use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::family::Content;
@@ -13,10 +14,10 @@ use crate::testing::Random;
 use crate::tile::TileGrid;
 
 static ENGINE: std::sync::LazyLock<Engine> =
-    std::sync::LazyLock::new(|| Engine::new(Models::default(), Device::Cpu, NonZeroUsize::new(2)));
+    std::sync::LazyLock::new(|| Engine::new(Models::default(), Device::Cpu, Threads::own(NonZeroUsize::new(2))));
 
 fn model(content: Content) -> Model {
-    ENGINE.models.for_encoding(content).expect("a model of the registry")
+    ENGINE.models().for_encoding(content).expect("a model of the registry")
 }
 
 fn adapted(content: Content, adaptation: Adaptation) -> Coder {
@@ -184,7 +185,7 @@ fn assert_damaged(result: Result<Vec<DecodedTile>>, index: usize) {
 fn a_stream_that_ends_in_zero_is_damaged() {
     for coder in coders(1).into_iter().chain(coders(3)).filter(is_plain) {
         let identity = coder.network().expect("a network").model;
-        let model = ENGINE.models.find(identity).expect("a model of the registry");
+        let model = ENGINE.models().find(identity).expect("a model of the registry");
         let sizes = vec![256; model.file.shape().channels];
         for samples in planes(&sizes) {
             for zeros in 1..=5 {

@@ -48,7 +48,9 @@ pub(crate) fn code_tiles<C: SampleCoder>(
 ) -> Result<()> {
     for tiles in tiles.chunk_by_mut(|tile, next| tile.learning.is_none() && next.learning.is_none()) {
         match tiles[0].learning {
-            Some(learning) => code_with(&mut Learner::new(network.model(), learning), tiles, alphabets)?,
+            Some(learning) => {
+                code_with(&mut Learner::new(network.model(), learning).stopped_by(network.stop()), tiles, alphabets)?
+            }
             None => code_with(network, tiles, alphabets)?,
         }
     }

@@ -1,9 +1,7 @@
 //! Times the stages of the codec: `cargo bench --features bench`.
 
-use std::num::NonZeroUsize;
-
 use ansel::stages::{MixtureStage, NetworkStage, cumulative_counts};
-use ansel::{Codec, Limits, Metadata, ModelChoice, Options, Planes};
+use ansel::{Codec, Limits, Metadata, ModelChoice, Planes};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ndarray::s;
@@ -20,7 +18,7 @@ fn photograph() -> Planes {
 }
 
 fn one_thread() -> Codec {
-    Codec::new(Options { threads: Some(NonZeroUsize::MIN), ..Options::default() })
+    Codec::builder().threads(1).build().expect("a codec")
 }
 
 fn pixels(planes: &Planes) -> ItemsCount {
@@ -66,7 +64,7 @@ fn decompress(bencher: Bencher) {
 /// Decompresses the middle of the photograph, of `side` x `side` pixels, under the models of a name.
 fn decompress_square(bencher: Bencher, model: &str, side: usize) {
     let model = ModelChoice::Named(model.to_owned());
-    let codec = Codec::new(Options { threads: Some(NonZeroUsize::MIN), model, ..Options::default() });
+    let codec = Codec::builder().threads(1).model(model).build().expect("a codec");
     let samples =
         photograph().samples().slice(s![.., 256 - side / 2..256 + side / 2, 384 - side / 2..384 + side / 2]).to_owned();
     let planes = Planes::new(samples, 8).expect("8-bit samples");

@@ -4,10 +4,9 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::num::NonZeroUsize;
 
 use ansel::{
-    Codec, Content, Error, Family, FormatErrorKind, Limits, Metadata, MetadataKind, ModelChoice, Options, Planes,
+    Codec, Content, Error, Family, FormatErrorKind, Limits, Metadata, MetadataKind, ModelChoice, Planes,
     RegisteredModel,
 };
 use ndarray::{Array3, s};
@@ -142,12 +141,12 @@ pub fn photograph_crop(channels: usize, width: usize, height: usize) -> Planes {
 }
 
 pub fn codec_with_threads(threads: usize) -> Codec {
-    Codec::new(Options { threads: NonZeroUsize::new(threads), ..Options::default() })
+    Codec::builder().threads(threads).build().expect("a codec")
 }
 
 /// A codec that codes all images of 1 or 3 channels as they are, with the registry's model for photographs.
 pub fn codec_for_photographs(channels: usize) -> Codec {
-    Codec::new(Options { model: photograph_model(channels), ..Options::default() })
+    Codec::builder().model(photograph_model(channels)).build().expect("a codec")
 }
 
 pub fn photograph_model(channels: usize) -> ModelChoice {

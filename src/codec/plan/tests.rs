@@ -5,6 +5,7 @@ use ndarray::Array3;
 
 use super::*;
 use crate::base::limits::Limits;
+use crate::infer::pool::Threads;
 use crate::infer::session::Device;
 use crate::model::registry::{ModelChoice, Models};
 use crate::testing::Random;
@@ -12,7 +13,7 @@ use crate::testing::Random;
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
 
 fn engine(choice: &ModelChoice) -> Result<Engine> {
-    Ok(Engine::new(Models::new(choice)?, Device::Cpu, None))
+    Ok(Engine::new(Models::new(choice)?, Device::Cpu, Threads::own(None)))
 }
 
 fn chosen(samples: &Array3<u16>, depth: u32) -> Vec<PlannedPart> {

@@ -52,7 +52,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let inverse = prop_oneof![Just(1), Just(1 << 24), Just(i32::MAX), (0..25u32, any::<u32>()).prop_map(wide_range)];
     // Pinned components may name any 16-bit sample, of the alphabet or not, and one sample twice.
     let sample = prop_oneof![any::<u16>(), 0..4u16, any::<u16>().prop_map(|sample| sample & 0xff00)];
-    let components = prop::array::uniform10((share(), mean, inverse));
+    let components = prop::array::uniform5((share(), mean, inverse));
     let pinned = prop::collection::vec((share(), sample), 0..=crate::entropy::mixture::PINNED);
     (components, pinned, alphabets(), any::<bool>()).prop_map(|(components, pinned, alphabet, pinned_first)| {
         // Each takes a share, in 2^-16, of what those before it have left of the whole weight.

@@ -1,0 +1,239 @@
+//! Bytes -> planes: bands are read one after the other, their tiles decoded and compared with their checksums.
+
+use std::io::Read;
+
+use ndarray::{Array3, ArrayView3, s};
+
+use super::{Codec, Done};
+use crate::base::bytes::{CHECKSUM_BYTES, checksum, read_error};
+use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
+use crate::base::limits::Limits;
+use crate::container::{Band, Header};
+use crate::image::{Metadata, Planes, Rect};
+use crate::streams::{self, TileStream};
+
+/// A file that is decompressed band by band, from its first byte to its last; it need not be able to seek.
+///
+/// ```
+/// # let row = ansel::Planes::new(ndarray::Array3::from_shape_fn((1, 9, 30), |(_, _, x)| x as u16), 8)?;
+/// # let file = ansel::Codec::default().compress(&row, &ansel::Metadata::default())?;
+/// let mut decoder = ansel::Codec::default().decoder(&file[..])?;
+/// assert_eq!(decoder.header().width(), 30);
+/// while let Some(band) = decoder.next_band()? {
+///     println!("{} rows", band.height());
+/// }
+/// # Ok::<(), ansel::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder<R> {
+    codec: Codec,
+    input: Counted<R>,
+    header: Header,
+    metadata: Metadata,
+    done: Done,
+    /// Bands that are decoded.
+    bands: u32,
+    last: Option<Band>,
+    ideal_bits: f64,
+}
+
+impl<R: Read> Decoder<R> {
+    pub(super) fn new(codec: Codec, input: R) -> Result<Self> {
+        let mut input = Counted { input, bytes: 0 };
+        let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
+        let done = codec.done(header.samples());
+        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, ideal_bits: 0.0 })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The metadata.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The metadata, for whoever has read all bands.
+    #[must_use]
+    pub fn into_metadata(self) -> Metadata {
+        self.metadata
+    }
+
+    /// The table of the band that was decoded last.
+    #[must_use]
+    pub fn band(&self) -> Option<&Band> {
+        self.last.as_ref()
+    }
+
+    /// Bytes that were read so far: those of the whole file, after the last band.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.input.bytes
+    }
+
+    /// The ideal code length of the samples of all bands so far, in bits.
+    #[must_use]
+    pub fn ideal_bits(&self) -> f64 {
+        self.ideal_bits
+    }
+
+    /// The rows of the next band; `None` after the last, when the file has been found to end there.
+    ///
+    /// # Errors
+    /// As [`Codec::decompress`]. After an error, the next call reads on where the last one ended, which is of no use.
+    pub fn next_band(&mut self) -> Result<Option<Planes>> {
+        if self.bands == self.header.bands() {
+            return match self.input.read(&mut [0]).map_err(read_error)? {
+                0 => Ok(None),
+                _ => malformed(FormatErrorKind::TrailingBytes, "bytes after the last band"),
+            };
+        }
+        let band = OpenBand::read(&mut self.input, &self.header, self.header.band(self.bands))?;
+        let tiles = band.read_tiles(&mut self.input)?;
+        let (samples, ideal_bits) = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
+        self.bands += 1;
+        self.ideal_bits += ideal_bits;
+        self.last = Some(band.table);
+        Planes::new(samples, self.header.depth()).map(Some)
+    }
+}
+
+/// Counts what is read.
+#[derive(Debug)]
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// Reads the header and the metadata behind it.
+pub(super) fn read_header(input: &mut impl Read, limits: &Limits) -> Result<(Header, Metadata)> {
+    let header = Header::read(&mut *input, limits)?;
+    let mut stored = Vec::new();
+    input.take(header.metadata_bytes()).read_to_end(&mut stored).map_err(read_error)?;
+    let metadata = Metadata::load(&header.metadata, &stored)?;
+    Ok((header, metadata))
+}
+
+/// A band whose table was read, and where it lies in the image.
+#[derive(Debug)]
+pub(super) struct OpenBand {
+    pub table: Band,
+    /// Its tiles, as seen from its first row.
+    pub rects: Vec<Rect>,
+    /// Its first row in the image.
+    pub first_row: u32,
+    pub rows: u32,
+    /// Bytes of the table.
+    pub table_bytes: u64,
+}
+
+/// A tile of a band: its index, and the streams of all parts, one after the other.
+pub(super) type StoredTile = (usize, Vec<u8>);
+
+impl OpenBand {
+    /// Reads the table of the band at these rows.
+    pub fn read(input: &mut impl Read, header: &Header, (first_row, rows): (u32, u32)) -> Result<Self> {
+        let (table, table_bytes) = Band::read(input, header, rows)?;
+        let rects = table.grid(header, rows).rects();
+        Ok(Self { table, rects, first_row, rows, table_bytes })
+    }
+
+    /// Reads the streams of a tile, which are next.
+    pub fn read_tile(&self, input: &mut impl Read, index: usize) -> Result<StoredTile> {
+        let (length, mut bytes) = (self.table.tiles[index].bytes(), Vec::new());
+        input.take(length).read_to_end(&mut bytes).map_err(read_error)?;
+        if (bytes.len() as u64) < length {
+            let detail = format!("the stream of tile {index} has {} of {length} bytes", bytes.len());
+            return malformed(FormatErrorKind::Truncated, detail);
+        }
+        Ok((index, bytes))
+    }
+
+    /// Reads the streams of all tiles, which are next.
+    pub fn read_tiles(&self, input: &mut impl Read) -> Result<Vec<StoredTile>> {
+        (0..self.rects.len()).map(|index| self.read_tile(input, index)).collect()
+    }
+
+    fn damaged(&self, index: usize) -> Error {
+        let Rect { x, y, width, height } = self.rects[index];
+        let y = self.first_row + y;
+        FormatError::new(FormatErrorKind::TileChecksum, format!("tile {index}, {width} x {height} pixels at {x}, {y}"))
+            .into()
+    }
+}
+
+/// The samples of a band whose tiles are all there, and their ideal code length in bits.
+pub(super) fn decode_band(
+    codec: &Codec,
+    header: &Header,
+    band: &OpenBand,
+    tiles: &[StoredTile],
+    done: &Done,
+) -> Result<(Array3<u16>, f64)> {
+    let (decoded, ideal_bits) = decode_tiles(codec, header, band, tiles, done)?;
+    let mut samples = Array3::zeros((header.channels(), band.rows as usize, header.width as usize));
+    for (tile, rect) in decoded.iter().zip(&band.rects) {
+        samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
+    }
+    Ok((samples, ideal_bits))
+}
+
+/// Decodes tiles of a band and compares their checksums. Returns their samples and ideal code length in bits.
+pub(super) fn decode_tiles(
+    codec: &Codec,
+    header: &Header,
+    band: &OpenBand,
+    tiles: &[StoredTile],
+    done: &Done,
+) -> Result<(Vec<Array3<u16>>, f64)> {
+    let damaged = |index: usize| band.damaged(tiles[index].0);
+    let depth = header.depth();
+    let rects: Vec<Rect> = tiles.iter().map(|&(index, _)| band.rects[index]).collect();
+    let shape = |rect: &Rect| (header.channels(), rect.height as usize, rect.width as usize);
+    let mut decoded: Vec<Array3<u16>> = rects.iter().map(|rect| Array3::zeros(shape(rect))).collect();
+    let mut starts = vec![0; tiles.len()];
+    let (mut first, mut ideal_bits) = (0, 0.0);
+    for (number, part) in band.table.parts.iter().enumerate() {
+        let streams = tiles.iter().zip(&rects).zip(&mut starts).map(|(((index, stored), &rect), start)| {
+            let end = *start + band.table.tiles[*index].stream_bytes[number] as usize;
+            TileStream { rect, stream: &stored[std::mem::replace(start, end)..end] }
+        });
+        let streams: Vec<TileStream<'_>> = streams.collect();
+        let sizes = part.coded_sizes(depth);
+        let coded = streams::decode(&codec.engine, &part.coder, &sizes, &streams, damaged)?;
+        let channels = first..first + part.channels;
+        first = channels.end;
+        for (index, (tile, coded)) in decoded.iter_mut().zip(coded).enumerate() {
+            ideal_bits += coded.ideal_bits;
+            let origin = (rects[index].y, rects[index].x);
+            let samples = part.inverse(coded.samples, origin, depth).map_err(|_| damaged(index))?;
+            tile.slice_mut(s![channels.clone(), .., ..]).assign(&samples);
+            done.add((rects[index].pixels() * part.channels) as u64);
+        }
+    }
+    for (index, tile) in decoded.iter().enumerate() {
+        let in_range = tile.iter().all(|&sample| u32::from(sample) >> depth == 0);
+        if !in_range || checksum_of(tile.view()) != band.table.tiles[tiles[index].0].checksum {
+            return Err(damaged(index));
+        }
+    }
+    Ok((decoded, ideal_bits))
+}
+
+/// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
+pub(super) fn checksum_of(tile: ArrayView3<'_, u16>) -> [u8; CHECKSUM_BYTES] {
+    let bytes: Vec<u8> = tile.permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    checksum(&bytes)
+}
