@@ -46,6 +46,8 @@ mod flow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz_bodies;
+#[allow(dead_code)]
+mod infer;
 mod learning;
 mod limits;
 mod mixture;

@@ -3,7 +3,7 @@
 //! Floating point ends here.
 
 pub(crate) mod contract;
-mod known_answer;
+pub(crate) mod known_answer;
 pub(crate) mod model_file;
 mod onnx;
 mod runtime;
@@ -154,7 +154,7 @@ impl Network {
     }
 
     /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
-    fn set_deltas(&mut self, deltas: &[Vec<f32>]) -> Result<()> {
+    pub(crate) fn set_deltas(&mut self, deltas: &[Vec<f32>]) -> Result<()> {
         let tensor = |(layer, delta): (&Layer, &Vec<f32>)| {
             let scaled = layer.shifts.iter().zip(delta).map(|(shift, delta)| delta / (1u32 << shift) as f32);
             Tensor::from_array(([1, delta.len()], scaled.collect::<Vec<_>>())).map_err(runtime_error)

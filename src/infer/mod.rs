@@ -1,0 +1,3 @@
+//! What evaluates networks.
+
+pub(crate) mod kernel;
