@@ -61,7 +61,7 @@ impl Packed {
         Self::with_instructions(layers, precision, Instructions::detect())
     }
 
-    pub(super) fn with_instructions(layers: &[Layer], precision: Precision, instructions: Instructions) -> Self {
+    pub fn with_instructions(layers: &[Layer], precision: Precision, instructions: Instructions) -> Self {
         // The operations are safe with instructions that the processor has.
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");

@@ -83,7 +83,13 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
 
     #[inline(always)]
     fn arrange(self, contexts: &[i16], size: usize) -> [__m512i; ARRANGED] {
-        let rows: [__m512i; 4] = std::array::from_fn(|row| groups::<GROUP>(&contexts[row * size..], size));
+        let row = |row: usize| &contexts[row * size..];
+        let rows = [
+            groups::<GROUP>(row(0), size),
+            groups::<GROUP>(row(1), size),
+            groups::<GROUP>(row(2), size),
+            groups::<GROUP>(row(3), size),
+        ];
         // SAFETY: the processor has AVX-512 F.
         unsafe {
             // Transposes 4 x 4 words in each quarter.
@@ -102,20 +108,24 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
 /// The first four groups of contexts of four pixels, each 4 pixels after the one before.
 #[inline(always)]
 fn groups<const GROUP: usize>(contexts: &[i16], size: usize) -> __m512i {
-    // SAFETY: the processor has AVX-512 F, and each slice has 128 bits.
-    let quarter = |at: usize| unsafe { _mm_loadu_si128(contexts[at..][..8].as_ptr().cast()) };
-    let eight = |at: usize| {
-        let (a, b) = (quarter(at), quarter(at + 4 * size));
-        let (c, d) = (quarter(at + 8 * size), quarter(at + 12 * size));
-        // SAFETY: the processor has AVX-512 F.
-        unsafe {
-            let (low, high) = (_mm256_set_m128i(b, a), _mm256_set_m128i(d, c));
-            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-        }
-    };
     if GROUP == 2 {
-        return eight(0);
+        return eight(contexts, size);
     }
     // SAFETY: the processor has AVX-512 F and BW.
-    unsafe { _mm512_xor_si512(_mm512_packs_epi16(eight(0), eight(8)), _mm512_set1_epi8(-128)) }
+    unsafe {
+        let bytes = _mm512_packs_epi16(eight(contexts, size), eight(&contexts[8..], size));
+        _mm512_xor_si512(bytes, _mm512_set1_epi8(-128))
+    }
+}
+
+/// The first eight contexts of each of these pixels.
+#[inline(always)]
+fn eight(contexts: &[i16], size: usize) -> __m512i {
+    let at = |pixel: usize| contexts[pixel * size..][..8].as_ptr();
+    // SAFETY: the processor has AVX-512 F, and each slice has 128 bits.
+    unsafe {
+        let low = _mm256_loadu2_m128i(at(4).cast(), at(0).cast());
+        let high = _mm256_loadu2_m128i(at(12).cast(), at(8).cast());
+        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+    }
 }

@@ -94,32 +94,20 @@ impl<P: Products> Isa for Ymm<P> {
 
     #[inline(always)]
     fn arrange(self, contexts: &[i16], size: usize) -> [Self::Words; ARRANGED] {
-        let low = transpose(std::array::from_fn(|row| groups::<P>(&contexts[row * size..], size)));
-        let high = transpose(std::array::from_fn(|row| groups::<P>(&contexts[(8 + row) * size..], size)));
+        let (low, high) = (transpose::<P>(contexts, size), transpose::<P>(&contexts[8 * size..], size));
         [[low[0], high[0]], [low[1], high[1]], [low[2], high[2]], [low[3], high[3]]]
     }
 }
 
-/// The first four groups of contexts of two pixels, the second one 4 pixels after the first.
+/// The first four groups of contexts of eight pixels, in lanes.
 #[inline(always)]
-fn groups<P: Products>(contexts: &[i16], size: usize) -> __m256i {
-    let eight = |at: usize| {
-        let (low, high) = (&contexts[at..][..8], &contexts[4 * size + at..][..8]);
-        // SAFETY: the processor has AVX2, and each slice has 128 bits.
-        unsafe { _mm256_loadu2_m128i(high.as_ptr().cast(), low.as_ptr().cast()) }
-    };
-    if P::GROUP == 2 {
-        return eight(0);
-    }
-    // SAFETY: the processor has AVX2.
-    unsafe { _mm256_xor_si256(_mm256_packs_epi16(eight(0), eight(8)), _mm256_set1_epi8(-128)) }
-}
-
-/// Transposes 4 x 4 words in each half.
-#[inline(always)]
-fn transpose(rows: [__m256i; 4]) -> [__m256i; 4] {
+fn transpose<P: Products>(contexts: &[i16], size: usize) -> [__m256i; ARRANGED] {
+    let row = |row: usize| &contexts[row * size..];
+    let rows =
+        [groups::<P>(row(0), size), groups::<P>(row(1), size), groups::<P>(row(2), size), groups::<P>(row(3), size)];
     // SAFETY: the processor has AVX2.
     unsafe {
+        // Transposes 4 x 4 words in each half.
         let (a, b) = (_mm256_unpacklo_epi32(rows[0], rows[1]), _mm256_unpacklo_epi32(rows[2], rows[3]));
         let (c, d) = (_mm256_unpackhi_epi32(rows[0], rows[1]), _mm256_unpackhi_epi32(rows[2], rows[3]));
         [
@@ -129,4 +117,25 @@ fn transpose(rows: [__m256i; 4]) -> [__m256i; 4] {
             _mm256_unpackhi_epi64(c, d),
         ]
     }
+}
+
+/// The first four groups of contexts of two pixels, the second one 4 pixels after the first.
+#[inline(always)]
+fn groups<P: Products>(contexts: &[i16], size: usize) -> __m256i {
+    if P::GROUP == 2 {
+        return eight(contexts, size);
+    }
+    // SAFETY: the processor has AVX2.
+    unsafe {
+        let bytes = _mm256_packs_epi16(eight(contexts, size), eight(&contexts[8..], size));
+        _mm256_xor_si256(bytes, _mm256_set1_epi8(-128))
+    }
+}
+
+/// The first eight contexts of each of these pixels.
+#[inline(always)]
+fn eight(contexts: &[i16], size: usize) -> __m256i {
+    let (low, high) = (&contexts[..8], &contexts[4 * size..][..8]);
+    // SAFETY: the processor has AVX2, and each slice has 128 bits.
+    unsafe { _mm256_loadu2_m128i(high.as_ptr().cast(), low.as_ptr().cast()) }
 }
