@@ -1,3 +1,4 @@
 //! What evaluates networks.
 
 pub(crate) mod kernel;
+pub(crate) mod operator;

@@ -5,8 +5,8 @@
 pub(crate) mod contract;
 pub(crate) mod known_answer;
 pub(crate) mod model_file;
-mod onnx;
-mod runtime;
+pub(crate) mod onnx;
+pub(crate) mod runtime;
 #[cfg(test)]
 mod tests;
 
@@ -79,7 +79,7 @@ pub(crate) struct Network {
     deltas: Vec<Tensor<f32>>,
 }
 
-fn runtime_error(error: impl std::fmt::Display) -> Error {
+pub(crate) fn runtime_error(error: impl std::fmt::Display) -> Error {
     Error::Runtime(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 

@@ -4,12 +4,13 @@
 use prost::Message;
 
 /// Element types of `TensorProto.DataType`.
-pub(super) const FLOAT: i32 = 1;
-pub(super) const INT8: i32 = 3;
-pub(super) const INT32: i32 = 6;
+pub(crate) const FLOAT: i32 = 1;
+pub(crate) const INT8: i32 = 3;
+pub(crate) const INT16: i32 = 5;
+pub(crate) const INT32: i32 = 6;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ModelProto {
+pub(crate) struct ModelProto {
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
     #[prost(message, optional, tag = "7")]
@@ -21,7 +22,7 @@ pub(super) struct ModelProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSetId {
+pub(crate) struct OperatorSetId {
     #[prost(string, tag = "1")]
     pub domain: String,
     #[prost(int64, tag = "2")]
@@ -29,7 +30,7 @@ pub(super) struct OperatorSetId {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct StringEntry {
+pub(crate) struct StringEntry {
     #[prost(string, tag = "1")]
     pub key: String,
     #[prost(string, tag = "2")]
@@ -37,7 +38,7 @@ pub(super) struct StringEntry {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GraphProto {
+pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
     #[prost(string, tag = "2")]
@@ -51,7 +52,7 @@ pub(super) struct GraphProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeProto {
+pub(crate) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -65,7 +66,7 @@ pub(super) struct NodeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(crate) struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(int64, tag = "3")]
@@ -75,7 +76,7 @@ pub(super) struct Attribute {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorProto {
+pub(crate) struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -88,7 +89,7 @@ pub(super) struct TensorProto {
 
 /// A graph input or output; its type is handed on as it is, and held by ONNX Runtime against the graph.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub(crate) struct ValueInfo {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(bytes = "vec", tag = "2")]

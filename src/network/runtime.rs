@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Runtime`] if no usable library is found; the same error at every further call.
-pub(super) fn environment() -> Result<&'static Environment> {
+pub(crate) fn environment() -> Result<&'static Environment> {
     static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
     let loaded = ENVIRONMENT.get_or_init(load);
     loaded.as_ref().map_err(|reason| Error::Runtime(reason.clone()))

@@ -84,12 +84,18 @@ impl Kernel {
     /// Evaluates contexts (pixel, context). The outputs replace what `outputs` held: (block, output row, lane), with
     /// [`LANES`] pixels in a block; lanes beyond the last pixel hold the outputs of contexts that are zero.
     pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) {
+        let pixels = contexts.len() / self.packed.context_size();
+        // What is left of earlier outputs gets overwritten.
+        outputs.resize(self.packed.outputs_of(pixels), 0);
+        self.run_into(contexts, outputs);
+    }
+
+    /// As [`Self::run`], into a slice of the right length.
+    pub fn run_into(&mut self, contexts: &[i16], outputs: &mut [i16]) {
         let size = self.packed.context_size();
         assert!(contexts.len().is_multiple_of(size), "whole rows of contexts");
+        assert_eq!(outputs.len(), self.packed.outputs_of(contexts.len() / size), "room for all outputs");
         debug_assert!(contexts.iter().all(|context| self.packed.precision().contexts().contains(context)));
-        let blocks = (contexts.len() / size).div_ceil(LANES);
-        // What is left of earlier outputs gets overwritten.
-        outputs.resize(blocks * self.packed.output_size() * LANES, 0);
         self.packed.evaluate(&self.biases, &mut self.scratch, contexts, outputs);
     }
 }

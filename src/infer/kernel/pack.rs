@@ -92,6 +92,22 @@ impl Packed {
         self.rows(self.layers.len() - 1)
     }
 
+    /// The length of the outputs of so many pixels, with those of the lanes that fill the last block.
+    pub fn outputs_of(&self, pixels: usize) -> usize {
+        pixels.div_ceil(LANES) * self.output_size() * LANES
+    }
+
+    /// Rows of all layers.
+    pub fn total_rows(&self) -> usize {
+        self.layers.iter().map(|layer| layer.rows).sum()
+    }
+
+    /// Numbers of all rows, by layer.
+    pub fn by_layer(&self, mut numbers: &[i32]) -> Vec<Vec<i32>> {
+        let next = |layer: &PackedLayer| numbers.split_off(..layer.rows).expect("a number for each row").to_vec();
+        self.layers.iter().map(next).collect()
+    }
+
     /// Rows of a layer.
     pub(super) fn rows(&self, layer: usize) -> usize {
         self.layers[layer].rows
@@ -109,7 +125,6 @@ impl Packed {
     }
 
     pub(super) fn evaluate(&self, biases: &[Vec<i32>], scratch: &mut Scratch, contexts: &[i16], outputs: &mut [i16]) {
-        debug_assert!(outputs.len().is_multiple_of(self.output_size() * LANES));
         let job = Job { packed: self, biases, scratch, contexts, outputs };
         self.instructions.run(job);
     }
