@@ -16,7 +16,7 @@ use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, PINNED, Pix
 use crate::infer::Evaluator;
 use crate::infer::learner::Learner;
 use crate::infer::pool::lock;
-use crate::infer::session::{Network, Networks};
+use crate::infer::session::{Network, networks_of};
 use crate::model::adaptation::Learning;
 use crate::model::file::ModelFile;
 use crate::streams::network::alphabets;
@@ -26,8 +26,8 @@ use crate::walk::autoregressive::ActiveTile;
 use crate::walk::counts::{Contexts, Counts};
 use crate::walk::flow;
 use crate::{
-    Codec, Content, Device, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Planes, Rect,
-    RegisteredModel, Result, models,
+    Codec, Content, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Planes, Rect, RegisteredModel,
+    Result, models,
 };
 
 /// Bytes before the numbers of a header. Format: section "Header".
@@ -44,10 +44,7 @@ static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoi
 
 /// The flows of the registry.
 static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
-    let networks = |model: &RegisteredModel| {
-        let file = ModelFile::read(model.file).expect("a model that keeps the contract");
-        Networks::new(&file, Device::Cpu).expect("ONNX Runtime").all
-    };
+    let networks = |model: &RegisteredModel| networks_of(model.file).all;
     Mutex::new(models().iter().filter(|model| model.family == Family::Flow).map(networks).collect())
 });
 

@@ -66,5 +66,12 @@ pub use self::files::{
 };
 pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect};
 pub use self::infer::session::Device;
+/// The instructions that networks are evaluated with on this processor, such as `vnni512`. The environment variable
+/// `ANSEL_INSTRUCTIONS` limits them, for tests and benchmarks; no file depends on them.
+#[must_use]
+pub fn instructions() -> &'static str {
+    self::infer::kernel::Instructions::detect().name()
+}
+
 pub use self::model::family::{Content, Family};
 pub use self::model::registry::{ModelChoice, RegisteredModel, models};

@@ -1,11 +1,17 @@
 //! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
 
+use std::sync::Arc;
+
+use ndarray::Array2;
+
 use crate::Content;
 use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Component};
 use crate::entropy::mixture::{MixtureShape, PixelMixture};
 use crate::infer::Evaluator;
-use crate::infer::session::{Device, Network};
+use crate::infer::kernel::{Kernel, Packed, Precision};
+use crate::infer::session::{Device, Network, packed};
+use crate::model::contract::Layer;
 use crate::model::file::ModelFile;
 
 const COMPONENTS: usize = 5;
@@ -29,8 +35,9 @@ impl NetworkStage {
         let registered =
             crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Colour));
         let file = ModelFile::read(registered.expect("a default model").file);
-        let model = file.expect("a model that keeps the contract").networks.remove(0);
-        let network = Network::new(model, Device::Cpu).expect("ONNX Runtime");
+        let file = file.expect("a model that keeps the contract");
+        let network =
+            Network::new(file.networks[0].clone(), packed(&file).remove(0), Device::Cpu).expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as i16 - 15).collect();
         Self { network, contexts, outputs: Vec::new() }
     }
@@ -38,6 +45,37 @@ impl NetworkStage {
     /// Evaluates the batch.
     pub fn run(&mut self) -> &[i16] {
         self.network.run(&self.contexts, &mut self.outputs).expect("a session that passed its test");
+        &self.outputs
+    }
+}
+
+/// The fused kernel on one batch of contexts. `ANSEL_INSTRUCTIONS` limits the instructions.
+#[derive(Debug)]
+pub struct KernelStage {
+    kernel: Kernel,
+    contexts: Vec<i16>,
+    outputs: Vec<i16>,
+}
+
+impl KernelStage {
+    /// A network of some weights, with activations of 8 or 11 bits, and `pixels` small contexts.
+    #[must_use]
+    pub fn new(sizes: &[usize], bits: u32, pixels: usize) -> Self {
+        let layer = |side: &[usize]| Layer {
+            weights: Array2::from_shape_fn((side[0], side[1]), |(i, row)| ((7 * i + 11 * row) % 41) as i8 - 20),
+            biases: (0..side[1]).map(|row| (row * row % 10_001) as i32 - 5000).collect(),
+            shifts: vec![6; side[1]],
+        };
+        let layers: Vec<Layer> = sizes.windows(2).map(layer).collect();
+        let precision = if bits == 8 { Precision::Eight } else { Precision::Eleven };
+        let kernel = Kernel::new(Arc::new(Packed::new(&layers, precision)));
+        let contexts = (0..pixels * sizes[0]).map(|i| (i * i % 31) as i16 - 15).collect();
+        Self { kernel, contexts, outputs: Vec::new() }
+    }
+
+    /// Evaluates the batch.
+    pub fn run(&mut self) -> &[i16] {
+        self.kernel.run(&self.contexts, &mut self.outputs);
         &self.outputs
     }
 }

@@ -29,7 +29,7 @@ impl SplitMix64 {
 
 /// The digest, in hexadecimal, of what `run` makes of the seeded inputs. `run(contexts, deltas)` takes whole
 /// rows of contexts and one slice of deltas per layer, and returns the outputs, row after row.
-pub(super) fn digest<E>(
+pub(crate) fn digest<E>(
     context_size: usize,
     layer_sizes: &[usize],
     mut run: impl FnMut(&[i16], &[Vec<i32>]) -> Result<Vec<i16>, E>,

@@ -20,11 +20,10 @@ mod steps;
 
 use self::layer::{FRACTION, LearningLayer};
 use self::product::padded;
-use self::steps::to_integer;
 use crate::base::error::Result;
 use crate::base::stop::Stop;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::Evaluator;
+use crate::infer::{Evaluator, to_blocks};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, Layer};
 use crate::model::offsets::{self, Offsets};
@@ -204,11 +203,8 @@ impl Evaluator for Learner {
             layer.forward(&before[index][range(layer.inputs)], &mut after[0][range(layer.rows)]);
         }
         let last = self.activations.last().expect("a network has a layer");
-        let rows = self.shape.outputs();
-        outputs.clear();
-        for row in last[range(rows)].chunks_exact(padded(rows)) {
-            outputs.extend(row[..rows].iter().map(|&output| to_integer(output) as i16));
-        }
+        let size = self.shape.outputs();
+        to_blocks(last[range(size)].chunks_exact(padded(size)).map(|row| &row[..size]), size, outputs);
         Ok(())
     }
 

@@ -1,7 +1,11 @@
-//! What evaluates contexts: sessions of ONNX Runtime, and networks that learn; and the pool of sessions.
+//! What evaluates contexts: the fused kernel, as an operator of ONNX Runtime; the plain graph in sessions of ONNX Runtime; and
+//! networks that learn. And the pool of sessions.
 
+mod graph;
+pub(crate) mod kernel;
 mod known_answer;
 pub(crate) mod learner;
+mod operator;
 pub(crate) mod pool;
 mod runtime;
 pub(crate) mod session;
@@ -9,6 +13,9 @@ pub(crate) mod session;
 use self::learner::Learner;
 use crate::base::error::Result;
 use crate::entropy::mixture::MixtureShape;
+
+/// Pixels in a block of outputs.
+pub(crate) use self::kernel::LANES;
 
 /// What evaluates contexts.
 pub(crate) trait Evaluator {
@@ -20,14 +27,41 @@ pub(crate) trait Evaluator {
         usize::MAX
     }
 
-    /// Evaluates rows of contexts: (pixels, contexts) -> (pixels, outputs), which replace what `outputs` held.
+    /// Evaluates rows of contexts (pixel, context). The outputs, which replace what `outputs` held, are in blocks of
+    /// [`LANES`] pixels: (block, output, lane). What lies in lanes beyond the last pixel has no meaning.
     ///
     /// # Errors
-    /// [`Error::Runtime`](crate::Error::Runtime) if the engine fails.
+    /// [`Error::Runtime`](crate::Error::Runtime) if the engine fails; [`Error::Stopped`](crate::Error::Stopped).
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()>;
 
     /// Itself, if it learns from what is coded.
     fn learner(&mut self) -> Option<&mut Learner> {
         None
     }
+}
+
+/// The outputs of a pixel, of blocks of so many outputs.
+pub(crate) fn outputs_of(blocks: &[i16], size: usize, pixel: usize) -> impl Iterator<Item = i16> {
+    let block = &blocks[pixel / LANES * size * LANES..][..size * LANES];
+    block.iter().skip(pixel % LANES).step_by(LANES).copied()
+}
+
+/// Brings rows of outputs into blocks, which replace what `blocks` held.
+fn to_blocks<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, size: usize, blocks: &mut Vec<i16>) {
+    blocks.clear();
+    blocks.resize(rows.len().div_ceil(LANES) * LANES * size, 0);
+    for (pixel, row) in rows.enumerate() {
+        let block = &mut blocks[pixel / LANES * size * LANES..][..size * LANES];
+        let lane = block.iter_mut().skip(pixel % LANES).step_by(LANES);
+        lane.zip(row).for_each(|(output, &value)| *output = to_integer(value));
+    }
+}
+
+/// An integer that float32 carries, as an integer. A network's last operation clips to the range of `i16`.
+///
+/// Adding 1.5 * 2^23 brings the integer to the low bits of the float32. Compilers vectorise that, and not the
+/// saturating conversion.
+fn to_integer(value: f32) -> i16 {
+    const SHIFTER: f32 = 12_582_912.0;
+    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i16
 }

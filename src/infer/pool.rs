@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::session::{Device, Networks};
+use super::session::{Device, Networks, PackedNetworks, packed};
 use crate::base::bytes::CHECKSUM_BYTES;
 use crate::base::error::{Error, Result};
 use crate::base::stop::Stop;
@@ -18,16 +18,33 @@ use crate::model::registry::{Model, Models};
 /// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
 /// thumbnail less, so they are kept.
 #[derive(Debug, Default)]
-struct Sessions(Mutex<HashMap<[u8; CHECKSUM_BYTES], Vec<Networks>>>);
+struct Sessions(Mutex<HashMap<[u8; CHECKSUM_BYTES], OfModel>>);
+
+/// The sessions of one model that no thread is using, and the weights that all of them share.
+#[derive(Debug)]
+struct OfModel {
+    packed: Arc<PackedNetworks>,
+    idle: Vec<Networks>,
+}
 
 impl Sessions {
     fn take(&self, model: &Model, device: Device) -> Result<Networks> {
-        let idle = lock(&self.0).get_mut(&model.identity.digest).and_then(Vec::pop);
-        idle.map_or_else(|| Networks::new(&model.file, device), Ok)
+        let packed = {
+            let mut all = lock(&self.0);
+            let new = || OfModel { packed: Arc::new(packed(&model.file)), idle: Vec::new() };
+            let of_model = all.entry(model.identity.digest).or_insert_with(new);
+            if let Some(networks) = of_model.idle.pop() {
+                return Ok(networks);
+            }
+            of_model.packed.clone()
+        };
+        Networks::new(&model.file, &packed, device)
     }
 
     fn give_back(&self, model: &Model, networks: Networks) {
-        lock(&self.0).entry(model.identity.digest).or_default().push(networks);
+        if let Some(of_model) = lock(&self.0).get_mut(&model.identity.digest) {
+            of_model.idle.push(networks);
+        }
     }
 }
 

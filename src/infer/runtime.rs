@@ -6,11 +6,16 @@ use ort::environment::Environment;
 
 use crate::base::error::{Error, Result};
 
+/// An error of ONNX Runtime: its first line.
+pub(super) fn runtime_error(error: impl std::fmt::Display) -> Error {
+    Error::Runtime(error.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
 /// The process's ONNX Runtime.
 ///
 /// # Errors
 /// [`Error::Runtime`] if no usable library is found; the same error at every further call.
-pub(super) fn environment() -> Result<&'static Environment> {
+pub(crate) fn environment() -> Result<&'static Environment> {
     static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
     let loaded = ENVIRONMENT.get_or_init(load);
     loaded.as_ref().map_err(|reason| Error::Runtime(reason.clone()))

@@ -1,23 +1,24 @@
-//! Sessions of ONNX Runtime. Input: rows of integer contexts. Output: rows of integer mixture parameters, the same on every
-//! machine: see [`contract`](crate::model::contract). Floating point carries integers here, and ends here.
+//! Sessions of the networks of a model on one device; each has passed its known-answer test.
 
 use std::sync::Arc;
 
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session, SessionInputValue};
-use ort::value::{Tensor, TensorRef};
+use ort::session::builder::GraphOptimizationLevel;
 
-use super::{Evaluator, known_answer, runtime};
+use super::graph::GraphSession;
+use super::kernel::{Instructions, Packed, Precision};
+use super::operator::OperatorSession;
+use super::{Evaluator, known_answer, outputs_of};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::base::stop::Stop;
 use crate::entropy::mixture::MixtureShape;
-use crate::model::contract::{CheckedModel, Layer};
+use crate::model::contract::CheckedModel;
 use crate::model::family::Family;
 use crate::model::file::ModelFile;
 use crate::model::offsets::Offsets;
 
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Device {
     /// CUDA if this build and this machine have it, else the CPU.
     #[default]
@@ -26,6 +27,14 @@ pub enum Device {
     Cpu,
     /// CUDA, or an error.
     Cuda,
+}
+
+/// The weights of a model's networks as the kernel reads them; all sessions share them.
+pub(crate) type PackedNetworks = Vec<Arc<Packed>>;
+
+/// Packs the networks of a model.
+pub(crate) fn packed(file: &ModelFile) -> PackedNetworks {
+    file.networks.iter().map(|model| Arc::new(Packed::new(&model.layers, Precision::Eleven))).collect()
 }
 
 /// Sessions of all networks of a model file on one device. They belong to one thread.
@@ -41,8 +50,10 @@ impl Networks {
     ///
     /// # Errors
     /// As [`Network::new`].
-    pub fn new(file: &ModelFile, device: Device) -> Result<Self> {
-        let all = file.networks.iter().map(|model| Network::new(model.clone(), device)).collect::<Result<_>>()?;
+    pub fn new(file: &ModelFile, packed: &PackedNetworks, device: Device) -> Result<Self> {
+        let network =
+            |(model, packed): (&Arc<CheckedModel>, &Arc<Packed>)| Network::new(model.clone(), packed.clone(), device);
+        let all = file.networks.iter().zip(packed).map(network).collect::<Result<_>>()?;
         Ok(Self { family: file.family, all })
     }
 
@@ -59,7 +70,7 @@ impl Networks {
         match (&mut self.all[..], offsets) {
             ([only], offsets) => only.offset_biases(offsets),
             (_, None) => Ok(()),
-            _ => malformed(FormatErrorKind::InvalidField, "offsets of a flow"),
+            _ => malformed(FormatErrorKind::InvalidField, "bias offsets of a flow"),
         }
     }
 
@@ -69,20 +80,60 @@ impl Networks {
     }
 }
 
+/// Sessions of a model file on the CPU.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn networks_of(file: &[u8]) -> Networks {
+    let file = ModelFile::read(file).expect("a model that keeps the contract");
+    Networks::new(&file, &packed(&file), Device::Cpu).expect("ONNX Runtime")
+}
+
+/// What computes a network.
+#[derive(Debug)]
+enum Engine {
+    /// The kernel, as an operator of ONNX Runtime on the CPU.
+    Operator(OperatorSession),
+    /// The plain graph.
+    Graph(GraphSession),
+}
+
+impl Engine {
+    /// The operator, where this processor has instructions for the kernel.
+    fn on_cpu(model: &Arc<CheckedModel>, packed: Arc<Packed>) -> Result<Self> {
+        if Instructions::detect() == Instructions::Scalar {
+            return Ok(Self::Graph(GraphSession::on_cpu(model.clone(), GraphOptimizationLevel::All)?));
+        }
+        Ok(Self::Operator(OperatorSession::new(packed)?))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Operator(_) => "kernel",
+            Self::Graph(_) => "graph of ONNX Runtime",
+        }
+    }
+
+    fn set_deltas(&mut self, deltas: &[Vec<i32>]) -> Result<()> {
+        match self {
+            Self::Operator(session) => session.set_deltas(deltas),
+            Self::Graph(session) => session.set_deltas(deltas),
+        }
+    }
+
+    fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        match self {
+            Self::Operator(session) => session.run(contexts, outputs),
+            Self::Graph(session) => session.run(contexts, outputs),
+        }
+    }
+}
+
 /// A session of one network on one device. It belongs to one thread.
 #[derive(Debug)]
 pub(crate) struct Network {
     model: Arc<CheckedModel>,
-    session: Session,
-    deltas: Vec<Tensor<f32>>,
-    /// What the session takes of the contexts.
-    contexts: Vec<f32>,
+    engine: Engine,
     /// Ends runs.
     stop: Stop,
-}
-
-fn runtime_error(error: impl std::fmt::Display) -> Error {
-    Error::Runtime(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 impl Network {
@@ -90,49 +141,33 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime is missing, the device is not there, or the test fails.
-    pub fn new(model: Arc<CheckedModel>, device: Device) -> Result<Self> {
-        match device {
-            Device::Cpu => Self::on_cpu(model, GraphOptimizationLevel::All),
-            Device::Cuda => Self::on_cuda(model),
-            Device::Auto => Self::on_cuda(model.clone()).or_else(|_| Self::on_cpu(model, GraphOptimizationLevel::All)),
-        }
+    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, device: Device) -> Result<Self> {
+        let cuda = |model: &Arc<CheckedModel>| GraphSession::on_cuda(model.clone()).map(Engine::Graph);
+        let engine = match device {
+            Device::Cpu => Engine::on_cpu(&model, packed)?,
+            Device::Cuda => cuda(&model)?,
+            Device::Auto => cuda(&model).or_else(|_| Engine::on_cpu(&model, packed))?,
+        };
+        Self::proven(model, engine)
     }
 
-    fn on_cpu(model: Arc<CheckedModel>, optimization: GraphOptimizationLevel) -> Result<Self> {
-        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
-        let builder = builder.with_optimization_level(optimization).map_err(runtime_error)?;
-        Self::commit(model, builder, "CPU")
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    fn on_cuda(_: Arc<CheckedModel>) -> Result<Self> {
-        Err(Error::Runtime("this build has no CUDA support (build with `--features cuda`)".to_owned()))
-    }
-
-    #[cfg(feature = "cuda")]
-    fn on_cuda(model: Arc<CheckedModel>) -> Result<Self> {
-        let provider = ort::ep::CUDA::default().with_tf32(false).build().error_on_failure();
-        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
-        let builder = builder.with_execution_providers([provider]).map_err(runtime_error)?;
-        Self::commit(model, builder, "CUDA")
-    }
-
-    fn commit(model: Arc<CheckedModel>, builder: SessionBuilder, provider: &str) -> Result<Self> {
-        // Parallelism is over tiles: one thread per session, and none that spins while it waits.
-        let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
-        let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
-        let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
-        let mut network = Self { model, session, deltas: Vec::new(), contexts: Vec::new(), stop: Stop::default() };
+    /// The network, if the engine computes it as the model's author did.
+    fn proven(model: Arc<CheckedModel>, engine: Engine) -> Result<Self> {
+        let mut network = Self { model, engine, stop: Stop::default() };
         let sizes: Vec<usize> = network.model.layers.iter().map(|layer| layer.biases.len()).collect();
-        let answer = known_answer::digest(network.model.context_size(), &sizes, |contexts, deltas| {
-            network.set_deltas(deltas)?;
-            let mut outputs = Vec::new();
-            network.run(contexts, &mut outputs).map(|()| outputs)
+        let (columns, size) = (network.model.context_size(), network.model.shape.outputs());
+        let answer = known_answer::digest(columns, &sizes, |contexts, deltas| {
+            network.engine.set_deltas(deltas)?;
+            let mut blocks = Vec::new();
+            network.run(contexts, &mut blocks)?;
+            let rows = (0..contexts.len() / columns).flat_map(|pixel| outputs_of(&blocks, size, pixel));
+            Ok::<_, Error>(rows.collect())
         })?;
         if answer != network.model.known_answer {
             return Err(Error::Runtime(format!(
-                "the {provider} provider computes model `{}` wrongly (known-answer test), so it is not used; \
-                 try another device or another ONNX Runtime",
+                "the {} computes model `{}` wrongly (known-answer test), so it is not used; try another device or another \
+                 ONNX Runtime",
+                network.engine.name(),
                 network.model.name
             )));
         }
@@ -157,17 +192,7 @@ impl Network {
     pub fn offset_biases(&mut self, offsets: Option<&[u8]>) -> Result<()> {
         let none = || self.model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
         let deltas = offsets.map_or_else(|| Ok(none()), |offsets| Offsets::read(offsets, &self.model))?;
-        self.set_deltas(&deltas)
-    }
-
-    /// Sets what is added to the biases of each layer: integers of magnitude up to [`contract::DELTA_MAX`].
-    fn set_deltas(&mut self, deltas: &[Vec<i32>]) -> Result<()> {
-        let tensor = |(layer, delta): (&Layer, &Vec<i32>)| {
-            let scaled = layer.shifts.iter().zip(delta).map(|(shift, &delta)| delta as f32 / (1u32 << shift) as f32);
-            Tensor::from_array(([1, delta.len()], scaled.collect::<Vec<_>>())).map_err(runtime_error)
-        };
-        self.deltas = self.model.layers.iter().zip(deltas).map(tensor).collect::<Result<_>>()?;
-        Ok(())
+        self.engine.set_deltas(&deltas)
     }
 }
 
@@ -178,31 +203,8 @@ impl Evaluator for Network {
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
         self.stop.check()?;
-        let columns = self.model.context_size();
-        let rows = contexts.len() / columns;
-        self.contexts.clear();
-        self.contexts.extend(contexts.iter().map(|&context| f32::from(context)));
-        let contexts = TensorRef::from_array_view(([rows, columns], &self.contexts[..])).map_err(runtime_error)?;
-        let mut inputs: Vec<SessionInputValue<'_>> = vec![contexts.into()];
-        inputs.extend(self.deltas.iter().map(SessionInputValue::from));
-        let results = self.session.run(&inputs[..]).map_err(runtime_error)?;
-        let (_, parameters) = results[0].try_extract_tensor::<f32>().map_err(runtime_error)?;
-        if parameters.len() != rows * self.model.shape.outputs() {
-            return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
-        }
-        outputs.clear();
-        outputs.extend(parameters.iter().map(|&parameter| to_integer(parameter)));
-        Ok(())
+        self.engine.run(contexts, outputs)
     }
-}
-
-/// An integer that float32 carries, as an integer. The network's last operation clips to the range of `i16`.
-///
-/// Adding 1.5 * 2^23 brings the integer to the low bits of the float32. Compilers vectorise that, and not the
-/// saturating conversion.
-fn to_integer(value: f32) -> i16 {
-    const SHIFTER: f32 = 12_582_912.0;
-    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i16
 }
 
 #[cfg(test)]

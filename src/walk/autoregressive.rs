@@ -14,10 +14,10 @@ use crate::context::repeats::{Found, Repeats};
 use crate::entropy::ans::SampleCoder;
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape, PINNED, PixelMixture};
-use crate::infer::Evaluator;
 use crate::infer::learner::Learner;
 use crate::infer::learner::gradient::HeadGradient;
 use crate::infer::session::Network;
+use crate::infer::{Evaluator, outputs_of};
 use crate::model::adaptation::Learning;
 use crate::tile::TileSamples;
 
@@ -151,12 +151,13 @@ impl Batch {
         evaluator.run(&self.contexts, &mut self.outputs)?;
         let shape = evaluator.shape();
         let learning = evaluator.learner().is_some();
-        let rows = self.outputs.chunks_exact(shape.outputs());
-        for (index, (&((tile, x, y), predictions), outputs)) in self.pixels.iter().zip(rows).enumerate() {
+        let mut outputs = vec![0; shape.outputs()];
+        for (index, &((tile, x, y), predictions)) in self.pixels.iter().enumerate() {
+            outputs.iter_mut().zip(outputs_of(&self.outputs, shape.outputs(), index)).for_each(|(to, from)| *to = from);
             let ActiveTile { samples, coder, .. } = &mut tiles[tile];
             let candidates = self.found.get(index).map_or(&[][..], |found| &found.candidates);
             let candidates = candidates.first_chunk().expect("candidates for all pinned components");
-            let mut mixture = PixelMixture::<K, P>::new(shape.channels, outputs, candidates);
+            let mut mixture = PixelMixture::<K, P>::new(shape.channels, &outputs, candidates);
             let mut head = learning.then(HeadGradient::<K>::new);
             for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(prediction, alphabet);
@@ -181,7 +182,7 @@ impl Batch {
                 }
             }
             if let (Some(head), Some(learner)) = (head, evaluator.learner()) {
-                head.errors(mixture.components(), shape.channels, outputs, learner.errors(index));
+                head.errors(mixture.components(), shape.channels, &outputs, learner.errors(index));
             }
         }
         if let Some(learner) = evaluator.learner() {

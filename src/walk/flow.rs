@@ -16,8 +16,8 @@ use crate::context::levels::{self, LEVELS};
 use crate::entropy::ans::SampleCoder;
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
-use crate::infer::Evaluator;
 use crate::infer::session::Network;
+use crate::infer::{Evaluator, LANES, outputs_of};
 
 /// Pixels of one network call.
 const BATCH: usize = 1024;
@@ -48,12 +48,9 @@ fn walk<C: SampleCoder, const K: usize>(
     alphabets: &[Alphabet],
 ) -> Result<()> {
     let mut batch = Batch::default();
-    for (index, tile) in tiles.iter().enumerate() {
-        for place in levels::coarsest(tile.samples.width(), tile.samples.height()) {
-            batch.push_coarsest(networks[0].shape(), (index, place), alphabets);
-        }
-    }
-    batch.code::<C, K>(tiles, alphabets);
+    let shape = networks[0].shape();
+    batch.push_coarsest(shape, tiles, alphabets);
+    batch.code::<C, K>(shape, tiles, alphabets);
     for level in (0..LEVELS).rev() {
         for (phase, network) in networks.iter_mut().enumerate() {
             let coupling = Coupling::new(level, phase);
@@ -63,12 +60,12 @@ fn walk<C: SampleCoder, const K: usize>(
                     batch.gather(&tiles[index], &coupling, (index, place), alphabets);
                     if batch.pixels.len() == BATCH {
                         batch.evaluate(network)?;
-                        batch.code::<C, K>(tiles, alphabets);
+                        batch.code::<C, K>(shape, tiles, alphabets);
                     }
                 }
             }
             batch.evaluate(network)?;
-            batch.code::<C, K>(tiles, alphabets);
+            batch.code::<C, K>(shape, tiles, alphabets);
         }
     }
     Ok(())
@@ -97,12 +94,19 @@ impl Batch {
         self.pixels.push((place, translations));
     }
 
-    /// Adds a pixel of the coarsest lattice, of which nothing is known, and a wide mixture in the middle of the range.
-    fn push_coarsest(&mut self, shape: MixtureShape, place: Place, alphabets: &[Alphabet]) {
-        self.pixels.push((place, [1 << (alphabets[0].depth - 1); MAX_CHANNELS]));
+    /// Adds the pixels of the coarsest lattices, of which nothing is known, and a wide mixture in the middle of the range.
+    fn push_coarsest<C>(&mut self, shape: MixtureShape, tiles: &[ActiveTile<C>], alphabets: &[Alphabet]) {
+        for (index, tile) in tiles.iter().enumerate() {
+            let places = levels::coarsest(tile.samples.width(), tile.samples.height());
+            let middle = [1 << (alphabets[0].depth - 1); MAX_CHANNELS];
+            self.pixels.extend(places.map(|place| ((index, place), middle)));
+        }
         let (components, channels) = (shape.components, shape.channels);
         let log_scales = components * (1 + channels)..components * (1 + 2 * channels);
-        self.outputs.extend((0..shape.outputs()).map(|i| if log_scales.contains(&i) { COARSEST_LOG_SCALE } else { 0 }));
+        let output = |index| if log_scales.contains(&index) { COARSEST_LOG_SCALE } else { 0 };
+        for _ in 0..self.pixels.len().div_ceil(LANES) {
+            self.outputs.extend((0..shape.outputs()).flat_map(|index| [output(index); LANES]));
+        }
     }
 
     /// Evaluates the network on the gathered pixels.
@@ -112,11 +116,17 @@ impl Batch {
     }
 
     /// Codes the samples of the gathered pixels under the outputs, and clears the batch.
-    fn code<C: SampleCoder, const K: usize>(&mut self, tiles: &mut [ActiveTile<C>], alphabets: &[Alphabet]) {
-        let rows = self.outputs.chunks_exact((self.outputs.len() / self.pixels.len().max(1)).max(1));
-        for (&((tile, (x, y)), translations), outputs) in self.pixels.iter().zip(rows) {
+    fn code<C: SampleCoder, const K: usize>(
+        &mut self,
+        shape: MixtureShape,
+        tiles: &mut [ActiveTile<C>],
+        alphabets: &[Alphabet],
+    ) {
+        let mut outputs = vec![0; shape.outputs()];
+        for (index, &((tile, (x, y)), translations)) in self.pixels.iter().enumerate() {
+            outputs.iter_mut().zip(outputs_of(&self.outputs, shape.outputs(), index)).for_each(|(to, from)| *to = from);
             let ActiveTile { samples, coder, .. } = &mut tiles[tile];
-            let mut mixture = PixelMixture::<K, 0>::new(alphabets.len(), outputs, &[]);
+            let mut mixture = PixelMixture::<K, 0>::new(alphabets.len(), &outputs, &[]);
             for (channel, (&translation, &alphabet)) in translations.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(translation, alphabet);
                 let known = samples.pixel(x, y)[channel];

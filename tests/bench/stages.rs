@@ -1,6 +1,6 @@
 //! Times the stages of the codec: `cargo bench --features bench`.
 
-use ansel::stages::{MixtureStage, NetworkStage, cumulative_counts};
+use ansel::stages::{KernelStage, MixtureStage, NetworkStage, cumulative_counts};
 use ansel::{Codec, Limits, Metadata, ModelChoice, Planes};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -29,6 +29,18 @@ fn pixels(planes: &Planes) -> ItemsCount {
 fn network(bencher: Bencher, batch: usize) {
     let mut stage = NetworkStage::new(batch);
     bencher.counter(ItemsCount::new(batch)).bench_local(|| stage.run().len());
+}
+
+#[divan::bench(args = [8, 11])]
+fn kernel_default(bencher: Bencher, bits: u32) {
+    let mut stage = KernelStage::new(&[75, 256, 112, 80, 50], bits, 256);
+    bencher.counter(ItemsCount::new(256usize)).bench_local(|| stage.run().len());
+}
+
+#[divan::bench(args = [8, 11])]
+fn kernel_fast(bencher: Bencher, bits: u32) {
+    let mut stage = KernelStage::new(&[75, 96, 48, 32, 40], bits, 256);
+    bencher.counter(ItemsCount::new(256usize)).bench_local(|| stage.run().len());
 }
 
 #[divan::bench]

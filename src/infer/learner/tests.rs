@@ -5,6 +5,9 @@ use super::layer::WEIGHT_MAX;
 use super::*;
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::PixelMixture;
+use crate::infer::kernel::{Packed, Precision};
+use crate::infer::outputs_of;
+use crate::infer::session::{Device, Network};
 use crate::model::family::Content;
 use crate::model::file::ModelFile;
 use crate::model::registry::models;
@@ -187,7 +190,8 @@ fn learn(learner: &mut Learner, contexts: &[i16], errors: &[f32], piece: usize) 
     let (mut all, mut some) = (Vec::new(), Vec::new());
     for (contexts, errors) in contexts.chunks(piece * columns).zip(errors.chunks(piece * outputs)) {
         learner.run(contexts, &mut some).expect("outputs");
-        all.extend(&some);
+        let pixels = contexts.len() / columns;
+        all.extend((0..pixels).flat_map(|pixel| outputs_of(&some, outputs, pixel)));
         for (pixel, errors) in errors.chunks(outputs).enumerate() {
             learner.errors(pixel).copy_from_slice(errors);
         }
@@ -239,8 +243,8 @@ fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
     for content in [Content::Colour, Content::Grey, Content::LumaChroma] {
         let model = std::sync::Arc::new(model(content));
         let mut learner = Learner::new(&model, Learning::default());
-        let mut network =
-            crate::infer::session::Network::new(model, crate::infer::session::Device::Cpu).expect("a session");
+        let packed = std::sync::Arc::new(Packed::new(&model.layers, Precision::Eleven));
+        let mut network = Network::new(model, packed, Device::Cpu).expect("a session");
         let (contexts, _) = chunk(&mut Random(1), &learner, 0);
         let (mut outputs, mut expected) = (Vec::new(), Vec::new());
         learner.run(&contexts, &mut outputs).expect("outputs");

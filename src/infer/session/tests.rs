@@ -3,6 +3,7 @@
 use prost::Message;
 
 use super::*;
+use crate::infer::{LANES, to_integer};
 use crate::model::contract::{CONTEXT_MAX, DELTA_MAX, Layer};
 use crate::model::onnx::ModelProto;
 use crate::model::registry::{RegisteredModel, models};
@@ -21,6 +22,16 @@ const ROWS: usize = 1000;
 fn registered() -> Vec<Arc<CheckedModel>> {
     let networks = |model: &RegisteredModel| ModelFile::read(model.file).expect("a model of the registry").networks;
     models().iter().flat_map(networks).collect()
+}
+
+fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
+    let packed = Arc::new(Packed::new(&model.layers, Precision::Eleven));
+    Network::new(model, packed, device)
+}
+
+/// The plain graph in ONNX Runtime, whatever instructions there are for the kernel.
+fn on_graph(model: &Arc<CheckedModel>, level: GraphOptimizationLevel) -> Result<Network> {
+    Network::proven(model.clone(), Engine::Graph(GraphSession::on_cpu(model.clone(), level)?))
 }
 
 /// One layer, as the contract states it: `y = Clip(Floor((x W + (bias + delta)) * 2^-shift))`.
@@ -85,7 +96,8 @@ fn run_in_batches(network: &mut Network, contexts: &[i16], batch: usize) -> Vec<
     let (mut all, mut outputs) = (Vec::new(), Vec::new());
     for rows in contexts.chunks(batch * size) {
         network.run(rows, &mut outputs).expect("a run");
-        all.extend_from_slice(&outputs);
+        let outputs_size = network.shape().outputs();
+        all.extend((0..rows.len() / size).flat_map(|pixel| outputs_of(&outputs, outputs_size, pixel)));
     }
     all
 }
@@ -105,7 +117,7 @@ fn every_model_is_exact_at_every_batch_size_and_optimization() {
         assert!(expected.iter().any(|&x| x < 0) && expected.iter().any(|&x| x > 0));
         for level in LEVELS {
             let what = format!("model {} at {level:?}", model.name);
-            let mut network = Network::on_cpu(model.clone(), level).expect("a session");
+            let mut network = on_graph(&model, level).expect("a session");
             for batch in BATCHES {
                 let outputs = run_in_batches(&mut network, &contexts, batch);
                 assert_same(&outputs, &expected, &format!("{what} in batches of {batch}"));
@@ -118,7 +130,7 @@ fn every_model_is_exact_at_every_batch_size_and_optimization() {
 fn deltas_up_to_the_bound_are_exact_in_every_layer() {
     for model in registered() {
         let contexts = &contexts(&model)[..300 * model.context_size()];
-        let mut network = Network::new(model.clone(), Device::Cpu).expect("a session");
+        let mut network = network(model.clone(), Device::Cpu).expect("a session");
         let patterns: [fn(usize) -> i64; 4] = [
             |_| DELTA_MAX,
             |_| -DELTA_MAX,
@@ -129,7 +141,7 @@ fn deltas_up_to_the_bound_are_exact_in_every_layer() {
             for pattern in patterns {
                 let mut deltas = no_deltas(&model);
                 deltas[layer] = (0..deltas[layer].len()).map(pattern).collect();
-                network.set_deltas(&narrow(&deltas)).expect("deltas");
+                network.engine.set_deltas(&narrow(&deltas)).expect("deltas");
                 let expected = evaluate(&model.layers, contexts, &deltas);
                 for batch in [1, 64, 300] {
                     let outputs = run_in_batches(&mut network, contexts, batch);
@@ -149,7 +161,7 @@ fn sessions_in_parallel_threads_are_exact() {
             for thread in 0..4 {
                 let (model, contexts, expected) = (model.clone(), &contexts, &expected);
                 scope.spawn(move || {
-                    let mut network = Network::new(model, Device::Auto).expect("a session");
+                    let mut network = network(model, Device::Auto).expect("a session");
                     for batch in [1 + 10 * thread, 200] {
                         let outputs = run_in_batches(&mut network, contexts, batch);
                         assert_same(&outputs, expected, &format!("thread {thread}"));
@@ -164,7 +176,7 @@ fn sessions_in_parallel_threads_are_exact() {
 fn integer_answer(model: &CheckedModel) -> String {
     let sizes: Vec<usize> = model.layers.iter().map(|layer| layer.biases.len()).collect();
     let answer = known_answer::digest::<()>(model.context_size(), &sizes, |contexts, deltas| {
-        let deltas: Vec<Vec<i64>> = deltas.iter().map(|delta| delta.iter().map(|&x| x as i64).collect()).collect();
+        let deltas: Vec<Vec<i64>> = deltas.iter().map(|delta| delta.iter().map(|&x| x.into()).collect()).collect();
         Ok(evaluate(&model.layers, contexts, &deltas))
     });
     answer.expect("integers do not fail")
@@ -196,10 +208,12 @@ fn raw_data<'a>(model: &'a mut ModelProto, name: &str) -> &'a mut Vec<u8> {
 }
 
 fn assert_fails_known_answer(model: CheckedModel) {
-    let refused = Network::new(Arc::new(model), Device::Cpu);
-    match refused.map(drop) {
-        Err(Error::Runtime(reason)) => assert!(reason.contains("known-answer"), "{reason}"),
-        other => panic!("not refused: {other:?}"),
+    let model = Arc::new(model);
+    for refused in [network(model.clone(), Device::Cpu), on_graph(&model, GraphOptimizationLevel::All)] {
+        match refused.map(drop) {
+            Err(Error::Runtime(reason)) => assert!(reason.contains("known-answer"), "{reason}"),
+            other => panic!("not refused: {other:?}"),
+        }
     }
 }
 
@@ -256,8 +270,8 @@ fn a_model_at_the_row_bound_is_exact() {
         }
         let expected = evaluate(&model.layers, contexts, &deltas);
         for level in LEVELS {
-            let mut network = Network::on_cpu(model.clone(), level).expect("a session");
-            network.set_deltas(&narrow(&deltas)).expect("deltas");
+            let mut network = on_graph(&model, level).expect("a session");
+            network.engine.set_deltas(&narrow(&deltas)).expect("deltas");
             for batch in [1, 7, 300] {
                 assert_same(&run_in_batches(&mut network, contexts, batch), &expected, &format!("layer {index}"));
             }
@@ -279,7 +293,7 @@ fn a_model_whose_inputs_have_unfitting_types_is_an_error() {
             let model = changed(|model| {
                 model.graph.as_mut().expect("a graph").input[input].value_type.clone_from(&value_type);
             });
-            let refused = Network::new(Arc::new(model), Device::Cpu).map(drop);
+            let refused = on_graph(&Arc::new(model), GraphOptimizationLevel::All).map(drop);
             assert!(matches!(refused, Err(Error::Runtime(_))), "{value_type:?} for input {input}: {refused:?}");
         }
     }
@@ -289,7 +303,7 @@ fn a_model_whose_inputs_have_unfitting_types_is_an_error() {
 fn every_operator_set_that_the_contract_allows_is_exact() {
     for version in 13..=21 {
         let model = changed(|model| model.opset_import[0].version = version);
-        Network::new(Arc::new(model), Device::Cpu).expect("a session that passes the known-answer test");
+        on_graph(&Arc::new(model), GraphOptimizationLevel::All).expect("a session that passes the known-answer test");
     }
 }
 
@@ -304,7 +318,7 @@ fn outputs_are_converted_without_loss() {
 #[test]
 fn a_run_without_rows_has_no_outputs() {
     let model = registered().remove(0);
-    let mut network = Network::new(model, Device::Cpu).expect("a session");
+    let mut network = network(model, Device::Cpu).expect("a session");
     let mut outputs = vec![7; 9];
     network.run(&[], &mut outputs).expect("a run");
     assert!(outputs.is_empty());
@@ -313,18 +327,16 @@ fn a_run_without_rows_has_no_outputs() {
 #[test]
 fn a_run_replaces_what_the_outputs_held() {
     let model = registered().remove(0);
-    let mut network = Network::new(model.clone(), Device::Cpu).expect("a session");
+    let mut network = network(model.clone(), Device::Cpu).expect("a session");
     let mut outputs = vec![7; 9999];
     network.run(&vec![0; 2 * model.context_size()], &mut outputs).expect("a run");
-    assert_eq!(outputs.len(), 2 * model.shape.outputs());
+    assert_eq!(outputs.len(), LANES * model.shape.outputs());
 }
 
 #[cfg(not(feature = "cuda"))]
 #[test]
 fn without_cuda_in_the_build_cuda_is_an_error_and_auto_is_the_cpu() {
     let model = registered().remove(1);
-    assert!(
-        matches!(Network::new(model.clone(), Device::Cuda), Err(Error::Runtime(reason)) if reason.contains("cuda"))
-    );
-    assert!(Network::new(model, Device::Auto).is_ok());
+    assert!(matches!(network(model.clone(), Device::Cuda), Err(Error::Runtime(reason)) if reason.contains("cuda")));
+    assert!(network(model, Device::Auto).is_ok());
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::entropy::ans::test_coders::{Noting, Told};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::image::Rect;
-use crate::infer::session::{Device, Networks};
+use crate::infer::session::networks_of;
 use crate::model::contract::CheckedModel;
 use crate::model::family::{Content, Family};
 use crate::model::file::ModelFile;
@@ -15,9 +15,8 @@ use crate::streams::network::alphabets;
 use crate::testing::{Random, pattern, walked};
 
 fn networks() -> Vec<Network> {
-    let network = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions");
     let models = models().iter().filter(|model| model.family == Family::Autoregressive);
-    models.flat_map(|model| network(model.file).all).collect()
+    models.flat_map(|model| networks_of(model.file).all).collect()
 }
 
 /// Tiles of sizes that end at different steps, with more pixels than one batch has.

@@ -3,16 +3,15 @@
 use super::*;
 use crate::entropy::ans::test_coders::{Noting, Told};
 use crate::entropy::ans::{Decoder, Encoder};
-use crate::infer::session::{Device, Networks};
+use crate::infer::session::networks_of;
 use crate::model::family::Family;
-use crate::model::file::ModelFile;
 use crate::model::registry::models;
 use crate::streams::network::alphabets;
 use crate::testing::{pattern, walked};
 use crate::tile::TileSamples;
 
 fn flows() -> Vec<Vec<Network>> {
-    let networks = |file| Networks::new(&ModelFile::read(file).expect("a model"), Device::Cpu).expect("sessions").all;
+    let networks = |file| networks_of(file).all;
     models().iter().filter(|model| model.family == Family::Flow).map(|model| networks(model.file)).collect()
 }
 

@@ -1,0 +1,95 @@
+//! The plain graph of a network in a session of ONNX Runtime, for CUDA and for processors that the kernel has no
+//! instructions for. Input: rows of integer contexts. Output: blocks of integer mixture parameters, the same on every
+//! machine: see [`contract`](crate::model::contract). Floating point carries integers here, and ends here.
+
+use std::sync::Arc;
+
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorRef};
+
+use super::runtime::{self, runtime_error};
+use super::to_blocks;
+use crate::base::error::{Error, Result};
+use crate::model::contract::{CheckedModel, Layer};
+
+/// A session of one network. It belongs to one thread.
+#[derive(Debug)]
+pub(super) struct GraphSession {
+    model: Arc<CheckedModel>,
+    session: Session,
+    deltas: Vec<Tensor<f32>>,
+    /// What the session takes of the contexts.
+    contexts: Vec<f32>,
+}
+
+impl GraphSession {
+    /// On the CPU, with the model's own biases.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if ONNX Runtime is missing, or refuses the graph.
+    pub fn on_cpu(model: Arc<CheckedModel>, optimization: GraphOptimizationLevel) -> Result<Self> {
+        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
+        Self::commit(model, builder.with_optimization_level(optimization).map_err(runtime_error)?)
+    }
+
+    /// On CUDA.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if this build or this machine has no CUDA.
+    #[cfg(not(feature = "cuda"))]
+    pub fn on_cuda(_: Arc<CheckedModel>) -> Result<Self> {
+        Err(Error::Runtime("this build has no CUDA support (build with `--features cuda`)".to_owned()))
+    }
+
+    /// On CUDA.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if this build or this machine has no CUDA.
+    #[cfg(feature = "cuda")]
+    pub fn on_cuda(model: Arc<CheckedModel>) -> Result<Self> {
+        let provider = ort::ep::CUDA::default().with_tf32(false).build().error_on_failure();
+        let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
+        Self::commit(model, builder.with_execution_providers([provider]).map_err(runtime_error)?)
+    }
+
+    fn commit(model: Arc<CheckedModel>, builder: SessionBuilder) -> Result<Self> {
+        // Parallelism is over tiles: one thread per session, and none that spins while it waits.
+        let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
+        let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
+        let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
+        let mut graph = Self { model, session, deltas: Vec::new(), contexts: Vec::new() };
+        let none: Vec<Vec<i32>> = graph.model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
+        graph.set_deltas(&none)?;
+        Ok(graph)
+    }
+
+    /// Sets what is added to the biases of each layer, from now on: integers of magnitude up to
+    /// [`DELTA_MAX`](crate::model::contract::DELTA_MAX).
+    pub fn set_deltas(&mut self, deltas: &[Vec<i32>]) -> Result<()> {
+        let tensor = |(layer, delta): (&Layer, &Vec<i32>)| {
+            let scaled = layer.shifts.iter().zip(delta).map(|(shift, &delta)| delta as f32 / (1u32 << shift) as f32);
+            Tensor::from_array(([1, delta.len()], scaled.collect::<Vec<_>>())).map_err(runtime_error)
+        };
+        self.deltas = self.model.layers.iter().zip(deltas).map(tensor).collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// As [`Evaluator::run`](super::Evaluator::run).
+    pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        let (columns, size) = (self.model.context_size(), self.model.shape.outputs());
+        let rows = contexts.len() / columns;
+        self.contexts.clear();
+        self.contexts.extend(contexts.iter().map(|&context| f32::from(context)));
+        let contexts = TensorRef::from_array_view(([rows, columns], &self.contexts[..])).map_err(runtime_error)?;
+        let mut inputs: Vec<SessionInputValue<'_>> = vec![contexts.into()];
+        inputs.extend(self.deltas.iter().map(SessionInputValue::from));
+        let results = self.session.run(&inputs[..]).map_err(runtime_error)?;
+        let (_, parameters) = results[0].try_extract_tensor::<f32>().map_err(runtime_error)?;
+        if parameters.len() != rows * size {
+            return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
+        }
+        to_blocks(parameters.chunks_exact(size), size, outputs);
+        Ok(())
+    }
+}

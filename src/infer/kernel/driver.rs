@@ -1,0 +1,211 @@
+//! The walk through tiles of pixels, layers and tiles of rows, for any instruction set.
+
+use super::pack::{Packed, PackedLayer};
+use super::{LANES, Lanes, Scratch};
+
+/// The most blocks of pixels that are evaluated at once.
+pub(super) const MAX_BLOCKS: usize = 2;
+/// Groups of contexts that are brought into lanes at once.
+pub(super) const ARRANGED: usize = 4;
+
+/// Operations on one word for each pixel of a block. A value of the type is the proof that the processor has the
+/// instructions. All is inlined into a function that has them enabled.
+pub(super) trait Isa: Copy {
+    /// Inputs of a layer in a word: 2 of 16 bits, or 4 of 8 bits without sign.
+    const GROUP: usize;
+    /// One word in each lane.
+    type Words: Copy;
+    /// Weights of a group in all lanes.
+    type Weights: Copy;
+    /// Sums of products, maybe in parts.
+    type Sums: Copy;
+
+    fn load(self, from: &Lanes) -> Self::Words;
+    fn store(self, words: Self::Words, to: &mut Lanes);
+    fn splat(self, weights: i32) -> Self::Weights;
+    /// Sums that hold a bias so far.
+    fn start(self, bias: i32) -> Self::Sums;
+    /// Adds the products of a group.
+    fn add_products(self, sums: Self::Sums, inputs: Self::Words, weights: Self::Weights) -> Self::Sums;
+    /// The sums, rounded down, over two to the power of `shift`.
+    fn scale(self, sums: Self::Sums, shift: i32) -> Self::Words;
+    /// Numbers cut to `0..=max`.
+    fn clip(self, words: Self::Words, max: i32) -> Self::Words;
+    /// `low + high * 2^BITS`.
+    fn join<const BITS: u32>(self, low: Self::Words, high: Self::Words) -> Self::Words;
+    /// Numbers cut to 16 bits.
+    fn store_narrow(self, words: Self::Words, to: &mut [i16; LANES]);
+
+    /// Brings the next [`ARRANGED`] groups of contexts of all pixels of a block into lanes; `size` contexts lie between
+    /// those of a pixel and those of the next one. Contexts of 8 bits get offset by 128.
+    fn arrange(self, contexts: &[i16], size: usize) -> [Self::Words; ARRANGED] {
+        assert_eq!(Self::GROUP, 2);
+        let mut lanes = [Lanes([0; LANES]); ARRANGED];
+        for pixel in 0..LANES {
+            let pairs = contexts[pixel * size..][..2 * ARRANGED].as_chunks::<2>().0;
+            for (lanes, &[low, high]) in lanes.iter_mut().zip(pairs) {
+                lanes.0[pixel] = i32::from(low) & 0xffff | i32::from(high) << 16;
+            }
+        }
+        lanes.each_ref().map(|lanes| self.load(lanes))
+    }
+}
+
+/// What is evaluated, by what, and where the outputs go.
+pub(super) struct Job<'a> {
+    pub packed: &'a Packed,
+    /// By layer and row, filled up like the layers' own.
+    pub biases: &'a [Vec<i32>],
+    pub scratch: &'a mut Scratch,
+    pub contexts: &'a [i16],
+    pub outputs: &'a mut [i16],
+}
+
+/// Evaluates all pixels, by `BLOCKS` blocks and `ROWS` rows at once.
+#[inline(always)]
+pub(super) fn drive<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>) {
+    const { assert!(BLOCKS <= MAX_BLOCKS && ROWS.is_multiple_of(I::GROUP)) };
+    let Job { packed, biases, scratch, mut contexts, outputs } = job;
+    let block_contexts = LANES * packed.context_size();
+    for outputs in outputs.chunks_mut(BLOCKS * packed.output_size() * LANES) {
+        if outputs.len() == BLOCKS * packed.output_size() * LANES {
+            evaluate::<I, ROWS, BLOCKS>(isa, packed, biases, scratch, contexts, outputs);
+        } else {
+            evaluate::<I, ROWS, 1>(isa, packed, biases, scratch, contexts, outputs);
+        }
+        contexts = contexts.get(BLOCKS * block_contexts..).unwrap_or_default();
+    }
+}
+
+/// Evaluates `BLOCKS` blocks, with the contexts of these and of all further pixels.
+#[inline(always)]
+fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    packed: &Packed,
+    biases: &[Vec<i32>],
+    scratch: &mut Scratch,
+    contexts: &[i16],
+    outputs: &mut [i16],
+) {
+    let [from, to] = &mut scratch.activations;
+    let (mut from, mut to) = (from.as_chunks_mut::<BLOCKS>().0, to.as_chunks_mut::<BLOCKS>().0);
+    arrange_contexts(isa, packed, contexts, &mut scratch.last_contexts, from);
+    let (last, hidden) = packed.layers.split_last().expect("a network has layers");
+    let (last_biases, hidden_biases) = biases.split_last().expect("a network has layers");
+    for (layer, biases) in hidden.iter().zip(hidden_biases) {
+        let max = packed.precision().activation_max();
+        hidden_layer::<I, ROWS, BLOCKS>(isa, layer, biases, max, from, to);
+        std::mem::swap(&mut from, &mut to);
+    }
+    last_layer::<I, ROWS, BLOCKS>(isa, last, last_biases, from, outputs);
+}
+
+/// Brings the contexts of `BLOCKS` blocks into lanes, zeros where there are no further pixels. What stands in lanes
+/// beyond the last context meets weights that are zero.
+#[inline(always)]
+fn arrange_contexts<I: Isa, const BLOCKS: usize>(
+    isa: I,
+    packed: &Packed,
+    contexts: &[i16],
+    last_contexts: &mut Vec<i16>,
+    to: &mut [[Lanes; BLOCKS]],
+) {
+    let (size, step) = (packed.context_size(), ARRANGED * I::GROUP);
+    let read = (BLOCKS * LANES - 1) * size + size.next_multiple_of(step);
+    let contexts = if contexts.len() < read {
+        last_contexts.clear();
+        last_contexts.extend_from_slice(contexts);
+        last_contexts.resize(read, 0);
+        last_contexts
+    } else {
+        contexts
+    };
+    for (start, to) in (0..size).step_by(step).zip(to.chunks_exact_mut(ARRANGED)) {
+        for block in 0..BLOCKS {
+            let words = isa.arrange(&contexts[block * LANES * size + start..], size);
+            for (words, to) in words.into_iter().zip(&mut *to) {
+                isa.store(words, &mut to[block]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn hidden_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    layer: &PackedLayer,
+    biases: &[i32],
+    max: i32,
+    from: &[[Lanes; BLOCKS]],
+    to: &mut [[Lanes; BLOCKS]],
+) {
+    for (tile, to) in to.chunks_exact_mut(ROWS / I::GROUP).enumerate().take(biases.len() / ROWS) {
+        let rows = scaled_rows::<I, ROWS, BLOCKS>(isa, layer, biases, tile, from);
+        for (rows, to) in rows.chunks_exact(I::GROUP).zip(to) {
+            for block in 0..BLOCKS {
+                let clip = |row: usize| isa.clip(rows[row][block], max);
+                let words = if I::GROUP == 2 {
+                    isa.join::<16>(clip(0), clip(1))
+                } else {
+                    isa.join::<16>(isa.join::<8>(clip(0), clip(1)), isa.join::<8>(clip(2), clip(3)))
+                };
+                isa.store(words, &mut to[block]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn last_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    layer: &PackedLayer,
+    biases: &[i32],
+    from: &[[Lanes; BLOCKS]],
+    outputs: &mut [i16],
+) {
+    let outputs = outputs.as_chunks_mut::<LANES>().0;
+    for tile in 0..biases.len() / ROWS {
+        let rows = scaled_rows::<I, ROWS, BLOCKS>(isa, layer, biases, tile, from);
+        for (row, blocks) in rows.iter().enumerate().take(layer.rows - tile * ROWS) {
+            for block in 0..BLOCKS {
+                isa.store_narrow(blocks[block], &mut outputs[block * layer.rows + tile * ROWS + row]);
+            }
+        }
+    }
+}
+
+/// One tile of rows, not clipped: (row, block).
+#[inline(always)]
+fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    layer: &PackedLayer,
+    biases: &[i32],
+    tile: usize,
+    from: &[[Lanes; BLOCKS]],
+) -> [[I::Words; BLOCKS]; ROWS] {
+    let weights = &layer.weights.as_chunks::<ROWS>().0[tile * layer.groups..][..layer.groups];
+    let (biases, shifts) = (&biases.as_chunks::<ROWS>().0[tile], &layer.shifts.as_chunks::<ROWS>().0[tile]);
+    let mut sums = [[isa.start(0); BLOCKS]; ROWS];
+    for (sums, &bias) in sums.iter_mut().zip(biases) {
+        *sums = [isa.start(bias); BLOCKS];
+    }
+    for (weights, inputs) in weights.iter().zip(from) {
+        let mut words = [isa.load(&inputs[0]); BLOCKS];
+        for block in 1..BLOCKS {
+            words[block] = isa.load(&inputs[block]);
+        }
+        for row in 0..ROWS {
+            let weights = isa.splat(weights[row]);
+            for block in 0..BLOCKS {
+                sums[row][block] = isa.add_products(sums[row][block], words[block], weights);
+            }
+        }
+    }
+    let mut rows = [[isa.scale(sums[0][0], 0); BLOCKS]; ROWS];
+    for row in 0..ROWS {
+        for block in 0..BLOCKS {
+            rows[row][block] = isa.scale(sums[row][block], shifts[row]);
+        }
+    }
+    rows
+}

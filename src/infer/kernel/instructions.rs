@@ -1,0 +1,193 @@
+//! The choice of an instruction set, when the program runs.
+
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "aarch64")]
+use super::neon;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::wasm;
+use super::{Precision, driver::Job, scalar};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, vnni256, vnni512};
+
+/// Names the best instruction set that may be used: `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or
+/// `scalar`. For tests and measurements: the integers are the same.
+const VARIABLE: &str = "ANSEL_INSTRUCTIONS";
+
+/// An instruction set. The best come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Vnni512,
+    #[cfg(target_arch = "x86_64")]
+    Vnni256,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+    Scalar,
+}
+
+impl Instructions {
+    const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Vnni512,
+        #[cfg(target_arch = "x86_64")]
+        Self::Vnni256,
+        #[cfg(target_arch = "x86_64")]
+        Self::AvxVnni,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Self::Simd128,
+        Self::Scalar,
+    ];
+
+    /// The best ones of this processor, up to those that the environment names.
+    pub fn detect() -> Self {
+        static FOUND: OnceLock<Instructions> = OnceLock::new();
+        *FOUND.get_or_init(|| Self::best_up_to(std::env::var(VARIABLE).ok().as_deref()))
+    }
+
+    /// Names that are not known limit nothing.
+    fn best_up_to(limit: Option<&str>) -> Self {
+        let start = Self::ALL.iter().position(|set| Some(set.name()) == limit).unwrap_or(0);
+        let mut allowed = Self::ALL[start..].iter().copied();
+        allowed.find(|set| set.is_available()).unwrap_or(Self::Scalar)
+    }
+
+    /// All that this processor has.
+    #[cfg(test)]
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|set| set.is_available())
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 => "vnni512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni256 => "vnni256",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => "simd128",
+            Self::Scalar => "scalar",
+        }
+    }
+
+    /// Whether this processor, and its operating system, have all that the functions enable.
+    pub(super) fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni256 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => true,
+            Self::Scalar => true,
+        }
+    }
+
+    /// Inputs in a word, for networks of a precision.
+    pub(super) fn group(self, precision: Precision) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 | Self::Vnni256 | Self::AvxVnni if precision == Precision::Eight => 4,
+            _ => 2,
+        }
+    }
+
+    /// Output rows that are evaluated at once.
+    pub(super) fn tile_rows(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 => vnni512::TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni256 => vnni256::TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => vnni256::AVX_TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::TILE_ROWS,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::TILE_ROWS,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => wasm::TILE_ROWS,
+            Self::Scalar => scalar::TILE_ROWS,
+        }
+    }
+
+    /// Evaluates a network that was packed for these instructions.
+    pub(super) fn run(self, job: Job<'_>) {
+        let group = self.group(job.packed.precision());
+        match self {
+            // SAFETY: `Packed` is made only for instructions that are available; so for all below.
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 if group == 4 => unsafe { vnni512::run::<4>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 => unsafe { vnni512::run::<2>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni256 if group == 4 => unsafe { vnni256::run::<4>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni256 => unsafe { vnni256::run::<2>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni if group == 4 => unsafe { vnni256::run_avx::<4>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => unsafe { vnni256::run_avx::<2>(job) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::run(job) },
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => unsafe { neon::run(job) },
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => wasm::run(job),
+            Self::Scalar => scalar::run(job),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_limits_what_is_used() {
+        for (index, set) in Instructions::ALL.iter().enumerate() {
+            let used = Instructions::best_up_to(Some(set.name()));
+            assert!(used.is_available() && Instructions::ALL[index..].contains(&used));
+            assert!(used == *set || !set.is_available());
+        }
+        assert_eq!(Instructions::best_up_to(Some("scalar")), Instructions::Scalar);
+    }
+
+    #[test]
+    fn other_names_limit_nothing() {
+        let best = Instructions::available().next();
+        for name in [None, Some(""), Some("AVX2"), Some("sse")] {
+            assert_eq!(Some(Instructions::best_up_to(name)), best);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Contexts -> network outputs in integers, without ONNX Runtime. Input: rows of 16-bit contexts. Output: blocks of
+//! outputs with pixels in lanes, the integers that the numerical contract states.
+//!
+//! All layers are evaluated for one or two blocks of [`LANES`] pixels before the next ones, so that activations stay
+//! in the nearest cache. Each lane of a vector holds, as one 32-bit word, a group of 2 or 4 inputs of one pixel; the
+//! weights of an output row for that group are one word, too, copied to all lanes; one instruction adds the 2 or 4
+//! products to the row's sum. Groups of 4 are unsigned bytes, for networks of 8 bits where the processor has the
+//! instruction: the contexts are offset by 128, and the first layer's biases take that back. Everywhere else, groups
+//! are pairs of 16 bits. No sum overflows, so all instruction sets give the same integers.
+//!
+//! This is the only module with `unsafe` code: calls of instructions that the processor was found to have. What they
+//! read and write are arrays of fixed sizes, cut from slices by safe code.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod driver;
+mod instructions;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pack;
+mod scalar;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vnni256;
+#[cfg(target_arch = "x86_64")]
+mod vnni512;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+#[cfg(target_arch = "x86_64")]
+mod ymm;
+
+use std::sync::Arc;
+
+pub(crate) use self::instructions::Instructions;
+pub(crate) use self::pack::{Packed, Precision};
+
+/// Pixels in a block of outputs.
+pub(crate) const LANES: usize = 16;
+
+/// One word for each pixel of a block.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Lanes([i32; LANES]);
+
+/// Evaluates one network. It belongs to one thread.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    packed: Arc<Packed>,
+    /// By layer and row; those in force.
+    biases: Vec<Vec<i32>>,
+    scratch: Scratch,
+}
+
+/// Inputs and outputs of a layer, and the contexts of the last blocks, filled up.
+#[derive(Debug)]
+struct Scratch {
+    activations: [Vec<Lanes>; 2],
+    last_contexts: Vec<i16>,
+}
+
+impl Kernel {
+    /// With the model's own biases.
+    pub fn new(packed: Arc<Packed>) -> Self {
+        let activations = || vec![Lanes([0; LANES]); packed.scratch_lanes()];
+        let scratch = Scratch { activations: [activations(), activations()], last_contexts: Vec::new() };
+        let biases = packed.biases();
+        Self { packed, biases, scratch }
+    }
+
+    /// Adds `deltas`, by layer and row, to the model's biases, from now on. The contract bounds their sums.
+    pub fn set_deltas(&mut self, deltas: &[Vec<i32>]) {
+        self.biases = self.packed.biases();
+        assert_eq!(deltas.len(), self.biases.len(), "deltas are given for all layers");
+        for (index, (biases, deltas)) in self.biases.iter_mut().zip(deltas).enumerate() {
+            assert_eq!(deltas.len(), self.packed.rows(index), "deltas are given for all rows");
+            for (bias, delta) in biases.iter_mut().zip(deltas) {
+                *bias = bias.wrapping_add(*delta);
+            }
+        }
+    }
+
+    /// Evaluates contexts (pixel, context). The outputs replace what `outputs` held: (block, output row, lane), with
+    /// [`LANES`] pixels in a block; lanes beyond the last pixel hold the outputs of contexts that are zero.
+    #[cfg(any(test, feature = "bench"))]
+    pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) {
+        let pixels = contexts.len() / self.packed.context_size();
+        // What is left of earlier outputs gets overwritten.
+        outputs.resize(self.packed.outputs_of(pixels), 0);
+        self.run_into(contexts, outputs);
+    }
+
+    /// As [`Self::run`], into a slice of the right length.
+    pub fn run_into(&mut self, contexts: &[i16], outputs: &mut [i16]) {
+        let size = self.packed.context_size();
+        assert!(contexts.len().is_multiple_of(size), "whole rows of contexts");
+        assert_eq!(outputs.len(), self.packed.outputs_of(contexts.len() / size), "room for all outputs");
+        debug_assert!(contexts.iter().all(|context| self.packed.precision().contexts().contains(context)));
+        self.packed.evaluate(&self.biases, &mut self.scratch, contexts, outputs);
+    }
+}

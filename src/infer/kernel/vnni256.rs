@@ -1,0 +1,62 @@
+//! Dot products of 256 bits: AVX-512 VNNI on short vectors, and AVX-VNNI.
+
+use std::arch::x86_64::*;
+
+use super::driver::{Job, drive};
+use super::ymm::{Products, Ymm};
+
+pub(super) const TILE_ROWS: usize = 8;
+/// AVX-VNNI has 16 registers, half as many.
+pub(super) const AVX_TILE_ROWS: usize = 4;
+
+/// With AVX-512's encoding.
+#[derive(Clone, Copy)]
+struct Vnni<const GROUP: usize>(());
+
+/// With AVX's encoding.
+#[derive(Clone, Copy)]
+struct AvxVnni<const GROUP: usize>(());
+
+#[target_feature(enable = "avx2,avx512vl,avx512vnni")]
+pub(super) fn run<const GROUP: usize>(job: Job<'_>) {
+    drive::<_, TILE_ROWS, 1>(Ymm(Vnni::<GROUP>(())), job);
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+pub(super) fn run_avx<const GROUP: usize>(job: Job<'_>) {
+    drive::<_, AVX_TILE_ROWS, 1>(Ymm(AvxVnni::<GROUP>(())), job);
+}
+
+// SAFETY: `run` alone makes a value, and it has AVX2.
+unsafe impl<const GROUP: usize> Products for Vnni<GROUP> {
+    const GROUP: usize = GROUP;
+
+    #[inline(always)]
+    fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: the processor has AVX-512 VNNI and VL, as `run` has.
+        unsafe {
+            if GROUP == 4 {
+                _mm256_dpbusd_epi32(sums, inputs, weights)
+            } else {
+                _mm256_dpwssd_epi32(sums, inputs, weights)
+            }
+        }
+    }
+}
+
+// SAFETY: `run_avx` alone makes a value, and it has AVX2.
+unsafe impl<const GROUP: usize> Products for AvxVnni<GROUP> {
+    const GROUP: usize = GROUP;
+
+    #[inline(always)]
+    fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: the processor has AVX-VNNI, as `run_avx` has.
+        unsafe {
+            if GROUP == 4 {
+                _mm256_dpbusd_avx_epi32(sums, inputs, weights)
+            } else {
+                _mm256_dpwssd_avx_epi32(sums, inputs, weights)
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! AVX-512 VNNI: dot products of 512 bits, one vector to a block.
+
+use std::arch::x86_64::*;
+
+use super::driver::{ARRANGED, Isa, Job, drive};
+use super::{LANES, Lanes};
+
+pub(super) const TILE_ROWS: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Vnni512<const GROUP: usize>(());
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) fn run<const GROUP: usize>(job: Job<'_>) {
+    drive::<_, TILE_ROWS, 2>(Vnni512::<GROUP>(()), job);
+}
+
+// `run` alone makes a value, so that in all methods the processor has what `run` has.
+impl<const GROUP: usize> Isa for Vnni512<GROUP> {
+    const GROUP: usize = GROUP;
+    type Words = __m512i;
+    type Weights = __m512i;
+    type Sums = __m512i;
+
+    #[inline(always)]
+    fn load(self, from: &Lanes) -> __m512i {
+        // SAFETY: the processor has AVX-512 F, and the array has 512 bits.
+        unsafe { _mm512_loadu_si512((&raw const from.0).cast()) }
+    }
+
+    #[inline(always)]
+    fn store(self, words: __m512i, to: &mut Lanes) {
+        // SAFETY: the processor has AVX-512 F, and the array has 512 bits.
+        unsafe { _mm512_storeu_si512((&raw mut to.0).cast(), words) }
+    }
+
+    #[inline(always)]
+    fn splat(self, weights: i32) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe { _mm512_set1_epi32(weights) }
+    }
+
+    #[inline(always)]
+    fn start(self, bias: i32) -> __m512i {
+        self.splat(bias)
+    }
+
+    #[inline(always)]
+    fn add_products(self, sums: __m512i, inputs: __m512i, weights: __m512i) -> __m512i {
+        // SAFETY: the processor has AVX-512 VNNI.
+        unsafe {
+            if GROUP == 4 {
+                _mm512_dpbusd_epi32(sums, inputs, weights)
+            } else {
+                _mm512_dpwssd_epi32(sums, inputs, weights)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn scale(self, sums: __m512i, shift: i32) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe { _mm512_srav_epi32(sums, _mm512_set1_epi32(shift)) }
+    }
+
+    #[inline(always)]
+    fn clip(self, words: __m512i, max: i32) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe { _mm512_max_epi32(_mm512_setzero_si512(), _mm512_min_epi32(_mm512_set1_epi32(max), words)) }
+    }
+
+    #[inline(always)]
+    fn join<const BITS: u32>(self, low: __m512i, high: __m512i) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe { _mm512_or_si512(low, _mm512_slli_epi32::<BITS>(high)) }
+    }
+
+    #[inline(always)]
+    fn store_narrow(self, words: __m512i, to: &mut [i16; LANES]) {
+        // SAFETY: the processor has AVX-512 F, and the array has 256 bits.
+        unsafe { _mm256_storeu_si256((&raw mut *to).cast(), _mm512_cvtsepi32_epi16(words)) }
+    }
+
+    #[inline(always)]
+    fn arrange(self, contexts: &[i16], size: usize) -> [__m512i; ARRANGED] {
+        let row = |row: usize| &contexts[row * size..];
+        let rows = [
+            groups::<GROUP>(row(0), size),
+            groups::<GROUP>(row(1), size),
+            groups::<GROUP>(row(2), size),
+            groups::<GROUP>(row(3), size),
+        ];
+        // SAFETY: the processor has AVX-512 F.
+        unsafe {
+            // Transposes 4 x 4 words in each quarter.
+            let (a, b) = (_mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpacklo_epi32(rows[2], rows[3]));
+            let (c, d) = (_mm512_unpackhi_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[2], rows[3]));
+            [
+                _mm512_unpacklo_epi64(a, b),
+                _mm512_unpackhi_epi64(a, b),
+                _mm512_unpacklo_epi64(c, d),
+                _mm512_unpackhi_epi64(c, d),
+            ]
+        }
+    }
+}
+
+/// The first four groups of contexts of four pixels, each 4 pixels after the one before.
+#[inline(always)]
+fn groups<const GROUP: usize>(contexts: &[i16], size: usize) -> __m512i {
+    if GROUP == 2 {
+        return eight(contexts, size);
+    }
+    // SAFETY: the processor has AVX-512 F and BW.
+    unsafe {
+        let bytes = _mm512_packs_epi16(eight(contexts, size), eight(&contexts[8..], size));
+        _mm512_xor_si512(bytes, _mm512_set1_epi8(-128))
+    }
+}
+
+/// The first eight contexts of each of these pixels.
+#[inline(always)]
+fn eight(contexts: &[i16], size: usize) -> __m512i {
+    let at = |pixel: usize| contexts[pixel * size..][..8].as_ptr();
+    // SAFETY: the processor has AVX-512 F, and each slice has 128 bits.
+    unsafe {
+        let low = _mm256_loadu2_m128i(at(4).cast(), at(0).cast());
+        let high = _mm256_loadu2_m128i(at(12).cast(), at(8).cast());
+        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+    }
+}
