@@ -1,8 +1,8 @@
 //! The logistic components of a channel, and their values at edges of samples.
 
-use super::{Block, LANES, LaneMixture, Lanes};
+use super::{Block, LaneMixture, Lanes, Simd};
 use crate::cdf::{ARGUMENT_BITS, Alphabet, INVERSE_BITS, POSITION_BITS, STEP_BITS};
-use crate::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, OUTPUT_BITS};
+use crate::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, MixtureShape, OUTPUT_BITS};
 use crate::tables::{EXP2, SIGMA};
 
 /// One component of each pixel.
@@ -17,7 +17,7 @@ pub(super) struct ComponentLanes {
 /// Steps at both ends of the table of the logistic function without a rise.
 const FLAT_STEPS: usize = 8;
 const STEPS: usize = SIGMA.len() - 1;
-const HALF_RANGE: u32 = (STEPS as u32 / 2) << STEP_BITS;
+const HALF_RANGE: i32 = (STEPS as i32 / 2) << STEP_BITS;
 
 /// Each step of the logistic function: its value at the start in the low half, its rise in the high half.
 static SIGMA_STEPS: [u64; STEPS] = {
@@ -57,85 +57,90 @@ const PRODUCT_SHIFT: u32 = POSITION_BITS + INVERSE_BITS - ARGUMENT_BITS;
 
 /// The positions of the lower edges of samples.
 #[inline(always)]
-pub(super) fn edges(samples: &Lanes<u32>, alphabet: Alphabet) -> Lanes<i32> {
-    let shift = POSITION_BITS - 1 + 8 - alphabet.depth;
-    samples.map(|sample| (2 * sample as i32 - 1) << shift)
+pub(super) fn edge<S: Simd>(simd: S, sample: S::Ints, alphabet: Alphabet) -> S::Ints {
+    let doubled = simd.sub(simd.add(sample, sample), simd.splat(1));
+    simd.shl(doubled, simd.splat((POSITION_BITS - 1 + 8 - alphabet.depth) as i32))
+}
+
+/// Brings a number to a range.
+#[inline(always)]
+pub(super) fn clamp<S: Simd>(simd: S, value: S::Ints, (least, most): (i32, i32)) -> S::Ints {
+    simd.min(simd.max(value, simd.splat(least)), simd.splat(most))
 }
 
 impl ComponentLanes {
     /// The logistic functions at edges, in units of 2^-24.
     #[inline(always)]
-    pub fn logistic(&self, edges: &Lanes<i32>) -> Lanes<u32> {
-        let mut values = [0; LANES];
-        for lane in 0..LANES {
-            let limit = self.limits[lane];
-            let distance = edges[lane].wrapping_sub(self.means[lane]).max(-limit).min(limit);
-            // The product has 32 bits and a sign, which is that of the distance.
-            let product = distance.wrapping_mul(self.inverses[lane]) as u32;
-            let argument = (product >> PRODUCT_SHIFT) + if distance < 0 { 0 } else { HALF_RANGE };
-            let step = SIGMA_STEPS[(argument >> STEP_BITS) as usize % STEPS];
-            let fraction = argument & ((1 << STEP_BITS) - 1);
-            values[lane] = (step as u32).wrapping_add(((step >> 32) as u32).wrapping_mul(fraction) >> STEP_BITS);
-        }
-        values
+    pub fn logistic<S: Simd>(&self, simd: S, part: usize, edge: S::Ints) -> S::Ints {
+        let limit = simd.load(&self.limits, part);
+        let distance = simd.sub(edge, simd.load(&self.means, part));
+        let distance = simd.min(simd.max(distance, simd.sub(simd.splat(0), limit)), limit);
+        // The product has 32 bits and a sign, which is that of the distance.
+        let product = simd.mul(distance, simd.load(&self.inverses, part));
+        let half = simd.select(simd.gt(simd.splat(0), distance), simd.splat(0), simd.splat(HALF_RANGE));
+        let argument = simd.add(simd.shr(product, simd.splat(PRODUCT_SHIFT as i32)), half);
+        let step = simd.lookup(&SIGMA_STEPS, simd.shr(argument, simd.splat(STEP_BITS as i32)));
+        let fraction = simd.and(argument, simd.splat((1 << STEP_BITS) - 1));
+        let rise = simd.mul(simd.narrow::<32>(step), fraction);
+        simd.add(simd.narrow::<0>(step), simd.shr(rise, simd.splat(STEP_BITS as i32)))
     }
 }
 
 impl LaneMixture {
     /// Makes the components of a channel, after all channels before it.
     #[inline(always)]
-    pub(super) fn make_components(&mut self, block: Block<'_>, channel: usize, alphabet: Alphabet) {
-        let (count, channels) = (self.shape.components, self.shape.channels);
+    pub(super) fn make_components<S: Simd>(
+        &mut self,
+        simd: S,
+        part: usize,
+        block: Block<'_>,
+        (channel, alphabet): (usize, Alphabet),
+    ) {
+        let MixtureShape { components: count, channels, .. } = self.shape;
         let group = |index: usize| &block.outputs[index * count..][..count];
         let (means, log_scales) = (group(1 + channel), group(1 + channels + channel));
         let first_pair = 1 + 2 * channels + channel * channel.saturating_sub(1) / 2;
-        let (up, down) = (8u32.saturating_sub(alphabet.depth), alphabet.depth.saturating_sub(8));
-        let to_eight_bits = |difference: i32| (difference << up) >> down;
-        let (signs, shifts) = (block.signs, block.shifts);
-        let mut predictions = [0; LANES];
-        for lane in 0..LANES {
-            predictions[lane] = to_eight_bits(block.predictions[channel][lane] << OUTPUT_BITS);
-        }
+        let up = simd.splat(8i32.saturating_sub(alphabet.depth as i32).max(0));
+        let down = simd.splat((alphabet.depth as i32 - 8).max(0));
+        let to_eight_bits = |difference| simd.sar(simd.shl(difference, up), down);
+        let (sign, shift) = (simd.load(block.signs, part), simd.load(block.shifts, part));
+        let output_bits = simd.splat(OUTPUT_BITS as i32);
+        let position_bits = simd.splat((POSITION_BITS - OUTPUT_BITS) as i32);
+        let prediction = to_eight_bits(simd.shl(simd.load(&block.predictions[channel], part), output_bits));
         for k in 0..count {
-            let component = &mut self.components[k];
-            let mut moved = predictions;
+            let mut moved = prediction;
             for earlier in 0..channel {
-                let coefficients = &group(first_pair + earlier)[k];
-                for lane in 0..LANES {
-                    let coefficient = i32::from(coefficients[lane]);
-                    let coefficient = coefficient.max(COEFFICIENT_LIMITS.0).min(COEFFICIENT_LIMITS.1);
-                    let moves = to_eight_bits(self.residuals[earlier][lane].wrapping_mul(coefficient));
-                    moved[lane] = moved[lane].wrapping_add(moves);
-                }
+                let coefficient = simd.load_i16(&group(first_pair + earlier)[k], part);
+                let coefficient = clamp(simd, coefficient, COEFFICIENT_LIMITS);
+                moved = simd.add(moved, to_eight_bits(simd.mul(simd.load(&self.residuals[earlier], part), coefficient)));
             }
-            for lane in 0..LANES {
-                let mean = i32::from(means[k][lane]).wrapping_mul(signs[lane]) << (POSITION_BITS - OUTPUT_BITS);
-                let moved = moved[lane] << (POSITION_BITS - OUTPUT_BITS);
-                component.means[lane] = (mean >> (shifts[lane] & 31)).wrapping_add(moved);
-                let log_scale = i32::from(log_scales[k][lane]).wrapping_sub((shifts[lane] << OUTPUT_BITS) as i32);
-                let log_scale = log_scale.max(LOG_SCALE_LIMITS.0).min(LOG_SCALE_LIMITS.1);
-                let scale = INVERSES[(log_scale - LOG_SCALE_LIMITS.0) as usize];
-                component.inverses[lane] = scale as i32;
-                component.limits[lane] = (scale >> 32) as i32;
-            }
+            let mean = simd.shl(simd.mul(sign, simd.load_i16(&means[k], part)), position_bits);
+            let mean = simd.add(simd.sar(mean, shift), simd.shl(moved, position_bits));
+            let log_scale = simd.sub(simd.load_i16(&log_scales[k], part), simd.shl(shift, output_bits));
+            let log_scale = clamp(simd, log_scale, LOG_SCALE_LIMITS);
+            let scale = simd.lookup(&INVERSES, simd.sub(log_scale, simd.splat(LOG_SCALE_LIMITS.0)));
+            let component = &mut self.components[k];
+            simd.store(mean, &mut component.means, part);
+            simd.store(simd.narrow::<0>(scale), &mut component.inverses, part);
+            simd.store(simd.narrow::<32>(scale), &mut component.limits, part);
         }
     }
 
-    /// Likely samples: those at the mean of the heaviest component.
+    /// Likely samples, at the means of the heaviest components, and the scales of these, in samples.
     #[inline(always)]
-    pub(super) fn guesses(&self, alphabet: Alphabet) -> (Lanes<i32>, Lanes<i32>) {
-        let (mut heaviest, mut means, mut limits) = ([0; LANES], [0; LANES], [0; LANES]);
-        for k in 0..self.shape.components {
-            let (component, weights) = (&self.components[k], &self.weights[k]);
-            for lane in 0..LANES {
-                let heavier = weights[lane] >= heaviest[lane];
-                heaviest[lane] = if heavier { weights[lane] } else { heaviest[lane] };
-                means[lane] = if heavier { component.means[lane] } else { means[lane] };
-                limits[lane] = if heavier { component.limits[lane] } else { limits[lane] };
-            }
+    pub(super) fn guess<S: Simd>(&self, simd: S, part: usize, alphabet: Alphabet) -> (S::Ints, S::Ints) {
+        let mut heaviest = simd.splat(-1);
+        let (mut mean, mut limit) = (heaviest, heaviest);
+        for (component, weight) in self.components.iter().zip(&self.weights).take(self.shape.components) {
+            let weight = simd.load(weight, part);
+            let heavier = simd.gt(weight, heaviest);
+            heaviest = simd.max(weight, heaviest);
+            mean = simd.select(heavier, simd.load(&component.means, part), mean);
+            limit = simd.select(heavier, simd.load(&component.limits, part), limit);
         }
-        let shift = POSITION_BITS + 8 - alphabet.depth;
+        let shift = (POSITION_BITS + 8 - alphabet.depth) as i32;
+        let half = simd.splat(1 << (shift - 1));
         // A limit is sixteen scales away from the mean.
-        (means.map(|mean| mean.wrapping_add(1 << (shift - 1)) >> shift), limits.map(|limit| (limit >> 4) >> shift))
+        (simd.sar(simd.add(mean, half), simd.splat(shift)), simd.shr(limit, simd.splat(shift + 4)))
     }
 }

@@ -2,11 +2,10 @@
 //! with axes (output, lane). Output: the integers that [`crate::mixture::PixelMixture`] and [`crate::cdf::Cdf`] give for each
 //! pixel by itself, for all inputs, hostile ones included. Format: sections "Mixture" and "CDF".
 //!
-//! Loops over the lanes are the innermost ones, over arrays of [`LANES`], so that the compiler makes vectors of them; no
-//! intrinsics, one source for all [`Vectors`]. There are no pinned components.
+//! One source for all levels of [`Vectors`]. There are no pinned components.
 //!
 //! ```text
-//! samples known:  start -> intervals                               (encoding, measuring, verifying)
+//! samples known:  intervals                                        (encoding, measuring, verifying)
 //! decoding:       start -> quantiles -> decode -> pop the intervals, channel after channel
 //! ```
 
@@ -14,15 +13,12 @@ mod components;
 mod search;
 mod weights;
 
-use self::components::ComponentLanes;
+use self::components::{ComponentLanes, edge};
+use super::vectors::{Simd, Vectorised, Vectors};
 use crate::cdf::{Alphabet, CDF_BITS, Interval, WEIGHT_BITS};
-use crate::entropy::vectors::Vectors;
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
 
-/// Pixels of a block.
-pub(crate) const LANES: usize = 16;
-/// One value for each pixel of a block.
-pub(crate) type Lanes<T> = [T; LANES];
+pub(crate) use super::vectors::{LANES, Lanes};
 
 /// What the mixtures of a block are made of. Lanes that are not needed may hold anything.
 #[derive(Debug, Clone, Copy)]
@@ -33,20 +29,20 @@ pub(crate) struct Block<'a> {
     pub predictions: &'a [Lanes<i32>],
     /// What the network's contexts were normalised by: see [`crate::mixture::Normalisation`].
     pub signs: &'a Lanes<i32>,
-    pub shifts: &'a Lanes<u32>,
+    pub shifts: &'a Lanes<i32>,
 }
 
 /// An interval for each pixel of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct IntervalLanes {
-    pub left: Lanes<u32>,
-    pub probability: Lanes<u32>,
+    pub left: Lanes<i32>,
+    pub probability: Lanes<i32>,
 }
 
 impl IntervalLanes {
     /// The interval of one pixel.
     pub fn lane(&self, lane: usize) -> Interval {
-        Interval { left: self.left[lane], probability: self.probability[lane] }
+        Interval { left: self.left[lane] as u32, probability: self.probability[lane] as u32 }
     }
 }
 
@@ -55,30 +51,22 @@ impl IntervalLanes {
 pub(crate) struct LaneMixture {
     shape: MixtureShape,
     vectors: Vectors,
-    weights: [Lanes<u32>; MAX_COMPONENTS],
+    weights: [Lanes<i32>; MAX_COMPONENTS],
     components: [ComponentLanes; MAX_COMPONENTS],
-    /// The logistic functions at both edges of the samples.
-    low: [Lanes<u32>; MAX_COMPONENTS],
-    high: [Lanes<u32>; MAX_COMPONENTS],
     residuals: [Lanes<i32>; MAX_CHANNELS],
 }
 
 impl LaneMixture {
     /// Room for the mixtures of any block of a network without pinned components.
     pub fn new(shape: MixtureShape, vectors: Vectors) -> Self {
-        assert!(!shape.pinned, "pinned components have no lanes");
-        let (zeros, components) = ([[0; LANES]; MAX_COMPONENTS], [ComponentLanes::default(); MAX_COMPONENTS]);
-        let residuals = [[0; LANES]; MAX_CHANNELS];
-        Self { shape, vectors, weights: zeros, components, low: zeros, high: zeros, residuals }
-    }
-
-    /// Begins a block: the weights of its first channel.
-    pub fn start(&mut self, block: Block<'_>) {
-        let vectors = self.vectors;
-        vectors.run(
-            #[inline(always)]
-            || self.first_weights(block),
-        );
+        assert!(!shape.pinned && shape.components <= MAX_COMPONENTS && shape.channels <= MAX_CHANNELS);
+        Self {
+            shape,
+            vectors,
+            weights: [[0; LANES]; MAX_COMPONENTS],
+            components: [ComponentLanes::default(); MAX_COMPONENTS],
+            residuals: [[0; LANES]; MAX_CHANNELS],
+        }
     }
 
     /// The intervals of known samples, of each channel.
@@ -86,97 +74,155 @@ impl LaneMixture {
         &mut self,
         block: Block<'_>,
         alphabets: &[Alphabet],
-        samples: &[Lanes<u16>],
+        samples: &[Lanes<i32>],
         intervals: &mut [IntervalLanes],
     ) {
-        let vectors = self.vectors;
-        vectors.run(
-            #[inline(always)]
-            || {
-                self.first_weights(block);
-                for (channel, &alphabet) in alphabets.iter().enumerate() {
-                    self.make_components(block, channel, alphabet);
-                    intervals[channel] = self.interval(&samples[channel], alphabet);
-                    self.observe(&samples[channel], block, channel);
-                }
-            },
-        );
+        self.vectors.run(Intervals { mixture: self, block, alphabets, samples, intervals });
     }
 
-    /// The samples of the next channel whose intervals contain the quantiles of the first `active` lanes, and these
-    /// intervals. Other lanes are undefined.
+    /// Begins to decode a block: the weights of its first channel.
+    pub fn start(&mut self, block: Block<'_>) {
+        self.vectors.run(Start { mixture: self, block });
+    }
+
+    /// Finds the samples of the next channel whose intervals contain the quantiles, which are below 2^24, of the first `active`
+    /// lanes, and these intervals. Other lanes are undefined.
     pub fn decode(
         &mut self,
         block: Block<'_>,
         (channel, alphabet): (usize, Alphabet),
-        quantiles: &Lanes<u32>,
-        active: usize,
-    ) -> (Lanes<u16>, IntervalLanes) {
-        let vectors = self.vectors;
-        vectors.run(
-            #[inline(always)]
-            || {
-                self.make_components(block, channel, alphabet);
-                let (samples, intervals) = self.search(quantiles, alphabet, active);
-                self.observe(&samples, block, channel);
-                (samples, intervals)
-            },
-        )
+        (quantiles, active): (&Lanes<i32>, usize),
+        (samples, intervals): (&mut Lanes<i32>, &mut IntervalLanes),
+    ) {
+        let quantiles = (quantiles, active);
+        self.vectors.run(Decode { mixture: self, block, channel, alphabet, quantiles, samples, intervals });
     }
 
-    /// The intervals of samples, whose edges are kept.
+    /// The intervals of samples, and the posterior of the components unless this is the last channel.
     #[inline(always)]
-    fn interval(&mut self, samples: &Lanes<u16>, alphabet: Alphabet) -> IntervalLanes {
-        let samples = samples.map(u32::from);
-        let last = alphabet.size - 1;
-        let low_edges = components::edges(&samples, alphabet);
-        let high_edges = components::edges(&samples.map(|sample| sample + 1), alphabet);
-        let (mut low_sums, mut high_sums) = ([0; LANES], [0; LANES]);
+    fn interval<S: Simd>(
+        &mut self,
+        simd: S,
+        part: usize,
+        (sample, alphabet): (S::Ints, Alphabet),
+        intervals: &mut IntervalLanes,
+    ) -> [S::Longs; MAX_COMPONENTS] {
+        let (zero, one, whole) = (simd.splat(0), simd.splat(1), simd.splat(1 << CDF_BITS));
+        let next = simd.add(sample, one);
+        let first = simd.eq(sample, zero);
+        let last = simd.eq(next, simd.splat(alphabet.size as i32));
+        let edges = (edge(simd, sample, alphabet), edge(simd, next, alphabet));
+        let none = simd.widen(zero);
+        let (mut low_sum, mut high_sum, mut posterior) = (none, none, [none; MAX_COMPONENTS]);
         for k in 0..self.shape.components {
             let component = &self.components[k];
-            let (low, high) = (component.logistic(&low_edges), component.logistic(&high_edges));
-            for lane in 0..LANES {
-                let low = if samples[lane] == 0 { 0 } else { low[lane] };
-                let high = if samples[lane] == last { 1 << CDF_BITS } else { high[lane] };
-                let weight = u64::from(self.weights[k][lane]);
-                low_sums[lane] += weight * u64::from(low);
-                high_sums[lane] += weight * u64::from(high);
-                (self.low[k][lane], self.high[k][lane]) = (low, high);
-            }
+            let low = simd.select(first, zero, component.logistic(simd, part, edges.0));
+            let high = simd.select(last, whole, component.logistic(simd, part, edges.1));
+            let weight = simd.load(&self.weights[k], part);
+            let below = simd.mul_wide(weight, low);
+            low_sum = simd.add_longs(low_sum, below);
+            high_sum = simd.add_longs(high_sum, simd.mul_wide(weight, high));
+            posterior[k] = simd.mul_wide(weight, simd.sub(high, low));
         }
-        let mut intervals = IntervalLanes::default();
-        for lane in 0..LANES {
-            let sample = samples[lane];
-            let left = if sample == 0 { 0 } else { with_floor(low_sums[lane], sample, alphabet) };
-            let right =
-                if sample == last { 1 << CDF_BITS } else { with_floor(high_sums[lane], sample + 1, alphabet) };
-            intervals.left[lane] = left;
-            intervals.probability[lane] = right.wrapping_sub(left);
-        }
-        intervals
+        let left = simd.select(first, zero, with_floor(simd, low_sum, sample, alphabet));
+        let right = simd.select(last, whole, with_floor(simd, high_sum, next, alphabet));
+        simd.store(left, &mut intervals.left, part);
+        simd.store(simd.sub(right, left), &mut intervals.probability, part);
+        posterior
     }
 
     /// Moves to the next channel, if there is one: the weights become the posterior of the components.
     #[inline(always)]
-    fn observe(&mut self, samples: &Lanes<u16>, block: Block<'_>, channel: usize) {
-        if channel + 1 == self.shape.channels {
-            return;
+    fn observe<S: Simd>(
+        &mut self,
+        simd: S,
+        part: usize,
+        (block, channel): (Block<'_>, usize),
+        sample: S::Ints,
+        posterior: &[S::Longs; MAX_COMPONENTS],
+    ) {
+        if channel + 1 < self.shape.channels {
+            let residual = simd.sub(sample, simd.load(&block.predictions[channel], part));
+            simd.store(residual, &mut self.residuals[channel], part);
+            self.set_weights(simd, part, posterior);
         }
-        for lane in 0..LANES {
-            self.residuals[channel][lane] = i32::from(samples[lane]).wrapping_sub(block.predictions[channel][lane]);
-        }
-        self.posterior();
     }
 }
 
 /// Scales a weighted sum of logistic values and adds one count per sample: the CDF at the lower edge of a sample that is neither
 /// the first nor beyond the last.
 #[inline(always)]
-fn with_floor(sum: u64, sample: u32, alphabet: Alphabet) -> u32 {
-    let room = (1 << CDF_BITS) - alphabet.size;
-    // Both factors have at most 25 bits.
-    let scaled = (u64::from((sum >> WEIGHT_BITS) as u32) * u64::from(room)) >> CDF_BITS;
-    sample.wrapping_add(scaled as u32)
+fn with_floor<S: Simd>(simd: S, sum: S::Longs, sample: S::Ints, alphabet: Alphabet) -> S::Ints {
+    let room = simd.splat((1 << CDF_BITS) - alphabet.size as i32);
+    let scaled = simd.mul_wide(simd.narrow::<WEIGHT_BITS>(sum), room);
+    simd.add(sample, simd.narrow::<{ CDF_BITS as u32 }>(scaled))
+}
+
+struct Intervals<'a> {
+    mixture: &'a mut LaneMixture,
+    block: Block<'a>,
+    alphabets: &'a [Alphabet],
+    samples: &'a [Lanes<i32>],
+    intervals: &'a mut [IntervalLanes],
+}
+
+impl Vectorised for Intervals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        let Self { mixture, block, alphabets, samples, intervals } = self;
+        for part in 0..S::PARTS {
+            mixture.first_weights(simd, part, block);
+            for (channel, &alphabet) in alphabets.iter().enumerate() {
+                mixture.make_components(simd, part, block, (channel, alphabet));
+                let sample = simd.load(&samples[channel], part);
+                let posterior = mixture.interval(simd, part, (sample, alphabet), &mut intervals[channel]);
+                mixture.observe(simd, part, (block, channel), sample, &posterior);
+            }
+        }
+    }
+}
+
+struct Start<'a> {
+    mixture: &'a mut LaneMixture,
+    block: Block<'a>,
+}
+
+impl Vectorised for Start<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        for part in 0..S::PARTS {
+            self.mixture.first_weights(simd, part, self.block);
+        }
+    }
+}
+
+struct Decode<'a> {
+    mixture: &'a mut LaneMixture,
+    block: Block<'a>,
+    channel: usize,
+    alphabet: Alphabet,
+    quantiles: (&'a Lanes<i32>, usize),
+    samples: &'a mut Lanes<i32>,
+    intervals: &'a mut IntervalLanes,
+}
+
+impl Vectorised for Decode<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        let Self { mixture, block, channel, alphabet, quantiles, samples, intervals } = self;
+        for part in 0..S::PARTS {
+            mixture.make_components(simd, part, block, (channel, alphabet));
+            let (sample, posterior) = mixture.find(simd, part, alphabet, quantiles, intervals);
+            simd.store(sample, samples, part);
+            mixture.observe(simd, part, (block, channel), sample, &posterior);
+        }
+    }
 }
 
 #[cfg(test)]

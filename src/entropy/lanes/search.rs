@@ -1,106 +1,91 @@
 //! The samples of quantiles: a search in the CDF, in all lanes at once until the last has found its own.
 
-use super::components::edges;
-use super::{IntervalLanes, LANES, LaneMixture, Lanes, with_floor};
+use super::components::edge;
+use super::{IntervalLanes, LaneMixture, Lanes, Simd, with_floor};
 use crate::cdf::{Alphabet, CDF_BITS};
+use crate::mixture::MAX_COMPONENTS;
 
-/// Where samples are known to lie: `cumulative(low) <= quantile < cumulative(high)`.
-struct Brackets {
-    low: Lanes<i32>,
-    high: Lanes<i32>,
-    cumulative_low: Lanes<u32>,
-    cumulative_high: Lanes<u32>,
+/// What is known at an edge of samples.
+#[derive(Clone, Copy)]
+struct Side<S: Simd> {
+    sample: S::Ints,
+    cumulative: S::Ints,
+    /// The logistic functions.
+    values: [S::Ints; MAX_COMPONENTS],
 }
 
 impl LaneMixture {
-    /// The samples of quantiles and their intervals, whose edges are kept; in the first `active` lanes.
+    /// The samples of quantiles, in the first `active` lanes, their intervals, and the posterior of the components.
     ///
     /// The result does not depend on the guess, the time does: a bracket grows from it by doubling steps, and is then
     /// bisected.
     #[inline(always)]
-    pub(super) fn search(
+    pub(super) fn find<S: Simd>(
         &mut self,
-        quantiles: &Lanes<u32>,
+        simd: S,
+        part: usize,
         alphabet: Alphabet,
-        active: usize,
-    ) -> (Lanes<u16>, IntervalLanes) {
-        let size = alphabet.size as i32;
-        let (guesses, scales) = self.guesses(alphabet);
-        let mut brackets = Brackets {
-            low: [0; LANES],
-            high: std::array::from_fn(|lane| if lane < active { size } else { 1 }),
-            cumulative_low: [0; LANES],
-            cumulative_high: [1 << CDF_BITS; LANES],
-        };
-        for k in 0..self.shape.components {
-            (self.low[k], self.high[k]) = ([0; LANES], [1 << CDF_BITS; LANES]);
-        }
-        let mut probes = guesses;
-        let mut steps = [0; LANES];
-        for lane in 0..LANES {
-            steps[lane] = scales[lane].max(1);
-        }
+        (quantiles, active): (&Lanes<i32>, usize),
+        intervals: &mut IntervalLanes,
+    ) -> (S::Ints, [S::Longs; MAX_COMPONENTS]) {
+        let (zero, one, whole) = (simd.splat(0), simd.splat(1), simd.splat(1 << CDF_BITS));
+        let quantile = simd.load(quantiles, part);
+        let (end, lanes) = (simd.splat(alphabet.size as i32), simd.load(&std::array::from_fn(|lane| lane as i32), part));
+        let lane_end = simd.select(simd.gt(simd.splat(active as i32), lanes), end, one);
+        // cumulative(low) <= quantile < cumulative(high)
+        let mut low = Side::<S> { sample: zero, cumulative: zero, values: [zero; MAX_COMPONENTS] };
+        let mut high = Side::<S> { sample: lane_end, cumulative: whole, values: [whole; MAX_COMPONENTS] };
+        let (mut probe, scale) = self.guess(simd, part, alphabet);
+        let mut step = simd.max(scale, one);
         loop {
-            let mut open = 0;
-            for lane in 0..LANES {
-                let (low, high) = (brackets.low[lane], brackets.high[lane]);
-                open |= i32::from(high - low > 1);
-                // Closed lanes probe what is known.
-                probes[lane] = probes[lane].min(high - 1).max(low + i32::from(high - low > 1));
-            }
-            if open == 0 {
+            let top = simd.sub(high.sample, one);
+            if !simd.any(simd.gt(top, low.sample)) {
                 break;
             }
-            self.probe(&probes, quantiles, &mut brackets, alphabet);
-            for lane in 0..LANES {
-                let (low, high) = (brackets.low[lane], brackets.high[lane]);
-                let middle = low + ((high - low) >> 1);
-                let up = low.saturating_add(steps[lane]);
-                let down = high.saturating_sub(steps[lane]);
-                let next = if high == size { up } else { middle };
-                probes[lane] = if low == 0 { down } else { next };
-                steps[lane] = steps[lane].saturating_mul(2);
-            }
+            // Where a bracket is one sample, this is its lower edge, and changes nothing.
+            probe = simd.min(simd.max(probe, simd.add(low.sample, one)), top);
+            self.probe(simd, part, (probe, quantile, alphabet), (&mut low, &mut high));
+            let middle = simd.shr(simd.add(low.sample, high.sample), one);
+            let up = simd.select(simd.eq(high.sample, end), simd.add(low.sample, step), middle);
+            probe = simd.select(simd.eq(low.sample, zero), simd.sub(high.sample, step), up);
+            // Doubled, but never so far that a sum would not fit.
+            step = simd.min(simd.add(step, step), simd.splat(1 << 20));
         }
-        let mut samples = [0; LANES];
-        let mut intervals = IntervalLanes::default();
-        for lane in 0..LANES {
-            samples[lane] = brackets.low[lane] as u16;
-            intervals.left[lane] = brackets.cumulative_low[lane];
-            intervals.probability[lane] = brackets.cumulative_high[lane].wrapping_sub(brackets.cumulative_low[lane]);
+        simd.store(low.cumulative, &mut intervals.left, part);
+        simd.store(simd.sub(high.cumulative, low.cumulative), &mut intervals.probability, part);
+        let mut posterior = [simd.widen(zero); MAX_COMPONENTS];
+        for k in 0..self.shape.components {
+            let density = simd.sub(high.values[k], low.values[k]);
+            posterior[k] = simd.mul_wide(simd.load(&self.weights[k], part), density);
         }
-        (samples, intervals)
+        (low.sample, posterior)
     }
 
-    /// Narrows brackets by the CDF at probes, which are within them, or their ends where a bracket is one sample.
+    /// Narrows brackets by the CDF at probes that are within them, or their lower ends.
     #[inline(always)]
-    fn probe(&mut self, probes: &Lanes<i32>, quantiles: &Lanes<u32>, brackets: &mut Brackets, alphabet: Alphabet) {
-        let edges = edges(&probes.map(|probe| probe as u32), alphabet);
-        let mut values = [[0; LANES]; crate::mixture::MAX_COMPONENTS];
-        let mut sums = [0u64; LANES];
+    fn probe<S: Simd>(
+        &self,
+        simd: S,
+        part: usize,
+        (probe, quantile, alphabet): (S::Ints, S::Ints, Alphabet),
+        (low, high): (&mut Side<S>, &mut Side<S>),
+    ) {
+        let edge = edge(simd, probe, alphabet);
+        let mut sum = simd.widen(simd.splat(0));
+        let mut values = [simd.splat(0); MAX_COMPONENTS];
         for k in 0..self.shape.components {
-            values[k] = self.components[k].logistic(&edges);
-            for lane in 0..LANES {
-                sums[lane] += u64::from(self.weights[k][lane]) * u64::from(values[k][lane]);
-            }
+            values[k] = self.components[k].logistic(simd, part, edge);
+            sum = simd.add_longs(sum, simd.mul_wide(simd.load(&self.weights[k], part), values[k]));
         }
-        let (mut raises, mut lowers) = ([0u32; LANES], [0u32; LANES]);
-        for lane in 0..LANES {
-            let probe = probes[lane];
-            let cumulative = with_floor(sums[lane], probe as u32, alphabet);
-            let inside = probe > brackets.low[lane];
-            let below = cumulative <= quantiles[lane];
-            let (raise, lower) = (inside & below, inside & !below);
-            brackets.low[lane] = if raise { probe } else { brackets.low[lane] };
-            brackets.high[lane] = if lower { probe } else { brackets.high[lane] };
-            brackets.cumulative_low[lane] = if raise { cumulative } else { brackets.cumulative_low[lane] };
-            brackets.cumulative_high[lane] = if lower { cumulative } else { brackets.cumulative_high[lane] };
-            (raises[lane], lowers[lane]) = (u32::from(raise), u32::from(lower));
-        }
-        for k in 0..self.shape.components {
-            for lane in 0..LANES {
-                self.low[k][lane] = if raises[lane] != 0 { values[k][lane] } else { self.low[k][lane] };
-                self.high[k][lane] = if lowers[lane] != 0 { values[k][lane] } else { self.high[k][lane] };
+        let cumulative = with_floor(simd, sum, probe, alphabet);
+        let inside = simd.gt(probe, low.sample);
+        let above = simd.both(inside, simd.gt(cumulative, quantile));
+        let below = simd.both(inside, simd.gt(simd.add(quantile, simd.splat(1)), cumulative));
+        for (side, is) in [(low, below), (high, above)] {
+            side.sample = simd.select(is, probe, side.sample);
+            side.cumulative = simd.select(is, cumulative, side.cumulative);
+            for k in 0..self.shape.components {
+                side.values[k] = simd.select(is, values[k], side.values[k]);
             }
         }
     }

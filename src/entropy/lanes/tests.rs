@@ -9,9 +9,9 @@ struct Pixels {
     alphabets: Vec<Alphabet>,
     outputs: Vec<Lanes<i16>>,
     predictions: Vec<Lanes<i32>>,
-    samples: Vec<Lanes<u16>>,
+    samples: Vec<Lanes<i32>>,
     signs: Lanes<i32>,
-    shifts: Lanes<u32>,
+    shifts: Lanes<i32>,
 }
 
 impl Pixels {
@@ -20,17 +20,17 @@ impl Pixels {
     }
 
     /// The intervals of one lane by the scalar code, of the samples or of the samples of quantiles.
-    fn scalar<const K: usize>(&self, lane: usize, quantiles: Option<&[Lanes<u32>]>) -> Vec<(u32, Interval)> {
+    fn scalar<const K: usize>(&self, lane: usize, quantiles: Option<&[Lanes<i32>]>) -> Vec<(u32, Interval)> {
         let outputs: Vec<i16> = self.outputs.iter().map(|row| row[lane]).collect();
-        let normalisation = Normalisation { sign: self.signs[lane], shift: self.shifts[lane] };
+        let normalisation = Normalisation { sign: self.signs[lane], shift: self.shifts[lane] as u32 };
         let mixture = PixelMixture::<K, 0>::new(self.shape.channels, &outputs, &[]);
         let mut mixture = mixture.normalised(normalisation);
         let mut code = |(channel, &alphabet): (usize, &Alphabet)| {
             let prediction = self.predictions[channel][lane];
             mixture.next_channel(prediction, alphabet);
             let cdf = mixture.cdf(alphabet);
-            let known = self.samples[channel][lane].into();
-            let sample = quantiles.map_or(known, |quantiles| cdf.quantile(quantiles[channel][lane], 0));
+            let known = self.samples[channel][lane] as u32;
+            let sample = quantiles.map_or(known, |quantiles| cdf.quantile(quantiles[channel][lane] as u32, 0));
             let (interval, edges): (_, [Edges; K]) = cdf.interval(sample);
             mixture.observe(sample, prediction, &edges);
             (sample, interval)
@@ -38,7 +38,7 @@ impl Pixels {
         self.alphabets.iter().enumerate().map(&mut code).collect()
     }
 
-    fn scalar_of_shape(&self, lane: usize, quantiles: Option<&[Lanes<u32>]>) -> Vec<(u32, Interval)> {
+    fn scalar_of_shape(&self, lane: usize, quantiles: Option<&[Lanes<i32>]>) -> Vec<(u32, Interval)> {
         match self.shape.components {
             1 => self.scalar::<1>(lane, quantiles),
             3 => self.scalar::<3>(lane, quantiles),
@@ -87,9 +87,9 @@ fn pixels(random: &mut Random, draw: Draw, components: usize, alphabets: &[Alpha
         alphabets.iter().enumerate().map(row).collect()
     };
     let predictions: Vec<_> = drawn(&|_, _| None).iter().map(|row| row.map(|p| p as i32)).collect();
-    let samples = drawn(&|c, lane| Some(predictions[c][lane])).iter().map(|row| row.map(|s| s as u16)).collect();
+    let samples = drawn(&|c, lane| Some(predictions[c][lane])).iter().map(|row| row.map(|s| s as i32)).collect();
     let signs = std::array::from_fn(|_| if random.below(2) == 0 { 1 } else { -1 });
-    let shifts = std::array::from_fn(|_| random.below(5));
+    let shifts = std::array::from_fn(|_| random.below(5) as i32);
     Pixels { shape, alphabets: alphabets.to_vec(), outputs, predictions, samples, signs, shifts }
 }
 
@@ -143,9 +143,9 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
         let mut quantile = || match random.below(8) {
             0 => 0,
             1 => (1 << CDF_BITS) - 1,
-            _ => random.below(1 << CDF_BITS),
+            _ => random.below(1 << CDF_BITS) as i32,
         };
-        let quantiles: Vec<Lanes<u32>> =
+        let quantiles: Vec<Lanes<i32>> =
             pixels.alphabets.iter().map(|_| std::array::from_fn(|_| quantile())).collect();
         let active = 1 + random.index(LANES);
         for vectors in Vectors::all() {
@@ -153,13 +153,16 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
             mixture.start(pixels.block());
             let mut decoded = Vec::new();
             for (channel, &alphabet) in pixels.alphabets.iter().enumerate() {
-                decoded.push(mixture.decode(pixels.block(), (channel, alphabet), &quantiles[channel], active));
+                let (mut samples, mut intervals) = ([0; LANES], IntervalLanes::default());
+                let found = (&mut samples, &mut intervals);
+                mixture.decode(pixels.block(), (channel, alphabet), (&quantiles[channel], active), found);
+                decoded.push((samples, intervals));
             }
             for lane in 0..active {
                 let scalar = pixels.scalar_of_shape(lane, Some(&quantiles));
                 let in_lanes: Vec<_> = decoded
                     .iter()
-                    .map(|(samples, intervals)| (u32::from(samples[lane]), intervals.lane(lane)))
+                    .map(|(samples, intervals)| (samples[lane] as u32, intervals.lane(lane)))
                     .collect();
                 assert_eq!(scalar, in_lanes, "{vectors:?}, lane {lane}");
             }
