@@ -35,8 +35,8 @@ const SCALES: usize = (LOG_SCALE_LIMITS.1 - LOG_SCALE_LIMITS.0 + 1) as usize;
 
 /// For each log2 of a scale: the inverse of the scale in the low half; in the high half the largest distance whose product
 /// with it has 32 bits beside its sign.
-static INVERSES: [u64; SCALES] = {
-    let mut inverses = [0; SCALES];
+static INVERSES: [u64; SCALES.next_power_of_two()] = {
+    let mut inverses = [0; SCALES.next_power_of_two()];
     let mut index = 0;
     while index < SCALES {
         let exponent = -(LOG_SCALE_LIMITS.0 + index as i32);
@@ -62,7 +62,15 @@ pub(super) fn edge<S: Simd>(simd: S, sample: S::Ints, alphabet: Alphabet) -> S::
     simd.shl(doubled, simd.splat((POSITION_BITS - 1 + 8 - alphabet.depth) as i32))
 }
 
-/// Brings a number to a range.
+/// Brings differences of samples to the scale of 8-bit samples.
+#[inline(always)]
+fn to_eight_bits<S: Simd>(simd: S, difference: S::Ints, alphabet: Alphabet) -> S::Ints {
+    let depth = alphabet.depth as i32;
+    let (up, down) = ((8 - depth).max(0), (depth - 8).max(0));
+    simd.sar(simd.shl(difference, simd.splat(up)), simd.splat(down))
+}
+
+/// Brings numbers to a range.
 #[inline(always)]
 pub(super) fn clamp<S: Simd>(simd: S, value: S::Ints, (least, most): (i32, i32)) -> S::Ints {
     simd.min(simd.max(value, simd.splat(least)), simd.splat(most))
@@ -100,19 +108,18 @@ impl LaneMixture {
         let group = |index: usize| &block.outputs[index * count..][..count];
         let (means, log_scales) = (group(1 + channel), group(1 + channels + channel));
         let first_pair = 1 + 2 * channels + channel * channel.saturating_sub(1) / 2;
-        let up = simd.splat(8i32.saturating_sub(alphabet.depth as i32).max(0));
-        let down = simd.splat((alphabet.depth as i32 - 8).max(0));
-        let to_eight_bits = |difference| simd.sar(simd.shl(difference, up), down);
         let (sign, shift) = (simd.load(block.signs, part), simd.load(block.shifts, part));
         let output_bits = simd.splat(OUTPUT_BITS as i32);
         let position_bits = simd.splat((POSITION_BITS - OUTPUT_BITS) as i32);
-        let prediction = to_eight_bits(simd.shl(simd.load(&block.predictions[channel], part), output_bits));
+        let prediction = simd.shl(simd.load(&block.predictions[channel], part), output_bits);
+        let prediction = to_eight_bits(simd, prediction, alphabet);
         for k in 0..count {
             let mut moved = prediction;
             for earlier in 0..channel {
                 let coefficient = simd.load_i16(&group(first_pair + earlier)[k], part);
                 let coefficient = clamp(simd, coefficient, COEFFICIENT_LIMITS);
-                moved = simd.add(moved, to_eight_bits(simd.mul(simd.load(&self.residuals[earlier], part), coefficient)));
+                let moves = simd.mul(simd.load(&self.residuals[earlier], part), coefficient);
+                moved = simd.add(moved, to_eight_bits(simd, moves, alphabet));
             }
             let mean = simd.shl(simd.mul(sign, simd.load_i16(&means[k], part)), position_bits);
             let mean = simd.add(simd.sar(mean, shift), simd.shl(moved, position_bits));

@@ -14,6 +14,7 @@ mod search;
 mod weights;
 
 use self::components::{ComponentLanes, edge};
+use self::search::Search;
 use super::vectors::{Simd, Vectorised, Vectors};
 use crate::cdf::{Alphabet, CDF_BITS, Interval, WEIGHT_BITS};
 use crate::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
@@ -54,6 +55,9 @@ pub(crate) struct LaneMixture {
     weights: [Lanes<i32>; MAX_COMPONENTS],
     components: [ComponentLanes; MAX_COMPONENTS],
     residuals: [Lanes<i32>; MAX_CHANNELS],
+    /// Of the sample, under each component.
+    densities: [Lanes<i32>; MAX_COMPONENTS],
+    search: Search,
 }
 
 impl LaneMixture {
@@ -64,6 +68,8 @@ impl LaneMixture {
             shape,
             vectors,
             weights: [[0; LANES]; MAX_COMPONENTS],
+            densities: [[0; LANES]; MAX_COMPONENTS],
+            search: Search::default(),
             components: [ComponentLanes::default(); MAX_COMPONENTS],
             residuals: [[0; LANES]; MAX_CHANNELS],
         }
@@ -98,7 +104,7 @@ impl LaneMixture {
         self.vectors.run(Decode { mixture: self, block, channel, alphabet, quantiles, samples, intervals });
     }
 
-    /// The intervals of samples, and the posterior of the components unless this is the last channel.
+    /// The intervals of samples, and their densities under the components.
     #[inline(always)]
     fn interval<S: Simd>(
         &mut self,
@@ -106,45 +112,36 @@ impl LaneMixture {
         part: usize,
         (sample, alphabet): (S::Ints, Alphabet),
         intervals: &mut IntervalLanes,
-    ) -> [S::Longs; MAX_COMPONENTS] {
+    ) {
         let (zero, one, whole) = (simd.splat(0), simd.splat(1), simd.splat(1 << CDF_BITS));
         let next = simd.add(sample, one);
         let first = simd.eq(sample, zero);
         let last = simd.eq(next, simd.splat(alphabet.size as i32));
         let edges = (edge(simd, sample, alphabet), edge(simd, next, alphabet));
         let none = simd.widen(zero);
-        let (mut low_sum, mut high_sum, mut posterior) = (none, none, [none; MAX_COMPONENTS]);
+        let (mut low_sum, mut high_sum) = (none, none);
         for k in 0..self.shape.components {
             let component = &self.components[k];
             let low = simd.select(first, zero, component.logistic(simd, part, edges.0));
             let high = simd.select(last, whole, component.logistic(simd, part, edges.1));
             let weight = simd.load(&self.weights[k], part);
-            let below = simd.mul_wide(weight, low);
-            low_sum = simd.add_longs(low_sum, below);
+            low_sum = simd.add_longs(low_sum, simd.mul_wide(weight, low));
             high_sum = simd.add_longs(high_sum, simd.mul_wide(weight, high));
-            posterior[k] = simd.mul_wide(weight, simd.sub(high, low));
+            simd.store(simd.sub(high, low), &mut self.densities[k], part);
         }
         let left = simd.select(first, zero, with_floor(simd, low_sum, sample, alphabet));
         let right = simd.select(last, whole, with_floor(simd, high_sum, next, alphabet));
         simd.store(left, &mut intervals.left, part);
         simd.store(simd.sub(right, left), &mut intervals.probability, part);
-        posterior
     }
 
     /// Moves to the next channel, if there is one: the weights become the posterior of the components.
     #[inline(always)]
-    fn observe<S: Simd>(
-        &mut self,
-        simd: S,
-        part: usize,
-        (block, channel): (Block<'_>, usize),
-        sample: S::Ints,
-        posterior: &[S::Longs; MAX_COMPONENTS],
-    ) {
+    fn observe<S: Simd>(&mut self, simd: S, part: usize, (block, channel): (Block<'_>, usize), sample: S::Ints) {
         if channel + 1 < self.shape.channels {
             let residual = simd.sub(sample, simd.load(&block.predictions[channel], part));
             simd.store(residual, &mut self.residuals[channel], part);
-            self.set_weights(simd, part, posterior);
+            self.posterior(simd, part);
         }
     }
 }
@@ -177,8 +174,8 @@ impl Vectorised for Intervals<'_> {
             for (channel, &alphabet) in alphabets.iter().enumerate() {
                 mixture.make_components(simd, part, block, (channel, alphabet));
                 let sample = simd.load(&samples[channel], part);
-                let posterior = mixture.interval(simd, part, (sample, alphabet), &mut intervals[channel]);
-                mixture.observe(simd, part, (block, channel), sample, &posterior);
+                mixture.interval(simd, part, (sample, alphabet), &mut intervals[channel]);
+                mixture.observe(simd, part, (block, channel), sample);
             }
         }
     }
@@ -218,9 +215,9 @@ impl Vectorised for Decode<'_> {
         let Self { mixture, block, channel, alphabet, quantiles, samples, intervals } = self;
         for part in 0..S::PARTS {
             mixture.make_components(simd, part, block, (channel, alphabet));
-            let (sample, posterior) = mixture.find(simd, part, alphabet, quantiles, intervals);
+            let sample = mixture.find(simd, part, alphabet, quantiles, intervals);
             simd.store(sample, samples, part);
-            mixture.observe(simd, part, (block, channel), sample, &posterior);
+            mixture.observe(simd, part, (block, channel), sample);
         }
     }
 }

@@ -5,17 +5,23 @@ use super::{IntervalLanes, LaneMixture, Lanes, Simd, with_floor};
 use crate::cdf::{Alphabet, CDF_BITS};
 use crate::mixture::MAX_COMPONENTS;
 
-/// What is known at an edge of samples.
+/// The logistic functions at edges of samples.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    low: [Lanes<i32>; MAX_COMPONENTS],
+    high: [Lanes<i32>; MAX_COMPONENTS],
+    probe: [Lanes<i32>; MAX_COMPONENTS],
+}
+
+/// An edge of samples, and the CDF there.
 #[derive(Clone, Copy)]
 struct Side<S: Simd> {
     sample: S::Ints,
     cumulative: S::Ints,
-    /// The logistic functions.
-    values: [S::Ints; MAX_COMPONENTS],
 }
 
 impl LaneMixture {
-    /// The samples of quantiles, in the first `active` lanes, their intervals, and the posterior of the components.
+    /// The samples of quantiles, in the first `active` lanes, their intervals, and their densities under the components.
     ///
     /// The result does not depend on the guess, the time does: a bracket grows from it by doubling steps, and is then
     /// bisected.
@@ -27,14 +33,19 @@ impl LaneMixture {
         alphabet: Alphabet,
         (quantiles, active): (&Lanes<i32>, usize),
         intervals: &mut IntervalLanes,
-    ) -> (S::Ints, [S::Longs; MAX_COMPONENTS]) {
+    ) -> S::Ints {
         let (zero, one, whole) = (simd.splat(0), simd.splat(1), simd.splat(1 << CDF_BITS));
         let quantile = simd.load(quantiles, part);
-        let (end, lanes) = (simd.splat(alphabet.size as i32), simd.load(&std::array::from_fn(|lane| lane as i32), part));
+        let (end, lanes) =
+            (simd.splat(alphabet.size as i32), simd.load(&std::array::from_fn(|lane| lane as i32), part));
         let lane_end = simd.select(simd.gt(simd.splat(active as i32), lanes), end, one);
         // cumulative(low) <= quantile < cumulative(high)
-        let mut low = Side::<S> { sample: zero, cumulative: zero, values: [zero; MAX_COMPONENTS] };
-        let mut high = Side::<S> { sample: lane_end, cumulative: whole, values: [whole; MAX_COMPONENTS] };
+        let mut low = Side::<S> { sample: zero, cumulative: zero };
+        let mut high = Side::<S> { sample: lane_end, cumulative: whole };
+        for k in 0..self.shape.components {
+            simd.store(zero, &mut self.search.low[k], part);
+            simd.store(whole, &mut self.search.high[k], part);
+        }
         let (mut probe, scale) = self.guess(simd, part, alphabet);
         let mut step = simd.max(scale, one);
         loop {
@@ -53,18 +64,17 @@ impl LaneMixture {
         }
         simd.store(low.cumulative, &mut intervals.left, part);
         simd.store(simd.sub(high.cumulative, low.cumulative), &mut intervals.probability, part);
-        let mut posterior = [simd.widen(zero); MAX_COMPONENTS];
         for k in 0..self.shape.components {
-            let density = simd.sub(high.values[k], low.values[k]);
-            posterior[k] = simd.mul_wide(simd.load(&self.weights[k], part), density);
+            let density = simd.sub(simd.load(&self.search.high[k], part), simd.load(&self.search.low[k], part));
+            simd.store(density, &mut self.densities[k], part);
         }
-        (low.sample, posterior)
+        low.sample
     }
 
     /// Narrows brackets by the CDF at probes that are within them, or their lower ends.
     #[inline(always)]
     fn probe<S: Simd>(
-        &self,
+        &mut self,
         simd: S,
         part: usize,
         (probe, quantile, alphabet): (S::Ints, S::Ints, Alphabet),
@@ -72,20 +82,22 @@ impl LaneMixture {
     ) {
         let edge = edge(simd, probe, alphabet);
         let mut sum = simd.widen(simd.splat(0));
-        let mut values = [simd.splat(0); MAX_COMPONENTS];
         for k in 0..self.shape.components {
-            values[k] = self.components[k].logistic(simd, part, edge);
-            sum = simd.add_longs(sum, simd.mul_wide(simd.load(&self.weights[k], part), values[k]));
+            let value = self.components[k].logistic(simd, part, edge);
+            simd.store(value, &mut self.search.probe[k], part);
+            sum = simd.add_longs(sum, simd.mul_wide(simd.load(&self.weights[k], part), value));
         }
         let cumulative = with_floor(simd, sum, probe, alphabet);
         let inside = simd.gt(probe, low.sample);
         let above = simd.both(inside, simd.gt(cumulative, quantile));
         let below = simd.both(inside, simd.gt(simd.add(quantile, simd.splat(1)), cumulative));
-        for (side, is) in [(low, below), (high, above)] {
+        let Search { low: low_values, high: high_values, probe: values } = &mut self.search;
+        for (side, side_values, is) in [(low, low_values, below), (high, high_values, above)] {
             side.sample = simd.select(is, probe, side.sample);
             side.cumulative = simd.select(is, cumulative, side.cumulative);
             for k in 0..self.shape.components {
-                side.values[k] = simd.select(is, values[k], side.values[k]);
+                let value = simd.select(is, simd.load(&values[k], part), simd.load(&side_values[k], part));
+                simd.store(value, &mut side_values[k], part);
             }
         }
     }

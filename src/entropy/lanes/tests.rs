@@ -145,8 +145,7 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
             1 => (1 << CDF_BITS) - 1,
             _ => random.below(1 << CDF_BITS) as i32,
         };
-        let quantiles: Vec<Lanes<i32>> =
-            pixels.alphabets.iter().map(|_| std::array::from_fn(|_| quantile())).collect();
+        let quantiles: Vec<Lanes<i32>> = pixels.alphabets.iter().map(|_| std::array::from_fn(|_| quantile())).collect();
         let active = 1 + random.index(LANES);
         for vectors in Vectors::all() {
             let mut mixture = LaneMixture::new(pixels.shape, vectors);
@@ -160,10 +159,8 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
             }
             for lane in 0..active {
                 let scalar = pixels.scalar_of_shape(lane, Some(&quantiles));
-                let in_lanes: Vec<_> = decoded
-                    .iter()
-                    .map(|(samples, intervals)| (samples[lane] as u32, intervals.lane(lane)))
-                    .collect();
+                let in_lanes: Vec<_> =
+                    decoded.iter().map(|(samples, intervals)| (samples[lane] as u32, intervals.lane(lane))).collect();
                 assert_eq!(scalar, in_lanes, "{vectors:?}, lane {lane}");
             }
         }

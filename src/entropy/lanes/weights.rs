@@ -1,8 +1,8 @@
 //! The weights of a block's mixtures.
 
 use super::components::clamp;
-use super::{Block, LaneMixture, Simd};
-use crate::mixture::{LOGIT_LIMITS, MAX_COMPONENTS, OUTPUT_BITS};
+use super::{Block, LaneMixture, Lanes, Simd};
+use crate::mixture::{LOGIT_LIMITS, OUTPUT_BITS};
 use crate::tables::EXP2;
 
 /// Fractional bits of weights that are not normalised.
@@ -24,42 +24,50 @@ impl LaneMixture {
     #[inline(always)]
     pub(super) fn first_weights<S: Simd>(&mut self, simd: S, part: usize, block: Block<'_>) {
         let count = self.shape.components;
-        let logit = |k: usize| clamp(simd, simd.load_i16(&block.outputs[k], part), LOGIT_LIMITS);
+        let outputs = &block.outputs[..count];
         let mut most = simd.splat(LOGIT_LIMITS.0);
-        for k in 0..count {
-            most = simd.max(most, logit(k));
+        for output in outputs {
+            most = simd.max(most, clamp(simd, simd.load_i16(output, part), LOGIT_LIMITS));
         }
-        let mut weights = [simd.widen(simd.splat(0)); MAX_COMPONENTS];
+        let one = simd.splat(1);
         for k in 0..count {
-            let down = simd.sub(most, logit(k));
+            let down = simd.sub(most, clamp(simd, simd.load_i16(&outputs[k], part), LOGIT_LIMITS));
             let step = simd.and(simd.sub(simd.splat(0), down), simd.splat(63));
             let power = simd.narrow::<0>(simd.lookup(&POWERS, step));
             // A fraction of an octave down is one octave down, and a step up.
             let octaves = simd.shr(simd.add(down, simd.splat(63)), simd.splat(OUTPUT_BITS as i32));
-            weights[k] = simd.widen(simd.shr(power, octaves));
+            simd.store(simd.shr(power, octaves), &mut self.densities[k], part);
+            simd.store(one, &mut self.weights[k], part);
         }
-        self.set_weights(simd, part, &weights);
+        self.posterior(simd, part);
     }
 
-    /// Normalises weights, below 2^48, to a sum of at most 2^20; where all are zero, the old ones stay.
+    /// The weights become those times the densities, normalised to a sum of at most 2^20; where all are zero, the old ones stay.
     #[inline(always)]
-    pub(super) fn set_weights<S: Simd>(&mut self, simd: S, part: usize, weights: &[S::Longs; MAX_COMPONENTS]) {
-        let weights = &weights[..self.shape.components];
+    pub(super) fn posterior<S: Simd>(&mut self, simd: S, part: usize) {
+        let count = self.shape.components;
+        let (densities, weights) = (&self.densities[..count], &mut self.weights[..count]);
         let mut sum = simd.widen(simd.splat(0));
-        for &weight in weights {
-            sum = simd.add_longs(sum, weight);
+        for (density, weight) in densities.iter().zip(weights.iter()) {
+            sum = simd.add_longs(sum, simd.mul_wide(simd.load(density, part), simd.load(weight, part)));
         }
         let zeros = simd.leading_zeros(sum);
-        let scale = |&weight: &S::Longs| simd.narrow::<32>(simd.shl_longs(weight, zeros));
         let mut total = simd.splat(0);
-        for weight in weights {
-            total = simd.add(total, scale(weight));
+        for (density, weight) in densities.iter().zip(weights.iter()) {
+            total = simd.add(total, scaled(simd, part, (density, weight), zeros));
         }
         let none = simd.eq(total, simd.splat(0));
         let reciprocal = simd.reciprocal(total);
-        for (old, weight) in self.weights.iter_mut().zip(weights) {
-            let new = simd.narrow::<32>(simd.mul_wide(scale(weight), reciprocal));
-            simd.store(simd.select(none, simd.load(old, part), new), old, part);
+        for (density, weight) in densities.iter().zip(weights) {
+            let new = simd.narrow::<32>(simd.mul_wide(scaled(simd, part, (density, weight), zeros), reciprocal));
+            simd.store(simd.select(none, simd.load(weight, part), new), weight, part);
         }
     }
+}
+
+/// A product, shifted to the left, without its lower 32 bits.
+#[inline(always)]
+fn scaled<S: Simd>(simd: S, part: usize, (a, b): (&Lanes<i32>, &Lanes<i32>), shift: S::Longs) -> S::Ints {
+    let product = simd.mul_wide(simd.load(a, part), simd.load(b, part));
+    simd.narrow::<32>(simd.shl_longs(product, shift))
 }

@@ -5,7 +5,7 @@ use std::arch::x86_64::{__m128i, __m256d, __m256i};
 use pulp::cast;
 use pulp::x86::V3;
 
-use super::{Lanes, Simd, TWO_TO_52};
+use super::{Lanes, Simd, TWO_TO_52, entry};
 
 impl Simd for V3 {
     const PARTS: usize = 2;
@@ -154,8 +154,10 @@ impl Simd for V3 {
     #[inline(always)]
     fn lookup<const N: usize>(self, table: &[u64; N], index: Self::Ints) -> Self::Longs {
         let index: [u32; 8] = cast(index);
-        let at = |lane: usize| table[index[lane] as usize];
-        [cast([at(0), at(2), at(4), at(6)]), cast([at(1), at(3), at(5), at(7)])]
+        [
+            cast([entry(table, index[0]), entry(table, index[2]), entry(table, index[4]), entry(table, index[6])]),
+            cast([entry(table, index[1]), entry(table, index[3]), entry(table, index[5]), entry(table, index[7])]),
+        ]
     }
 }
 

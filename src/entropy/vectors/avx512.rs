@@ -5,7 +5,7 @@ use std::arch::x86_64::{__m256i, __m512i, __mmask16};
 use pulp::cast;
 use pulp::x86::V4;
 
-use super::{Lanes, Simd};
+use super::{Lanes, Simd, entry};
 
 const ODD: __mmask16 = 0xaaaa;
 
@@ -154,10 +154,27 @@ impl Simd for V4 {
     #[inline(always)]
     fn lookup<const N: usize>(self, table: &[u64; N], index: Self::Ints) -> Self::Longs {
         let index: [u32; 16] = cast(index);
-        let at = |lane: usize| table[index[lane] as usize];
         [
-            cast([at(0), at(2), at(4), at(6), at(8), at(10), at(12), at(14)]),
-            cast([at(1), at(3), at(5), at(7), at(9), at(11), at(13), at(15)]),
+            cast([
+                entry(table, index[0]),
+                entry(table, index[2]),
+                entry(table, index[4]),
+                entry(table, index[6]),
+                entry(table, index[8]),
+                entry(table, index[10]),
+                entry(table, index[12]),
+                entry(table, index[14]),
+            ]),
+            cast([
+                entry(table, index[1]),
+                entry(table, index[3]),
+                entry(table, index[5]),
+                entry(table, index[7]),
+                entry(table, index[9]),
+                entry(table, index[11]),
+                entry(table, index[13]),
+                entry(table, index[15]),
+            ]),
         ]
     }
 }

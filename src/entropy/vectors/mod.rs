@@ -55,7 +55,8 @@ impl Vectors {
         vec![Self::Portable]
     }
 
-    /// Runs something with these instructions; all that it calls has to be `inline(always)`.
+    /// Runs something with these instructions. All that it calls has to be `inline(always)`, which closures are not: what
+    /// is not inlined works, but is many times slower.
     #[inline]
     pub fn run<W: Vectorised>(self, work: W) -> W::Output {
         match self {
@@ -132,8 +133,15 @@ pub(crate) trait Simd: Copy {
     /// The division of binary64 rounds to the nearest multiple of at most 2^-31, as the quotient is at most 2^22. A quotient
     /// that is not an integer is at least `1 / divisor > 2^-32` below the next one, so that it is not rounded up to it.
     fn reciprocal(self, divisor: Self::Ints) -> Self::Ints;
-    /// Entries of a table, whose indices must be within it.
+    /// Entries of a table, whose size is a power of two that indices are taken modulo.
     fn lookup<const N: usize>(self, table: &[u64; N], index: Self::Ints) -> Self::Longs;
+}
+
+/// An entry of a table. Loads by themselves are no slower than the instructions that gather, and need no pointers.
+#[inline(always)]
+fn entry<const N: usize>(table: &[u64; N], index: u32) -> u64 {
+    const { assert!(N.is_power_of_two()) };
+    table[index as usize % N]
 }
 
 /// 2^52 in binary64: its mantissa counts units.

@@ -1,6 +1,6 @@
 //! Plain loops, for processors without one of the other levels.
 
-use super::{LANES, Lanes, Simd};
+use super::{LANES, Lanes, Simd, entry};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Portable;
@@ -151,6 +151,6 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn lookup<const N: usize>(self, table: &[u64; N], index: Self::Ints) -> Self::Longs {
-        index.map(|index| table[index as usize])
+        index.map(|index| entry(table, index as u32))
     }
 }
