@@ -166,3 +166,37 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
         }
     });
 }
+
+/// At every scale, where the distance from the mean is cut off.
+#[test]
+fn cut_off_distances_change_nothing() {
+    let alphabet = Alphabet::full(16);
+    let shape = MixtureShape { components: 1, channels: 1, pinned: false };
+    for log_scale in -384..=511i16 {
+        for prediction in [0, 30_000, 65_535] {
+            // Sixteen scales, in samples of 16 bits.
+            let far = (16.0 * 256.0 * (f64::from(log_scale) / 64.0).exp2()) as i32;
+            let sample = |lane: usize| {
+                let distance = far + lane as i32 / 2 - 4;
+                (if lane % 2 == 0 { prediction + distance } else { prediction - distance }).clamp(0, 65_535)
+            };
+            let pixels = Pixels {
+                shape,
+                alphabets: vec![alphabet],
+                outputs: vec![[0; LANES], [0; LANES], [log_scale; LANES]],
+                predictions: vec![[prediction; LANES]],
+                samples: vec![std::array::from_fn(sample)],
+                signs: [1; LANES],
+                shifts: [0; LANES],
+            };
+            for vectors in Vectors::all() {
+                let mut intervals = [IntervalLanes::default()];
+                let mut mixture = LaneMixture::new(shape, vectors);
+                mixture.intervals(pixels.block(), &pixels.alphabets, &pixels.samples, &mut intervals);
+                for lane in 0..LANES {
+                    assert_eq!(pixels.scalar_of_shape(lane, None)[0].1, intervals[0].lane(lane), "{log_scale}");
+                }
+            }
+        }
+    }
+}

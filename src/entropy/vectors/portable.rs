@@ -5,8 +5,8 @@ use super::{LANES, Lanes, Simd, entry};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Portable;
 
-/// Lanes of a vector: as many as most processors have in one or two.
-const WIDTH: usize = 8;
+/// Lanes of a vector: as many as the vectors of SSE2, NEON and WebAssembly have.
+const WIDTH: usize = 4;
 
 #[inline(always)]
 fn map<A: Copy, B: Copy, R>(a: [A; WIDTH], b: [B; WIDTH], f: impl Fn(A, B) -> R) -> [R; WIDTH] {
