@@ -40,7 +40,7 @@ mod autoregressive;
 mod cdf;
 mod codec;
 pub mod container;
-#[cfg_attr(not(any(test, feature = "bench")), allow(dead_code, reason = "the walks do not use it yet"))]
+#[allow(dead_code, reason = "the walks do not use it yet")]
 mod entropy;
 mod error;
 mod files;

@@ -1,7 +1,7 @@
 //! The logistic components of a channel, and their values at edges of samples.
 
 use super::{Block, LaneMixture, Lanes, Simd};
-use crate::cdf::{ARGUMENT_BITS, Alphabet, INVERSE_BITS, POSITION_BITS, STEP_BITS};
+use crate::cdf::{ARGUMENT_BITS, Alphabet, CDF_BITS, INVERSE_BITS, POSITION_BITS, STEP_BITS};
 use crate::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, MixtureShape, OUTPUT_BITS};
 use crate::tables::{EXP2, SIGMA};
 
@@ -50,6 +50,22 @@ static INVERSES: [u64; SCALES.next_power_of_two()] = {
         index += 1;
     }
     inverses
+};
+
+const LOGITS: usize = 256;
+
+/// The inverse of the logistic function in the middle of each 256th, in steps of its table: where a guess starts.
+static LOGIT: [u64; LOGITS] = {
+    let mut logits = [0; LOGITS];
+    let (mut index, mut step) = (0, 0);
+    while index < LOGITS {
+        while (SIGMA[step] as usize) < (2 * index + 1) << 15 {
+            step += 1;
+        }
+        logits[index] = (step as i64 - STEPS as i64 / 2) as u64;
+        index += 1;
+    }
+    logits
 };
 
 /// From the product of a distance and an inverse scale to an argument of the logistic function.
@@ -133,9 +149,14 @@ impl LaneMixture {
         }
     }
 
-    /// Likely samples, at the means of the heaviest components, and the scales of these, in samples.
+    /// Likely samples of quantiles, if the heaviest components were the only ones, and the scales of these, in samples.
     #[inline(always)]
-    pub(super) fn guess<S: Simd>(&self, simd: S, part: usize, alphabet: Alphabet) -> (S::Ints, S::Ints) {
+    pub(super) fn guess<S: Simd>(
+        &self,
+        simd: S,
+        part: usize,
+        (quantile, alphabet): (S::Ints, Alphabet),
+    ) -> (S::Ints, S::Ints) {
         let mut heaviest = simd.splat(-1);
         let (mut mean, mut limit) = (heaviest, heaviest);
         for (component, weight) in self.components.iter().zip(&self.weights).take(self.shape.components) {
@@ -147,7 +168,10 @@ impl LaneMixture {
         }
         let shift = (POSITION_BITS + 8 - alphabet.depth) as i32;
         let half = simd.splat(1 << (shift - 1));
-        // A limit is sixteen scales away from the mean.
-        (simd.sar(simd.add(mean, half), simd.splat(shift)), simd.shr(limit, simd.splat(shift + 4)))
+        // A limit is sixteen scales away from the mean, and a step of the table is a 32nd of a scale.
+        let scale = simd.shr(limit, simd.splat(4));
+        let logit = simd.narrow::<0>(simd.lookup(&LOGIT, simd.shr(quantile, simd.splat(CDF_BITS as i32 - 8))));
+        let position = simd.add(mean, simd.sar(simd.mul(logit, scale), simd.splat(5)));
+        (simd.sar(simd.add(position, half), simd.splat(shift)), simd.shr(scale, simd.splat(shift)))
     }
 }

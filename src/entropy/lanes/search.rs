@@ -46,8 +46,8 @@ impl LaneMixture {
             simd.store(zero, &mut self.search.low[k], part);
             simd.store(whole, &mut self.search.high[k], part);
         }
-        let (mut probe, scale) = self.guess(simd, part, alphabet);
-        let mut step = simd.max(scale, one);
+        let (mut probe, scale) = self.guess(simd, part, (quantile, alphabet));
+        let mut step = simd.max(simd.shr(scale, one), one);
         loop {
             let top = simd.sub(high.sample, one);
             if !simd.any(simd.gt(top, low.sample)) {

@@ -178,7 +178,7 @@ fn cut_off_distances_change_nothing() {
             let far = (16.0 * 256.0 * (f64::from(log_scale) / 64.0).exp2()) as i32;
             let sample = |lane: usize| {
                 let distance = far + lane as i32 / 2 - 4;
-                (if lane % 2 == 0 { prediction + distance } else { prediction - distance }).clamp(0, 65_535)
+                (if lane.is_multiple_of(2) { prediction + distance } else { prediction - distance }).clamp(0, 65_535)
             };
             let pixels = Pixels {
                 shape,

@@ -30,8 +30,8 @@ impl LaneMixture {
             most = simd.max(most, clamp(simd, simd.load_i16(output, part), LOGIT_LIMITS));
         }
         let one = simd.splat(1);
-        for k in 0..count {
-            let down = simd.sub(most, clamp(simd, simd.load_i16(&outputs[k], part), LOGIT_LIMITS));
+        for (k, output) in outputs.iter().enumerate() {
+            let down = simd.sub(most, clamp(simd, simd.load_i16(output, part), LOGIT_LIMITS));
             let step = simd.and(simd.sub(simd.splat(0), down), simd.splat(63));
             let power = simd.narrow::<0>(simd.lookup(&POWERS, step));
             // A fraction of an octave down is one octave down, and a step up.

@@ -39,7 +39,8 @@ impl Vectors {
                 "avx2" | "vnni256" => 2,
                 _ => 3,
             };
-            Self::all().into_iter().take(most).last().unwrap_or(Self::Portable)
+            let all = Self::all();
+            all[most.min(all.len()) - 1]
         })
     }
 
