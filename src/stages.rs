@@ -7,10 +7,13 @@ use ndarray::Array2;
 use crate::Content;
 use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Component};
+use crate::entropy::lanes::{Block, IntervalLanes, LANES, LaneMixture, Lanes};
 use crate::entropy::mixture::{MixtureShape, PixelMixture};
-use crate::infer::Evaluator;
+use crate::entropy::stack::{LaneStack, Stack};
+use crate::entropy::vectors::Vectors;
 use crate::infer::kernel::{Kernel, Packed, Precision};
 use crate::infer::session::{Device, Network, packed};
+use crate::infer::{Evaluator, outputs_of};
 use crate::model::contract::Layer;
 use crate::model::file::ModelFile;
 
@@ -98,7 +101,9 @@ impl MixtureStage {
         let mut network = NetworkStage::new(pixels);
         let shape = network.network.model().shape;
         assert_eq!((shape.components, shape.pinned), (COMPONENTS, false));
-        let mut stage = Self { shape, outputs: network.run().to_vec(), words: Vec::new() };
+        let blocks = network.run();
+        let row = |pixel| outputs_of(blocks, shape.outputs(), pixel);
+        let mut stage = Self { shape, outputs: (0..pixels).flat_map(row).collect(), words: Vec::new() };
         stage.words = stage.encode();
         stage
     }
@@ -128,6 +133,70 @@ impl MixtureStage {
         let mut decoder = Decoder::new(self.words.clone()).expect("words of the encoder");
         self.walk(&mut decoder);
         decoder.ideal_bits()
+    }
+}
+
+/// The same as [`MixtureStage`], of many pixels at once.
+#[derive(Debug)]
+pub struct LaneStage {
+    mixture: LaneMixture,
+    channels: usize,
+    /// Of each block, with axes (output, lane).
+    blocks: Vec<Vec<Lanes<i16>>>,
+    words: Vec<u32>,
+}
+
+impl LaneStage {
+    /// The pixels of [`MixtureStage`], of which there must be whole blocks of 16; with the instructions of a level from 0 on, if
+    /// the processor has it.
+    #[must_use]
+    pub fn new(pixels: usize, level: usize) -> Option<Self> {
+        let stage = MixtureStage::new(pixels);
+        let outputs = stage.shape.outputs();
+        let block = |rows: &[i16]| (0..outputs).map(|o| std::array::from_fn(|lane| rows[lane * outputs + o])).collect();
+        let blocks = stage.outputs.chunks_exact(outputs * LANES).map(block).collect();
+        let mixture = LaneMixture::new(stage.shape, *Vectors::all().get(level)?);
+        let mut stage = Self { mixture, channels: stage.shape.channels, blocks, words: Vec::new() };
+        let intervals = stage.intervals();
+        let mut stack = LaneStack::split(Stack::default());
+        intervals.iter().rev().for_each(|intervals| stack.push(intervals, LANES));
+        stage.words = stack.into_words();
+        Some(stage)
+    }
+
+    /// The intervals of known samples.
+    fn intervals(&mut self) -> Vec<IntervalLanes> {
+        let mut intervals = vec![IntervalLanes::default(); self.blocks.len() * self.channels];
+        let (predictions, samples) = (vec![[128; LANES]; self.channels], vec![[131; LANES]; self.channels]);
+        let alphabets = vec![EIGHT_BITS; self.channels];
+        for (outputs, intervals) in self.blocks.iter().zip(intervals.chunks_exact_mut(self.channels)) {
+            let block = Block { outputs, predictions: &predictions, signs: &[1; LANES], shifts: &[0; LANES] };
+            self.mixture.intervals(block, &alphabets, &samples, intervals);
+        }
+        intervals
+    }
+
+    /// The sum of the probabilities of known samples.
+    pub fn encode(&mut self) -> u64 {
+        self.intervals().iter().flat_map(|intervals| intervals.probability).map(|p| p as u64).sum()
+    }
+
+    /// Searches in the CDF and ANS; whether all samples are the right ones.
+    pub fn decode(&mut self) -> bool {
+        let mut stack = LaneStack::from_words(self.words.clone()).expect("words of the encoder");
+        let predictions = vec![[128; LANES]; self.channels];
+        let (mut samples, mut intervals, mut right) = ([0; LANES], IntervalLanes::default(), true);
+        for outputs in &self.blocks {
+            let block = Block { outputs, predictions: &predictions, signs: &[1; LANES], shifts: &[0; LANES] };
+            self.mixture.start(block);
+            for channel in 0..self.channels {
+                let found = (&mut samples, &mut intervals);
+                self.mixture.decode(block, (channel, EIGHT_BITS), (&stack.quantiles(), LANES), found);
+                stack.pop(&intervals, LANES);
+                right &= samples == [131; LANES];
+            }
+        }
+        right && stack.join().is_some_and(|stack| stack.is_empty())
     }
 }
 

@@ -18,8 +18,8 @@ pub(crate) const WEIGHT_BITS: u32 = 20;
 
 const SIGMA_BITS: u32 = 24;
 /// Fractional bits of the argument of the logistic function; the table has a step of 2^-5.
-const ARGUMENT_BITS: u32 = 16;
-const STEP_BITS: u32 = ARGUMENT_BITS - 5;
+pub(crate) const ARGUMENT_BITS: u32 = 16;
+pub(crate) const STEP_BITS: u32 = ARGUMENT_BITS - 5;
 const ARGUMENT_LIMIT: i64 = 16 << ARGUMENT_BITS;
 
 /// One logistic component of one channel.

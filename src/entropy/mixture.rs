@@ -14,7 +14,7 @@ use crate::entropy::tables::EXP2;
 /// Most channels that one network codes jointly.
 pub(crate) const MAX_CHANNELS: usize = 3;
 /// Fractional bits of every network output.
-const OUTPUT_BITS: u32 = 6;
+pub(crate) const OUTPUT_BITS: u32 = 6;
 pub(crate) const LOGIT_LIMITS: (i32, i32) = (-2048, 2047);
 pub(crate) const LOG_SCALE_LIMITS: (i32, i32) = (-384, 511);
 pub(crate) const COEFFICIENT_LIMITS: (i32, i32) = (-128, 128);
@@ -52,12 +52,29 @@ impl MixtureShape {
     }
 }
 
+/// What the contexts of a pixel were normalised by before the network saw them: its means are in units of
+/// `sign / 2^shift` of theirs, its scales in units of `1 / 2^shift`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Normalisation {
+    /// 1 or -1.
+    pub sign: i32,
+    /// 0 to 4.
+    pub shift: u32,
+}
+
+impl Default for Normalisation {
+    fn default() -> Self {
+        Self { sign: 1, shift: 0 }
+    }
+}
+
 /// The mixture of one pixel, channel after channel: [`next_channel`](Self::next_channel),
 /// [`cdf`](Self::cdf), [`observe`](Self::observe).
 #[derive(Debug)]
 pub(crate) struct PixelMixture<'a, const K: usize, const P: usize> {
     channels: usize,
     outputs: &'a [i16],
+    normalisation: Normalisation,
     candidates: &'a [Candidate; P],
     channel: usize,
     residuals: [i32; MAX_CHANNELS],
@@ -74,7 +91,9 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         debug_assert_eq!(outputs.len(), shape.outputs());
         let (components, pinned) = ([Component::default(); K], [Pinned::default(); P]);
         let residuals = [0; MAX_CHANNELS];
-        let mut mixture = Self { channels, outputs, candidates, channel: 0, residuals, components, pinned };
+        let normalisation = Normalisation::default();
+        let mut mixture =
+            Self { channels, outputs, normalisation, candidates, channel: 0, residuals, components, pinned };
         let clamp = |logit: i32| logit.clamp(LOGIT_LIMITS.0, LOGIT_LIMITS.1);
         let logits = mixture.group(0).map(clamp);
         let pinned_logits: [i32; P] = std::array::from_fn(|p| clamp(outputs[shape.logistic_outputs() + p].into()));
@@ -82,6 +101,12 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         let weight = |logit: i32| exp2(logit - most, 31);
         mixture.set_weights(&logits.map(weight), &pinned_logits.map(weight));
         mixture
+    }
+
+    /// The same of outputs for normalised contexts.
+    #[cfg_attr(not(test), allow(dead_code, reason = "until there are such networks"))]
+    pub fn normalised(self, normalisation: Normalisation) -> Self {
+        Self { normalisation, ..self }
     }
 
     /// The `index`-th group of outputs, one per component.
@@ -93,7 +118,8 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
     /// Makes the components of the next channel; `prediction` is the channel's, of samples of an alphabet.
     pub fn next_channel(&mut self, prediction: i32, alphabet: Alphabet) {
         let (means, log_scales) = (self.group(1 + self.channel), self.group(1 + self.channels + self.channel));
-        let mut positions = means.map(|mean| mean + alphabet.to_eight_bits(prediction << OUTPUT_BITS));
+        let Normalisation { sign, shift } = self.normalisation;
+        let mut positions = [alphabet.to_eight_bits(prediction << OUTPUT_BITS); K];
         let first_pair = 1 + 2 * self.channels + self.channel * self.channel.saturating_sub(1) / 2;
         for earlier in 0..self.channel {
             let coefficients = self.group(first_pair + earlier);
@@ -102,9 +128,11 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
                 *position += alphabet.to_eight_bits(self.residuals[earlier] * coefficient);
             }
         }
-        for ((component, position), log_scale) in self.components.iter_mut().zip(positions).zip(log_scales) {
-            component.mean = position << (POSITION_BITS - OUTPUT_BITS);
-            let log_scale = log_scale.clamp(LOG_SCALE_LIMITS.0, LOG_SCALE_LIMITS.1);
+        let outputs = means.into_iter().zip(log_scales);
+        for ((component, position), (mean, log_scale)) in self.components.iter_mut().zip(positions).zip(outputs) {
+            let mean = ((sign * mean) << (POSITION_BITS - OUTPUT_BITS)) >> shift;
+            component.mean = mean + (position << (POSITION_BITS - OUTPUT_BITS));
+            let log_scale = (log_scale - (shift << OUTPUT_BITS) as i32).clamp(LOG_SCALE_LIMITS.0, LOG_SCALE_LIMITS.1);
             component.inverse = exp2(-log_scale, INVERSE_BITS) as i32;
         }
         for (pin, candidate) in self.pinned.iter_mut().zip(self.candidates) {

@@ -1,6 +1,6 @@
 //! Times the stages of the codec: `cargo bench --features bench`.
 
-use ansel::stages::{KernelStage, MixtureStage, NetworkStage, cumulative_counts};
+use ansel::stages::{KernelStage, LaneStage, MixtureStage, NetworkStage, cumulative_counts};
 use ansel::{Codec, Limits, Metadata, ModelChoice, Planes};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -58,6 +58,20 @@ fn mixture_and_ans_encode(bencher: Bencher) {
 fn mixture_and_ans_decode(bencher: Bencher) {
     let stage = MixtureStage::new(PIXELS);
     bencher.counter(ItemsCount::new(PIXELS)).bench(|| stage.decode());
+}
+
+/// Intervals of known samples, 16 pixels at once: with portable vectors, AVX2, AVX-512.
+#[divan::bench(args = [0, 1, 2])]
+fn lanes_of_known_samples(bencher: Bencher, level: usize) {
+    let Some(mut stage) = LaneStage::new(PIXELS, level) else { return };
+    bencher.counter(ItemsCount::new(PIXELS)).bench_local(|| stage.encode());
+}
+
+/// Decoding with 16 states.
+#[divan::bench(args = [0, 1, 2])]
+fn lanes_decode(bencher: Bencher, level: usize) {
+    let Some(mut stage) = LaneStage::new(PIXELS, level) else { return };
+    bencher.counter(ItemsCount::new(PIXELS)).bench_local(|| assert!(stage.decode()));
 }
 
 #[divan::bench(sample_count = 5)]

@@ -37,7 +37,7 @@ pub(crate) use self::instructions::Instructions;
 pub(crate) use self::pack::{Packed, Precision};
 
 /// Pixels in a block of outputs.
-pub(crate) const LANES: usize = 16;
+pub(crate) use crate::entropy::vectors::LANES;
 
 /// One word for each pixel of a block.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,216 @@
+//! Intervals <-> words, as a stack: what is pushed last is popped first. Either side may do both, whatever it codes. Format:
+//! sections "Streams" and "Several states".
+//!
+//! [`Stack`] is constriction's ANS coder (Duda 2013) with one state. [`LaneStack`] has a state for each lane of a block, all
+//! with the same words, so that a decoder knows the quantiles of 16 pixels at once (interleaved ANS, Giesen 2014).
+//!
+//! Guarantees, for any words, hostile ones included:
+//! 1. a push is undone by a pop of the same interval, and a pop by a push, in any state, even if no words are left;
+//! 2. words that are not what an encoder wrote are popped without a panic and without end.
+//!
+//! # Several states
+//!
+//! A stream of several states has 16 states `A[0] ... A[15]` of 64 bits. Each symbol has a lane, and is popped from the state of
+//! its lane as under "Streams", but that a state always takes a word when it falls below 2^32, and zeros when none are left.
+//! All states take their words from the same end of the same `B`.
+//!
+//! The states are part of the stream. A decoder starts with `A[0]` and `B` of a stream of one state. Then it pops from `A[0]`, as
+//! symbols of `2^b` equal intervals, for each lane from 15 to 1: 5 bits `n`; the upper `max(n, 16) - 16` and the lower
+//! `min(n, 16)` bits of a number `m`; the upper and the lower 16 bits of a number `l`; `A[lane] = (2^n + m) 2^32 + l`. If `A[0]` is
+//! then below 2^32, the stream is damaged.
+//!
+//! Not all symbols of a tile are coded in 16 states, but the last ones in one, so that an encoder, which begins with them, has
+//! something to begin the 16 states with. Where a decoder passes from 16 states to one, each lane from 15 to 0 has either
+//! `A[lane] = 2^33`, if no lane after it has anything else, or `2^32 <= A[lane] < 2^33`; of the latter, the lower 32 bits are
+//! appended to the words that are left in `B`. These words are then a stream of one state. Anything else, and words of zeros
+//! that were taken, are damage.
+//!
+//! Known words: the tail is `[1000 i, 1000 i + 5000 + i)` for `i` from 39 to 0; then, in order of coding before it, come three
+//! blocks `s` from 2 to 0 of `[4096 lane + s, 4096 lane + s + 2^(8 + lane))` in lanes 0 to 15. The stream has 32 words, which
+//! begin with `420000db 03005e9d 04004e60` and end with `03000230 012200d0 00000020`; the tail by itself has 14, so that lanes
+//! 14 and 15 begin with 2^33.
+
+use constriction::stream::stack::DefaultAnsCoder;
+use constriction::stream::{Decode, Encode};
+
+use super::lanes::{IntervalLanes, LANES, Lanes};
+use crate::entropy::cdf::{CDF_BITS, Interval};
+
+const QUANTILE_MASK: u64 = (1 << CDF_BITS) - 1;
+
+/// A stack of one state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stack(DefaultAnsCoder);
+
+impl Stack {
+    /// The stack of a stream; `None` if the last word is zero, which no encoder writes.
+    pub fn from_words(words: Vec<u32>) -> Option<Self> {
+        DefaultAnsCoder::from_compressed(words).ok().map(Self)
+    }
+
+    /// The stack as a stream.
+    pub fn into_words(self) -> Vec<u32> {
+        match self.0.into_compressed() {
+            Ok(words) => words,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Whether nothing is left: no word, and a state of zero.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty() && self.0.bulk().is_empty()
+    }
+
+    /// Puts an interval on top, which must not be empty.
+    pub fn push(&mut self, interval: Interval) {
+        self.0.encode_symbol((), interval).expect("memory takes any number of words");
+    }
+
+    /// What tells, by the interval that contains it, which interval is on top.
+    pub fn quantile(&self) -> u32 {
+        (self.state() & QUANTILE_MASK) as u32
+    }
+
+    /// Takes the interval from the top that contains the quantile.
+    pub fn pop(&mut self, interval: Interval) {
+        debug_assert!(interval.contains(self.quantile()));
+        self.0.decode_symbol(interval).expect("an empty stack can be popped");
+    }
+
+    fn state(&self) -> u64 {
+        constriction::stream::Code::state(&self.0)
+    }
+
+    /// Pushes a number of at most 16 bits, all of which are as likely.
+    fn push_bits(&mut self, value: u32, bits: u32) {
+        let unused = CDF_BITS as u32 - bits;
+        self.push(Interval { left: value << unused, probability: 1 << unused });
+    }
+
+    fn pop_bits(&mut self, bits: u32) -> u32 {
+        let unused = CDF_BITS as u32 - bits;
+        let value = self.quantile() >> unused;
+        self.pop(Interval { left: value << unused, probability: 1 << unused });
+        value
+    }
+}
+
+/// The least state that has a word below it.
+const LEAST: u64 = 1 << 32;
+/// The state that a lane begins with if there is no word for it.
+const WITHOUT_WORD: u64 = 2 << 32;
+
+/// A stack of one state for each lane. All states are at least 2^32 at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LaneStack {
+    states: Lanes<u64>,
+    words: Vec<u32>,
+    /// Zeros that were taken from below the words, which none of `words` has been put back in place of.
+    borrowed: usize,
+}
+
+impl LaneStack {
+    /// Goes on with all that is on a stack of one state, below what is pushed from now on.
+    pub fn split(stack: Stack) -> Self {
+        let mut words = stack.into_words();
+        let mut state = || words.pop().map_or(WITHOUT_WORD, |word| LEAST | u64::from(word));
+        let states = std::array::from_fn(|_| state());
+        Self { states, words, borrowed: 0 }
+    }
+
+    /// What [`split`](Self::split) began with; `None` if it began with nothing that the states may have been.
+    pub fn join(self) -> Option<Stack> {
+        let Self { states, mut words, borrowed } = self;
+        for state in states.into_iter().rev() {
+            match state >> 32 {
+                1 => words.push(state as u32),
+                _ if state == WITHOUT_WORD && words.is_empty() => {}
+                _ => return None,
+            }
+        }
+        if borrowed == 0 { Stack::from_words(words) } else { None }
+    }
+
+    /// The stack of a stream of several states; `None` if no encoder writes it.
+    pub fn from_words(words: Vec<u32>) -> Option<Self> {
+        let mut stack = Stack::from_words(words)?;
+        let mut states = [0; LANES];
+        for state in states[1..].iter_mut().rev() {
+            let bits = stack.pop_bits(5);
+            let high = stack.pop_bits(bits.saturating_sub(16));
+            let low = stack.pop_bits(bits.min(16));
+            let top = 1 << bits | high << bits.min(16) | low;
+            let word = stack.pop_bits(16) << 16 | stack.pop_bits(16);
+            *state = u64::from(top) << 32 | u64::from(word);
+        }
+        let (words, first) = stack.0.into_raw_parts();
+        states[0] = first;
+        (first >= LEAST).then_some(Self { states, words, borrowed: 0 })
+    }
+
+    /// The stack as a stream.
+    pub fn into_words(self) -> Vec<u32> {
+        let [first, others @ ..] = self.states;
+        let mut stack = Stack(DefaultAnsCoder::from_raw_parts(self.words, first));
+        for state in others {
+            let (top, word) = ((state >> 32) as u32, state as u32);
+            let bits = top.ilog2();
+            let rest = top - (1 << bits);
+            stack.push_bits(word & 0xffff, 16);
+            stack.push_bits(word >> 16, 16);
+            stack.push_bits(rest & ((1 << bits.min(16)) - 1), bits.min(16));
+            stack.push_bits(rest >> bits.min(16), bits.saturating_sub(16));
+            stack.push_bits(bits, 5);
+        }
+        stack.into_words()
+    }
+
+    /// Pushes the intervals of the first `active` lanes, the last one first.
+    pub fn push(&mut self, intervals: &IntervalLanes, active: usize) {
+        for lane in (0..active).rev() {
+            let Interval { left, probability } = intervals.lane(lane);
+            let (left, probability) = (u64::from(left), u64::from(probability));
+            let mut state = self.states[lane];
+            if state >> (64 - CDF_BITS) >= probability {
+                self.push_word(state as u32);
+                state >>= 32;
+            }
+            self.states[lane] = (state / probability) << CDF_BITS | (state % probability + left);
+        }
+    }
+
+    /// What tells which intervals are on top, of each lane.
+    pub fn quantiles(&self) -> Lanes<i32> {
+        self.states.map(|state| (state & QUANTILE_MASK) as i32)
+    }
+
+    /// Takes the intervals from the top that contain the quantiles, of the first `active` lanes.
+    pub fn pop(&mut self, intervals: &IntervalLanes, active: usize) {
+        for lane in 0..active {
+            let Interval { left, probability } = intervals.lane(lane);
+            let state = self.states[lane];
+            debug_assert!(intervals.lane(lane).contains((state & QUANTILE_MASK) as u32));
+            let offset = (state & QUANTILE_MASK).wrapping_sub(u64::from(left));
+            let popped = (state >> CDF_BITS).wrapping_mul(u64::from(probability)).wrapping_add(offset);
+            self.states[lane] = if popped < LEAST { popped << 32 | u64::from(self.pop_word()) } else { popped };
+        }
+    }
+
+    fn push_word(&mut self, word: u32) {
+        if word == 0 && self.borrowed > 0 && self.words.is_empty() {
+            self.borrowed -= 1;
+        } else {
+            self.words.push(word);
+        }
+    }
+
+    fn pop_word(&mut self) -> u32 {
+        self.words.pop().unwrap_or_else(|| {
+            self.borrowed += 1;
+            0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
