@@ -49,7 +49,7 @@ static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
 });
 
 fn codec(effort: Effort, model: ModelChoice) -> Codec {
-    divided(effort, model, Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300 })
+    divided(effort, model, Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300, lanes_from: 110 })
 }
 
 fn divided(effort: Effort, model: ModelChoice, division: Division) -> Codec {

@@ -188,6 +188,10 @@ fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, don
         }
     }
     let side = if large { settings.division.graphics_tile_side } else { settings.division.tile_side };
+    let (width, height) = TileGrid::even(header.width, samples.dim().1 as u32, side).tile;
+    if width * height >= settings.division.lanes_from {
+        parts = parts.into_iter().map(|part| part.with_lanes(engine)).collect::<Result<_>>()?;
+    }
     let mut best = encode_parts(codec, header, samples, (&parts, side), done)?;
     let mut others = match engine.models().external() {
         None => plan::long_range(&parts, samples, header.depth(), best.len())?,

@@ -79,7 +79,19 @@ impl PlannedPart {
     }
 
     fn adapted(self, model: &Model, adaptation: Adaptation) -> Self {
-        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation }), ..self }
+        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation, lanes: false }), ..self }
+    }
+
+    /// The same with a state of the entropy coder for each lane, if its network may have them.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn with_lanes(mut self, engine: &Engine) -> Result<Self> {
+        if let Coder::Network(network) = &mut self.coder {
+            let pinned = engine.models().find(network.model)?.file.shape().pinned;
+            network.lanes = !pinned && network.adaptation.learning().is_none();
+        }
+        Ok(self)
     }
 
     /// The same with a network that learns, if it may.

@@ -7,7 +7,7 @@ use super::*;
 use crate::testing::Random;
 use crate::{Content, Error, FormatErrorKind, Limits, ModelChoice, Rect};
 
-const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
+const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000, lanes_from: 1 << 17 };
 
 /// A codec that divides small images into bands and tiles.
 fn dividing(threads: usize) -> Codec {
@@ -229,7 +229,7 @@ fn any_number_of_threads_gives_the_same_bytes_where_networks_learn() {
     let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
     let model = ModelChoice::File(default.expect("a default model").file.into());
     let learning = |threads: usize, effort: Effort| {
-        let division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800 };
+        let division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800, ..Division::default() };
         let builder = Codec::builder().threads(threads).effort(effort).model(model.clone());
         builder.division(division).build().expect("a codec")
     };
@@ -250,7 +250,7 @@ fn any_division_gives_the_same_samples() {
     let planes = mixed(3);
     for (tile_side, graphics_tile_side, band_pixels) in [(1, 1, 1), (3, 50, 40 * 7), (75, 1, 1 << 20), (8, 8, 40 * 32)]
     {
-        let division = Division { tile_side, graphics_tile_side, band_pixels };
+        let division = Division { tile_side, graphics_tile_side, band_pixels, ..Division::default() };
         let codec = Codec::builder().threads(2).division(division).build().expect("a codec");
         let file = compressed(&codec, &planes);
         assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
@@ -437,4 +437,32 @@ fn damage_is_found_in_the_band_and_tile_where_it_lies() {
     let mut reader = CODEC.decoder(&file[..]).expect("a decoder");
     (0..3).for_each(|_| drop(reader.next_band().expect("an intact band")));
     assert!(reader.next_band().is_err());
+}
+
+#[test]
+fn lanes_cost_some_bytes_and_give_the_same_samples_in_the_second_decoder_too() {
+    let planes = photograph(1, 60, 50);
+    let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
+    let model = ModelChoice::File(default.expect("a default model").file.into());
+    let with = |lanes_from: u32| {
+        let division = Division { lanes_from, ..DIVISION };
+        let codec = Codec::builder().model(model.clone()).effort(Effort::Low).division(division).build();
+        compressed(&codec.expect("a codec"), &planes)
+    };
+    let (one, many) = (with(1 << 17), with(1));
+    let tiles: usize = bands(&one).iter().map(Band::tiles).sum();
+    assert!(many.len() > one.len() && many.len() <= one.len() + 80 * tiles, "{} and {} bytes", one.len(), many.len());
+    assert!(CODEC.decompress(&many).expect("a file that decodes").planes == planes);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, decoded) = (folder.path().join("lanes.ansel"), folder.path().join("decoded.pgm"));
+    std::fs::write(&file, &many).expect("a written file");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut decoder = std::process::Command::new("python3");
+    let ran =
+        decoder.arg(root.join("tests/decoder/decode.py")).arg(&file).arg(root.join("models")).arg(&decoded).output();
+    let ran = ran.expect("python3");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let mut expected = Vec::new();
+    crate::write_image(&planes, &Metadata::default(), ::image::ImageFormat::Pnm, &mut expected).expect("a PGM");
+    assert!(std::fs::read(&decoded).expect("a decoded file") == expected);
 }

@@ -44,7 +44,7 @@ pub(super) fn encode(
     engine.for_tiles(&model, rects, |networks, range| {
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(coder.adaptation.offsets())?;
-        let streams = encode_tiles(networks, coder.adaptation.learning(), coded, &rects[range.clone()])?;
+        let streams = encode_tiles(networks, coder, coded, &rects[range.clone()])?;
         rects[range].iter().for_each(|&rect| done(rect));
         Ok(streams)
     })
@@ -65,7 +65,7 @@ pub(crate) fn measure(
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(offsets)?;
         let tiles = coded_tiles(networks, None, coded, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&words_of(networks, tile)).len() as u64).collect())
+        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&words_of(networks, false, tile)).len() as u64).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -89,11 +89,14 @@ pub(super) fn decode(
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
+        if coder.lanes && shape.pinned {
+            return malformed(FormatErrorKind::InvalidField, "a model with pinned components has lanes");
+        }
         if learning.is_some() && (shape.pinned || networks.family == Family::Flow) {
             return malformed(FormatErrorKind::InvalidField, "a flow, or a model with pinned components, learns");
         }
         networks.offset_biases(coder.adaptation.offsets())?;
-        decode_tiles(networks, learning, sizes, (tiles, range), &damaged)
+        decode_tiles(networks, coder, sizes, (tiles, range), &damaged)
     })
 }
 
@@ -118,26 +121,16 @@ pub(crate) fn check_channels(networks: &Networks, sizes: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Tiles from so many pixels on, of networks without pinned components that do not learn, have a state of the entropy coder
-/// for each lane of a block: they decode faster, and are 72 bytes larger.
-const LANES_FROM: usize = 1 << 17;
-
-/// Whether a tile of so many pixels has a state for each lane.
-fn has_lanes(networks: &Networks, pixels: usize, learning: Option<Learning>) -> bool {
-    pixels >= LANES_FROM && !networks.shape().pinned && learning.is_none()
-}
-
-/// The words of a tile whose samples have been coded.
-fn words_of(networks: &Networks, tile: ActiveTile<Encoder>) -> Vec<u32> {
-    let samples = &tile.samples;
-    if !has_lanes(networks, samples.width() * samples.height(), tile.learning) {
+/// The words of a tile whose samples have been coded, under a state for each lane or under one.
+fn words_of(networks: &Networks, lanes: bool, tile: ActiveTile<Encoder>) -> Vec<u32> {
+    if !lanes {
         return tile.coder.finish();
     }
     let groups = match networks.family {
-        Family::Autoregressive => autoregressive::groups(samples),
-        Family::Flow => flow::groups(samples),
+        Family::Autoregressive => autoregressive::groups(&tile.samples),
+        Family::Flow => flow::groups(&tile.samples),
     };
-    tile.coder.finish_lanes(&groups, samples.channels())
+    tile.coder.finish_lanes(&groups, tile.samples.channels())
 }
 
 /// A tile that is going to be encoded.
@@ -189,12 +182,8 @@ fn encoded_learning(
 }
 
 /// Encodes a group of tiles, each learning if that makes it smaller.
-fn encode_tiles(
-    networks: &mut Networks,
-    learning: Option<Learning>,
-    coded: &Coded,
-    rects: &[Rect],
-) -> Result<Vec<Vec<u8>>> {
+fn encode_tiles(networks: &mut Networks, coder: &NetworkCoder, coded: &Coded, rects: &[Rect]) -> Result<Vec<Vec<u8>>> {
+    let learning = coder.adaptation.learning();
     let tiles: Vec<ActiveTile<Encoder>> = match learning {
         Some(learning) => {
             let tile = |&rect: &Rect| encoded_learning(networks, learning, coded, rect);
@@ -204,7 +193,7 @@ fn encode_tiles(
     };
     let stream = |tile: ActiveTile<Encoder>| {
         let mark = learning.map(|_| u8::from(tile.learning.is_some()));
-        mark.into_iter().chain(to_stream(&words_of(networks, tile))).collect()
+        mark.into_iter().chain(to_stream(&words_of(networks, coder.lanes, tile))).collect()
     };
     Ok(tiles.into_iter().map(stream).collect())
 }
@@ -226,7 +215,7 @@ fn to_words(stream: &[u8]) -> Option<Vec<u32>> {
 /// Decodes a group of tiles.
 fn decode_tiles(
     networks: &mut Networks,
-    learning: Option<Learning>,
+    coder: &NetworkCoder,
     sizes: &[u32],
     (all, range): (&[TileStream<'_>], Range<usize>),
     damaged: impl Fn(usize) -> Error,
@@ -235,12 +224,12 @@ fn decode_tiles(
     let mut tiles = Vec::with_capacity(range.len());
     for index in range.clone() {
         let rect = all[index].rect;
-        let (learning, stream) = match (learning, all[index].stream) {
+        let (learning, stream) = match (coder.adaptation.learning(), all[index].stream) {
             (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
             (Some(learning), [1, stream @ ..]) if learning.fits(rect.pixels()) => (Some(learning), stream),
             (Some(_), _) => return Err(damaged(index)),
         };
-        let new = if has_lanes(networks, rect.pixels(), learning) { Decoder::of_lanes } else { Decoder::new };
+        let new = if coder.lanes { Decoder::of_lanes } else { Decoder::new };
         let coder = to_words(stream).and_then(new).ok_or_else(|| damaged(index))?;
         let samples = TileSamples::new(rect.width as usize, rect.height as usize, sizes.len(), alphabets[0].depth);
         tiles.push(ActiveTile { samples, coder, learning });

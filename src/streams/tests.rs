@@ -21,7 +21,7 @@ fn model(content: Content) -> Model {
 }
 
 fn adapted(content: Content, adaptation: Adaptation) -> Coder {
-    Coder::Network(NetworkCoder { model: model(content).identity, adaptation })
+    Coder::Network(NetworkCoder { model: model(content).identity, adaptation, lanes: false })
 }
 
 fn network(content: Content) -> Coder {

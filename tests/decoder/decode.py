@@ -159,6 +159,8 @@ def read_part(body, head, P):
         transforms.append(transform(description, len(sizes), depth_of(sizes), P))
         sizes = transforms[-1].sizes
     coder = body.byte()
+    lanes = coder in (17, 22)
+    coder -= 16 * lanes
     require(coder in (0, 1, 2, 3, 4, 6) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
     model_checksum = learning = offsets = None
     if coder in (1, 4, 6):
@@ -171,7 +173,7 @@ def read_part(body, head, P):
         require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
         learning = chunk + 1, step, pull
     return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum,
-                           learning=learning, offsets=offsets)
+                           learning=learning, offsets=offsets, lanes=lanes)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -206,8 +208,9 @@ def decode_planes(part, stream, w, h, folder):
         learning, stream = part.learning if stream[0] else None, stream[1:]
         require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")
     if found.context == "levels":
-        return flow_tile(found, stream, w, h, part.sizes, depth_of(part.sizes))
-    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), learning)
+        return flow_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), part.lanes)
+    require(not part.lanes or found.context != "repeats", "a model with pinned components has lanes")
+    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), part.lanes, learning)
 
 
 def undo(part, symbols, place):

@@ -28,8 +28,32 @@ def exp2(e, f):
     return EXP2[step] << shift if shift >= 0 else EXP2[step] >> -shift
 
 
-def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None, counts=None, above=None):
-    """Decodes the channels of a pixel. Where a network learns, `trace` takes note of what it learns from, and `counts` are
+def mixture(*arguments, **learning):
+    """Decodes the channels of a pixel, one after the other."""
+    return pixels_of([channels(*arguments, **learning)], 1)[0]
+
+
+def pixels_of(all_channels, size, choose=lambda lane: None):
+    """The pixels of these `channels`: block after block of so many pixels, within one channel after channel, lane after
+    lane."""
+    pixels = []
+    for first in range(0, len(all_channels), size):
+        left = list(enumerate(all_channels[first:first + size]))
+        while left:
+            going_on = []
+            for lane, decoded in left:
+                choose(lane)
+                try:
+                    next(decoded)
+                    going_on.append((lane, decoded))
+                except StopIteration as end:
+                    pixels.append(end.value)
+            left = going_on
+    return pixels
+
+
+def channels(outputs, K, candidates, P, sizes, D, stream, trace=None, counts=None, above=None):
+    """Decodes a channel of a pixel each time it is asked to; at last gives all. Where a network learns, `trace` takes note of what it learns from, and `counts` are
     those of the tile, `above` the pixel above."""
     C = len(sizes)
     logits, means, logscales, coefficients = groups_of(outputs, K, C)
@@ -47,6 +71,7 @@ def mixture(outputs, K, candidates, P, sizes, D, stream, trace=None, counts=None
             trace.channels.append((x, low, high, parts, R))
         if trace or c + 1 < C:
             weights = posterior(weights, low, high)
+        yield
     if trace:
         trace.posterior = weights
     return pixel

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 from basics import clamp, eight, require
 from counts import Counts
 from learning import Learner
-from mixture import mixture
+from mixture import channels, mixture, pixels_of
 from network import network
-from streams import Stream
+from streams import LaneStream, Stream
 
 
 # Tiles
@@ -18,9 +18,10 @@ def tiles(width, rows, tile_width, tile_height):
             yield left, top, min(tile_width, width - left), min(tile_height, rows - top)
 
 
-def network_tile(model, data, w, h, sizes, D, learning=None):
-    """The symbols of a tile: rows of pixels of all planes. `learning`: chunk, step and pull, if the network learns."""
-    stream = Stream(data)
+def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
+    """The symbols of a tile: rows of pixels of all planes. `lanes`: whether there is a state for each lane; `learning`: chunk,
+    step and pull, if the network learns."""
+    stream = LaneStream(data) if lanes else Stream(data)
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
     counts = Counts(w * h) if learning else None
@@ -28,6 +29,15 @@ def network_tile(model, data, w, h, sizes, D, learning=None):
     s = border(rows, w, C, D)
     repeats = Repeats(s, w * h, sizes, D) if model.context == "repeats" else None
     for step in coding_order(w, h):
+        if lanes:
+            together = []
+            for x, y in step:
+                P = prediction(s, x, y, C)
+                outputs = network(model.layers, context(s, x, y, P, C, D))
+                together.append(channels(outputs, model.K, [], P, sizes, D, stream))
+            for (x, y), pixel in zip(step, pixels_of(together, 16, stream.choose)):
+                rows[y][x] = pixel
+            continue
         coded = []
         for x, y in step:
             P = prediction(s, x, y, C)

@@ -10,7 +10,7 @@ const ROWS: u32 = 5;
 const IDENTITY: ModelIdentity = ModelIdentity { id: 300, digest: [1, 2, 3, 4] };
 
 fn network(adaptation: Adaptation) -> Coder {
-    Coder::Network(NetworkCoder { model: IDENTITY, adaptation })
+    Coder::Network(NetworkCoder { model: IDENTITY, adaptation, lanes: false })
 }
 
 /// The header of images of 8 columns and at least [`ROWS`] rows.
@@ -108,7 +108,7 @@ impl Raw {
                 Coder::Constant => vec![0],
                 Coder::Vp8l => vec![2],
                 Coder::Png => vec![3],
-                Coder::Network(NetworkCoder { model, adaptation }) => {
+                Coder::Network(NetworkCoder { model, adaptation, .. }) => {
                     let (kind, rest) = match adaptation {
                         Adaptation::None => (1, Vec::new()),
                         Adaptation::Offsets(offsets) => (6, [number(offsets.len() as u64), offsets.clone()].concat()),
