@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex};
 
 use ndarray::{Array3, s};
 
-use crate::base::bytes::{CHECKSUM_BYTES, checksum};
+use crate::base::bytes::{CHECKSUM_BYTES, DIGEST_BYTES, checksum, digest};
 use crate::codec::Division;
 use crate::container::{Band, Header};
 use crate::entropy::ans::{Decoder, Encoder};
@@ -37,7 +37,7 @@ const FIXED_BYTES: usize = 10;
 /// Largest side of the images of [`roundtrip`] and [`transforms`], in pixels.
 const MAX_SIDE: u8 = 24;
 
-const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14 };
+const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14, work: 1 << 50, memory: u64::MAX };
 
 /// Small images are divided into several bands, and these into tiles.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default, ModelChoice::default()));
@@ -182,11 +182,11 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
         at += 1;
         if network {
             let id = number(body, &mut at)?;
-            let digest = body.get_mut(at..at + CHECKSUM_BYTES)?;
+            let name = body.get_mut(at..at + DIGEST_BYTES)?;
             if let Some(model) = models().iter().find(|model| u64::from(model.id) == id) {
-                digest.copy_from_slice(&checksum(model.file));
+                name.copy_from_slice(&digest(model.file));
             }
-            at += CHECKSUM_BYTES;
+            at += DIGEST_BYTES;
         }
         if learning {
             at += 3;

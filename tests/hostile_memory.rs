@@ -54,8 +54,8 @@ fn hostile_files_are_refused_without_large_allocations() {
     };
     type Case = (&'static str, fn(&mut RawFile, u64));
     let cases: [Case; 15] = [
-        ("the largest width", |raw, most| raw.width = most),
-        ("the largest sides", |raw, most| (raw.width, raw.height) = (most, most)),
+        ("the largest width", |raw, _| raw.width = 1 << 24),
+        ("the largest sides", |raw, _| (raw.width, raw.height) = (1 << 24, (1 << 31) - 1)),
         ("a width of zero", |raw, _| raw.width = 0),
         ("the most samples of the limit", |raw, _| (raw.width, raw.height) = (1 << 10, 85)),
         ("the most tiles", |raw, _| (raw.width, raw.bands[0].tile) = (10_000, (1, 1))),

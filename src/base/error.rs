@@ -39,6 +39,12 @@ pub enum Error {
         /// The limit in force.
         limit: u64,
     },
+    /// The system has not as much memory as the samples take.
+    #[error("out of memory: the samples take {bytes} bytes")]
+    OutOfMemory {
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
     /// A model file that breaks the numerical contract, or does not fit the image.
     #[error("model refused: {0}")]
     Model(String),

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicU64;
 use ndarray::{ArrayView3, s};
 
 use super::plan::{self, PlannedPart};
-use super::{Codec, Division, Done, Effort, Options, checksum_of};
+use super::{Codec, Division, Done, Effort, Options};
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_TILE_SIDE;
-use crate::container::{Band, Header, Part, TileEntry};
+use crate::container::{Band, Header, Part, TileEntry, sample_checksum};
 use crate::image::Rect;
 use crate::streams::{self, Source};
 use crate::tile::TileGrid;
@@ -83,7 +83,7 @@ impl Codec {
             let stream_bytes = stream_bytes.collect::<std::result::Result<_, _>>();
             let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
             let stream_bytes = stream_bytes.map_err(|_| Error::Unsupported("a tile of 4 GiB".to_owned()))?;
-            Ok(TileEntry { checksum: checksum_of(tile), stream_bytes })
+            Ok(TileEntry { checksum: sample_checksum(tile), stream_bytes })
         };
         let tiles = rects.iter().enumerate().map(entry).collect::<Result<_>>()?;
         let band = Band { tile: grid.tile, parts: written, tiles };

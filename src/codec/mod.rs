@@ -10,14 +10,14 @@ use std::io::{Cursor, Read, Seek, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndarray::{ArrayView3, s};
+use ndarray::s;
 
 pub(crate) use self::options::Division;
 pub use self::options::{Effort, Options, Progress, Transforms};
 pub use self::read::FileReader;
-use crate::base::bytes::{CHECKSUM_BYTES, checksum, read_error};
+use crate::base::bytes::read_error;
 use crate::base::error::{Error, Result};
-use crate::base::limits::check_samples;
+use crate::base::limits::{MAX_HEIGHT, MAX_WIDTH, check_memory, check_samples};
 use crate::container::{Band, Header};
 use crate::image::planes::MAX_CHANNELS;
 use crate::image::{ImageInfo, Metadata, Planes, Rect};
@@ -145,6 +145,7 @@ impl Codec {
             band_rows: self.division.band_rows(info.width, info.height),
             metadata: entries,
         };
+        check_memory(header.band_samples(), &self.options.limits)?;
         let mut bytes = header.to_bytes();
         bytes.extend(stored);
         if self.open(Cursor::new(&bytes[..]))?.1 != *metadata {
@@ -175,7 +176,8 @@ impl Codec {
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
         let mut reader = self.reader(Cursor::new(file))?;
         let header = reader.header.clone();
-        let mut planes = Planes::zeros(header.channels(), header.height, header.width, header.depth());
+        check_memory(header.samples().saturating_add(header.band_samples()), &self.options.limits)?;
+        let mut planes = Planes::zeros(header.channels(), header.height, header.width, header.depth())?;
         for band in 0..header.bands() {
             let (first, rows) = header.band(band);
             let samples = reader.band_region(Rect { x: 0, y: 0, width: header.width, height: rows })?;
@@ -224,7 +226,7 @@ impl Codec {
     pub fn reader<R: Read + Seek>(&self, mut input: R) -> Result<FileReader<'_, R>> {
         let (header, metadata) = self.open(&mut input)?;
         let done = self.progress(header.samples());
-        Ok(FileReader { codec: self, input, header, metadata, done, band: 0, last: None, ideal_bits: 0.0 })
+        Ok(FileReader { codec: self, input, header, metadata, done, band: 0, last: None, ideal_bits: 0.0, work: 0 })
     }
 
     fn open(&self, mut input: impl Read) -> Result<(Header, Metadata)> {
@@ -243,17 +245,12 @@ impl Codec {
 /// Fails for the shape of an image that cannot be.
 fn check_shape(info: ImageInfo) -> Result<()> {
     let ImageInfo { width, height, channels, depth } = info;
-    if width == 0 || height == 0 || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
+    let sides = (1..=MAX_WIDTH).contains(&width) && (1..=MAX_HEIGHT).contains(&height);
+    if !sides || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
         let what = format!("an image of {width} x {height} pixels, {channels} channels of {depth} bits");
         return Err(Error::Unsupported(what));
     }
     Ok(())
-}
-
-/// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
-fn checksum_of(tile: ArrayView3<'_, u16>) -> [u8; CHECKSUM_BYTES] {
-    let bytes: Vec<u8> = tile.permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    checksum(&bytes)
 }
 
 fn write(output: &mut impl Write, bytes: &[u8]) -> Result<()> {

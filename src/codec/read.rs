@@ -4,12 +4,14 @@ use std::io::{Read, Seek, SeekFrom};
 
 use ndarray::{Array3, s};
 
-use super::{Codec, Done, checksum_of};
+use super::{Codec, Done};
 use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
-use crate::container::{Band, Header};
+use crate::base::limits::check_memory;
+use crate::container::{Band, Header, sample_checksum};
+use crate::image::planes::zeroed;
 use crate::image::{Metadata, Planes, Rect};
-use crate::streams::{self, TileStream};
+use crate::streams::{self, TileStream, work};
 
 /// A file that is decompressed band by band.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct FileReader<'a, R> {
     /// The table of the band that was read last.
     pub(super) last: Option<Band>,
     pub(super) ideal_bits: f64,
+    /// Multiplications that the bands so far may have cost.
+    pub(super) work: u64,
 }
 
 impl<R: Read + Seek> FileReader<'_, R> {
@@ -66,7 +70,9 @@ impl<R: Read + Seek> FileReader<'_, R> {
             return Err(Error::Unsupported(format!("a region that is not within {width} x {height} pixels")));
         }
         self.done = self.codec.progress(self.samples_of_tiles(region)?);
-        let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth());
+        let samples = region.pixels() as u64 * header.channels() as u64;
+        check_memory(samples.saturating_add(header.band_samples()), &self.codec.options.limits)?;
+        let mut planes = Planes::zeros(header.channels(), region.height, region.width, header.depth())?;
         for band in 0..header.bands() {
             let (first, rows) = header.band(band);
             let whole = Rect { x: 0, y: first, width: header.width, height: rows };
@@ -133,6 +139,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
 
     /// The samples of a rectangle of the next band.
     pub(super) fn band_region(&mut self, region: Rect) -> Result<Array3<u16>> {
+        check_memory(self.header.band_samples(), &self.codec.options.limits)?;
         let (band, rows) = self.next_table()?;
         let rects = band.grid(&self.header, rows).rects();
         let (mut wanted, mut streams) = (Vec::new(), Vec::new());
@@ -153,7 +160,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
         }
         let tiles = self.decode_tiles(&band, &rects, &wanted, &streams)?;
         let (width, height) = (region.width as usize, region.height as usize);
-        let mut samples = Array3::zeros((self.header.channels(), height, width));
+        let mut samples = zeroed((self.header.channels(), height, width))?;
         for (tile, &index) in tiles.iter().zip(&wanted) {
             let Some(shared) = rects[index].intersection(region) else { continue };
             let (from, to) = (shared.relative_to(rects[index]), shared.relative_to(region));
@@ -181,7 +188,9 @@ impl<R: Read + Seek> FileReader<'_, R> {
         let depth = self.header.depth();
         let chosen: Vec<Rect> = wanted.iter().map(|&index| rects[index]).collect();
         let shape = |rect: &Rect| (self.header.channels(), rect.height as usize, rect.width as usize);
-        let mut tiles: Vec<Array3<u16>> = chosen.iter().map(|rect| Array3::zeros(shape(rect))).collect();
+        let pixels = chosen.iter().map(|rect| rect.pixels() as u64).sum();
+        work::spend(&mut self.work, &self.codec.engine()?.models, &band.parts, pixels, &self.codec.options.limits)?;
+        let mut tiles = chosen.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
         let mut starts = vec![0; stored.len()];
         let mut first = 0;
         for (number, part) in band.parts.iter().enumerate() {
@@ -205,7 +214,7 @@ impl<R: Read + Seek> FileReader<'_, R> {
         }
         for (index, tile) in tiles.iter().enumerate() {
             let in_range = tile.iter().all(|&sample| u32::from(sample) >> depth == 0);
-            if !in_range || checksum_of(tile.view()) != band.tiles[wanted[index]].checksum {
+            if !in_range || sample_checksum(tile.view()) != band.tiles[wanted[index]].checksum {
                 return Err(damaged(index));
             }
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::session::{Device, Networks};
-use crate::base::bytes::CHECKSUM_BYTES;
+use crate::base::bytes::DIGEST_BYTES;
 use crate::base::error::{Error, Result};
 use crate::image::Rect;
 use crate::model::registry::{Model, Models};
@@ -15,7 +15,7 @@ use crate::model::registry::{Model, Models};
 /// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
 /// thumbnail less, so they are kept.
 #[derive(Debug, Default)]
-struct Sessions(Mutex<HashMap<[u8; CHECKSUM_BYTES], Vec<Networks>>>);
+struct Sessions(Mutex<HashMap<[u8; DIGEST_BYTES], Vec<Networks>>>);
 
 impl Sessions {
     fn take(&self, model: &Model, device: Device) -> Result<Networks> {

@@ -53,12 +53,19 @@ pub struct RawPart {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawTile {
-    pub checksum: [u8; 4],
+    /// Of the samples.
+    pub checksum: [u8; 8],
     pub lengths: Vec<u64>,
 }
 
+/// Of a description.
 pub fn checksum(bytes: &[u8]) -> [u8; 4] {
     Sha256::digest(bytes)[..4].try_into().expect("four bytes")
+}
+
+/// The name of a model file.
+pub fn digest(file: &[u8]) -> [u8; 16] {
+    Sha256::digest(file)[..16].try_into().expect("sixteen bytes")
 }
 
 /// A number in its shortest form.
@@ -176,7 +183,7 @@ impl RawBand {
             let kind_of_coder = input.byte();
             if matches!(kind_of_coder, 1 | 4 | 6) {
                 input.number();
-                input.take(if kind_of_coder == 4 { 7 } else { 4 });
+                input.take(if kind_of_coder == 4 { 19 } else { 16 });
                 if kind_of_coder == 6 {
                     let moves = input.number() as usize;
                     input.take(moves);
@@ -186,7 +193,10 @@ impl RawBand {
         };
         let parts: Vec<RawPart> = (0..count).map(part).collect();
         let tile_count = width.div_ceil(tile.0) * rows.div_ceil(tile.1);
-        let entry = |_| RawTile { checksum: input.checksum(), lengths: (0..count).map(|_| input.number()).collect() };
+        let entry = |_| RawTile {
+            checksum: input.take(8).try_into().expect("eight bytes"),
+            lengths: (0..count).map(|_| input.number()).collect(),
+        };
         let tiles: Vec<RawTile> = (0..tile_count).map(entry).collect();
         assert_eq!(input.at, end, "the end of the table");
         let sum = checksum(&input.bytes[start..end]);
