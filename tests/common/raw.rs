@@ -246,3 +246,39 @@ impl RawBand {
         self
     }
 }
+
+/// A black image of 8 bits in one tile under a coder. Under a network, a stream without words is the right one: its
+/// state stays 0, and so does every symbol.
+pub fn black(channels: u8, (width, height): (u64, u64), coder: Vec<u8>, stream: &[u8]) -> RawFile {
+    let samples = vec![0; 2 * usize::from(channels) * (width * height) as usize];
+    let tile =
+        RawTile { checksum: xxhash_rust::xxh3::xxh3_64(&samples).to_le_bytes(), lengths: vec![stream.len() as u64] };
+    let band = RawBand {
+        tile: (width, height),
+        count: 1,
+        parts: vec![RawPart { kind: channels, transforms: Vec::new(), coder }],
+        tiles: vec![tile],
+        streams: stream.to_vec(),
+    };
+    RawFile {
+        version: 1,
+        kind: 0x70 | channels,
+        width,
+        height,
+        band_rows: height,
+        blocks: 0,
+        entries: Vec::new(),
+        metadata: Vec::new(),
+        bands: vec![band],
+    }
+}
+
+/// A network of the registry as the coder of a part.
+pub fn network(model: &ansel::RegisteredModel) -> Vec<u8> {
+    [vec![1], number(model.id.into()), digest(model.file).to_vec()].concat()
+}
+
+/// The same, learning.
+pub fn learning(model: &ansel::RegisteredModel) -> Vec<u8> {
+    [vec![4], number(model.id.into()), digest(model.file).to_vec(), vec![63, 4, 10]].concat()
+}

@@ -17,7 +17,7 @@ T = [16, 24, 40]
 
 def flow_tile(model, data, w, h, sizes, D):
     """The symbols of a tile: rows of pixels of all planes."""
-    stream = Stream(data)
+    stream = Stream(data, w * h)
     C, K = len(sizes), model.K
     rows = [[None] * w for _ in range(h)]
     without_context = [0] * (K + K * C) + [384] * (K * C) + [0] * (K * C * (C - 1) // 2)

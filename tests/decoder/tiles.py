@@ -20,7 +20,7 @@ def tiles(width, rows, tile_width, tile_height):
 
 def network_tile(model, data, w, h, sizes, D, learning=None):
     """The symbols of a tile: rows of pixels of all planes. `learning`: chunk, step and pull, if the network learns."""
-    stream = Stream(data)
+    stream = Stream(data, w * h)
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
     counts = Counts(w * h) if learning else None
