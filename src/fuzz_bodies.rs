@@ -436,7 +436,9 @@ pub fn roundtrip(bytes: &[u8]) {
     }
     let planes = Planes::new(samples, depth).expect("a valid image");
     let mut metadata = Metadata::default();
-    for (bit, kind) in MetadataKind::ALL.into_iter().enumerate().filter(|(bit, _)| choices & 2 << bit != 0) {
+    // Those that hold any bytes.
+    let kinds = [MetadataKind::Icc, MetadataKind::Exif, MetadataKind::Xmp];
+    for (bit, kind) in kinds.into_iter().enumerate().filter(|(bit, _)| choices & 2 << bit != 0) {
         let count = usize::from(input.byte()) << (2 * bit).min(4);
         metadata.set(kind, (0..count).map(|_| input.byte()).collect());
     }
