@@ -58,7 +58,7 @@ fn fail(input: Option<&Place>, error: &Error) -> ExitCode {
         Error::Io { .. } => 1,
         Error::Format(_) | Error::Image(_) => 3,
         Error::Unsupported(_) => 4,
-        Error::LimitsExceeded { .. } => 5,
+        Error::LimitsExceeded { .. } | Error::OutOfMemory { .. } => 5,
         Error::Model(_) | Error::Runtime(_) => 6,
         Error::Verification(_) => 7,
         _ => 1,

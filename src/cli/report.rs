@@ -71,6 +71,7 @@ pub fn verified(report: &Report, file: &Place, verified: &Verified) {
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
+    let start = &digest[..8];
     let change = match (part.learning, part.offsets) {
         (true, _) => ", learning: effort max",
         (_, true) => ", bias offsets",
@@ -80,9 +81,9 @@ fn coder(part: &PartSummary) -> String {
         Some(model) => {
             let passes = model.family.passes().map(|passes| format!(", {passes} network passes for any image size"));
             let more = passes.unwrap_or_default() + change;
-            format!("model {} {} ({digest}){more}", model.name, model.content.name())
+            format!("model {} {} ({start}...){more}", model.name, model.content.name())
         }
-        None => format!("a model not carried by this program (id {id}, {digest}){change}"),
+        None => format!("a model not carried by this program (id {id}, {start}...){change}"),
     }
 }
 

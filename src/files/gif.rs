@@ -40,7 +40,7 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
     if decoder.next_frame_info().map_err(gif_error)?.is_some() {
         return Err(Error::Unsupported("an animation (GIF)".to_owned()));
     }
-    let mut planes = Planes::zeros(palette.channels(), height, width, 8);
+    let mut planes = Planes::zeros(palette.channels(), height, width, 8)?;
     // Indices are bytes here, whatever the depth of the palette.
     let bytes = Palette { depth: 8, ..palette.clone() };
     for (row, indices) in (0..).zip(indices.chunks_exact(width as usize)) {

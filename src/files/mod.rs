@@ -248,7 +248,7 @@ pub fn create_image<'a>(
     let rows: Box<dyn WriteRows + 'a> = match format {
         ImageFormat::Png => Box::new(png::PngWriter::new(info, metadata, output)?),
         ImageFormat::Pnm => Box::new(pnm::PnmWriter::new(info, output)?),
-        format => Box::new(whole::WholeWriter::new(info, metadata, format, output)),
+        format => Box::new(whole::WholeWriter::new(info, metadata, format, output)?),
     };
     Ok(ImageWriter { info, not_kept, rows, done: 0 })
 }
@@ -342,7 +342,7 @@ impl ReadRows for Whole {
         let start = self.done;
         self.done += rows;
         if rows == self.planes.height() {
-            return Ok(std::mem::replace(&mut self.planes, Planes::zeros(1, 1, 1, 1)));
+            return Ok(std::mem::replace(&mut self.planes, Planes::zeros(1, 1, 1, 1)?));
         }
         Ok(self.planes.rows(start..self.done))
     }

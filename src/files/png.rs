@@ -132,7 +132,7 @@ impl<R: BufRead + Seek> PngReader<R> {
 impl<R: BufRead + Seek> ReadRows for PngReader<R> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         let ImageInfo { width, channels, depth, .. } = self.info;
-        let mut planes = Planes::zeros(channels, rows, width, depth);
+        let mut planes = Planes::zeros(channels, rows, width, depth)?;
         for row in 0..rows {
             self.next_row()?;
             match &self.palette {

@@ -155,12 +155,12 @@ fn planes(decoder: &mut Decoder<impl BufRead + Seek>, info: ImageInfo) -> Result
     if planar && layout.planes != channels {
         return Err(broken());
     }
-    let mut planes = Planes::zeros(channels, height, width, depth);
+    let mut planes = Planes::zeros(channels, height, width, depth)?;
     let row_samples = width as usize * in_plane;
     let bytes_per_row = ImageInfo { channels: in_plane, ..info }.row_bytes(depth);
     let mut bytes = Vec::new();
     for plane in 0..layout.planes.max(1) {
-        let mut part = Planes::zeros(in_plane, height, width, depth);
+        let mut part = Planes::zeros(in_plane, height, width, depth)?;
         for row in 0..height {
             let index = plane * height as usize + row as usize;
             match &buffer {

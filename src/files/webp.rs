@@ -31,7 +31,7 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
     let mut bytes = vec![0; row_bytes * height as usize];
     decoder.set_memory_limit(usize::MAX);
     decoder.read_image(&mut bytes).map_err(decoding_error)?;
-    let mut planes = Planes::zeros(channels, height, width, 8);
+    let mut planes = Planes::zeros(channels, height, width, 8)?;
     for (row, bytes) in (0..).zip(bytes.chunks_exact(row_bytes)) {
         rows::put(&mut planes, row, bytes, 8);
     }

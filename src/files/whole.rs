@@ -227,9 +227,9 @@ pub(super) struct WholeWriter<W> {
 }
 
 impl<W: Write> WholeWriter<W> {
-    pub fn new(info: ImageInfo, metadata: &Metadata, format: ImageFormat, output: W) -> Self {
-        let planes = Planes::zeros(info.channels, info.height, info.width, info.depth);
-        Self { planes, done: 0, metadata: metadata.clone(), format, output }
+    pub fn new(info: ImageInfo, metadata: &Metadata, format: ImageFormat, output: W) -> Result<Self> {
+        let planes = Planes::zeros(info.channels, info.height, info.width, info.depth)?;
+        Ok(Self { planes, done: 0, metadata: metadata.clone(), format, output })
     }
 }
 

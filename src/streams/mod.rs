@@ -3,6 +3,7 @@
 pub(crate) mod network;
 pub(crate) mod png;
 pub(crate) mod vp8l;
+pub(crate) mod work;
 
 use ndarray::{Array3, ArrayView3, s};
 

@@ -17,7 +17,7 @@ T = [16, 24, 40]
 
 def flow_tile(model, data, w, h, sizes, D, lanes):
     """The symbols of a tile: rows of pixels of all planes."""
-    stream = LaneStream(data) if lanes else Stream(data)
+    stream = (LaneStream if lanes else Stream)(data, w * h)
     block = (16, stream.choose) if lanes else (1,)
     C, K = len(sizes), model.K
     rows = [[None] * w for _ in range(h)]

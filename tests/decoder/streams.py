@@ -9,8 +9,11 @@ from basics import require
 
 # Streams
 class Stream:
-    def __init__(self, data):
-        require(not data or data[-1] != 0, "the last byte of a stream is 0")
+    def __init__(self, data, P):
+        least = (P + 2**15 - 1) // 2**15
+        require(len(data) >= least, "a stream has %d bytes for %d pixels" % (len(data), P))
+        require(len(data) == least or data[-1] != 0, "the last byte of a stream is 0")
+        data = data.rstrip(b"\0")
         data += bytes(-len(data) % 4)
         self.words = list(struct.unpack("<%dI" % (len(data) // 4), data))
         self.A = self.words.pop() if self.words else 0
@@ -48,8 +51,8 @@ class Stream:
 class LaneStream(Stream):
     """Section "Lanes"."""
 
-    def __init__(self, data):
-        super().__init__(data)
+    def __init__(self, data, P):
+        super().__init__(data, P)
         self.lanes = [0] * 16
         for lane in range(15, 0, -1):
             n = self.bits(5)

@@ -21,7 +21,7 @@ def tiles(width, rows, tile_width, tile_height):
 def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
     """The symbols of a tile: rows of pixels of all planes. `lanes`: whether there is a state for each lane; `learning`: chunk,
     step and pull, if the network learns."""
-    stream = LaneStream(data) if lanes else Stream(data)
+    stream = (LaneStream if lanes else Stream)(data, w * h)
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
     counts = Counts(w * h) if learning else None
