@@ -141,7 +141,7 @@ fn images_beyond_the_limits_are_refused_before_they_are_read() {
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::WebP] {
         let file = written(&example(3, 5, 5, 8), &metadata, format).expect("a file");
         let refused = open_image(Cursor::new(&file), &limits);
-        let is = |value| 1000 <= value && value < 1100; // with what tells a chunk
+        let is = |value| (1000..1100).contains(&value); // with what tells a chunk
         assert!(matches!(refused, Err(Error::LimitsExceeded { value, limit: 400, .. }) if is(value)), "{format:?}");
         assert!(read(&file).expect("within the limits").metadata == metadata, "{format:?}");
     }
