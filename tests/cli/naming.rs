@@ -1,8 +1,8 @@
 //! Which results go where, and what the commands are called.
 
-use ansel::Metadata;
+use ansel::{Metadata, Planes};
 
-use crate::common::ramp;
+use crate::common::{photograph, ramp};
 use crate::place::{Place, assert_says, json};
 
 #[test]
@@ -74,7 +74,9 @@ fn the_result_of_a_folder_of_one_file_is_in_a_folder() {
 
 #[test]
 fn effort_is_one_scale_of_models_and_learning() {
-    let (place, _) = Place::with_photo();
+    let place = Place::new();
+    let part = photograph().samples().slice(ndarray::s![.., 200..264, 300..396]).to_owned();
+    place.write_png("photo.png", &Planes::new(part, 8).expect("planes"), &Metadata::default());
     let file = |effort: &[&str]| {
         place.succeed_in(&mut place.command([&["compress", "photo.png", "-f"][..], effort].concat()));
         let info = json(&place.succeed(["info", "photo.ansel", "--json"]));

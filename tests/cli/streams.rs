@@ -122,6 +122,7 @@ fn input_beyond_the_limits_is_not_read_to_its_end() {
         let mut cat = cat.spawn().expect("cat");
         let mut program = place.command(arguments);
         let output = program.stdin(cat.stdout.take().expect("a pipe")).output().expect("the program starts");
+        drop(program); // which holds the pipe
         cat.wait().expect("cat ends");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
