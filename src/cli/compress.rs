@@ -22,7 +22,8 @@ const DIRECTION: Direction = Direction {
 };
 
 pub fn run(arguments: &Compress) -> Outcome {
-    let reporter = Reporter::new(&arguments.report, jobs::to_standard(&arguments.inputs, &arguments.output));
+    let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
+    let reporter = Reporter::new(&arguments.report, to_standard);
     let planned = jobs::plan(&reporter, &arguments.inputs, &arguments.output, DIRECTION)
         .and_then(|jobs| Ok((jobs, codec(arguments, &reporter)?)));
     let (jobs, codec) = planned.map_err(|failure| reporter.fail(None, &failure))?;
@@ -33,7 +34,7 @@ fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
     let level = arguments.effort;
     let model = arguments.model.as_deref().unwrap_or(level.model());
     let options = options::options(model, &arguments.engine, &arguments.limits, reporter)?;
-    reporter.detail(&format!("effort {level}, model {model}, {}", options::describe(&options)));
+    reporter.detail(&format!("effort {level}, model {model}, {}", options::describe(&options)))?;
     let transforms = match arguments.transforms {
         TransformsName::All => Transforms::All,
         TransformsName::None => Transforms::None,
@@ -73,7 +74,7 @@ fn compress(arguments: &Compress, reporter: &Reporter, codec: &Codec, job: &Job)
         Ok(())
     })?;
     report(reporter, job, info, bytes)?;
-    reporter.detail(&options::time(info, started.elapsed()));
+    reporter.detail(&options::time(info, started.elapsed()))?;
     if arguments.output.rm { options::remove(reporter, job, &written, &not_kept) } else { Ok(()) }
 }
 

@@ -20,7 +20,8 @@ const DIRECTION: Direction = Direction {
 };
 
 pub fn run(arguments: &Decompress) -> Outcome {
-    let reporter = Reporter::new(&arguments.report, jobs::to_standard(&arguments.inputs, &arguments.output));
+    let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
+    let reporter = Reporter::new(&arguments.report, to_standard);
     let planned = plan(arguments, &reporter).and_then(|jobs| {
         let options = options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?;
         Ok((jobs, Codec::new(options)))
@@ -73,7 +74,7 @@ fn decompress(arguments: &Decompress, reporter: &Reporter, codec: &Codec, job: &
         reporter.warn(target, &format!("not kept: {}", not_kept.join(", ")))?;
     }
     describe::done(reporter, job, info, "", json!({}))?;
-    reporter.detail(&options::time(info, started.elapsed()));
+    reporter.detail(&options::time(info, started.elapsed()))?;
     if arguments.output.rm { options::remove(reporter, job, &written, &not_kept) } else { Ok(()) }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::args::Output;
 use super::failure::{Failure, Result};
 use super::input::{self, Input, has_extension};
+use super::output::is_special;
 use super::place::{Place, printable};
 use super::report::Reporter;
 use super::signals;
@@ -30,10 +31,11 @@ pub struct Direction {
     pub default: &'static str,
 }
 
-/// Whether the results are written to standard output.
-pub fn to_standard(paths: &[PathBuf], output: &Output) -> bool {
+/// Whether a result is written to standard output.
+pub fn to_standard(paths: &[PathBuf], output: &Output, direction: Direction) -> bool {
     match &output.output {
         Some(path) => path.as_os_str() == "-",
+        None if matches!(second_is_result(paths, output, direction), Ok(Some(_))) => false,
         None => paths.iter().any(|path| path.as_os_str() == "-"),
     }
 }
@@ -137,8 +139,9 @@ fn check(jobs: &[Job], output: &Output) -> Result<()> {
             let text = "binary data is not written to a terminal (use -o FILE, or > FILE, or --force)";
             return Err(Failure::Usage(text.to_owned()));
         }
-        if output.rm && (*input == Place::Standard || *target == Place::Standard) {
-            return Err(Failure::Usage("--rm is for files, not for standard input and output".to_owned()));
+        let is_stream = |place: &Place| *place == Place::Standard || is_special(place.path());
+        if output.rm && (is_stream(input) || is_stream(target)) {
+            return Err(Failure::Usage("--rm is for files, not for streams and devices".to_owned()));
         }
     }
     Ok(())

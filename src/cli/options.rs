@@ -39,7 +39,7 @@ pub fn options(model: &str, engine: &Engine, limits_given: &args::Limits, report
 /// The options to decode with.
 pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Options> {
     let options = options(model.model.as_deref().unwrap_or("default"), engine, limits, reporter)?;
-    reporter.detail(&describe(&options));
+    reporter.detail(&describe(&options))?;
     Ok(options)
 }
 
@@ -63,7 +63,7 @@ pub fn describe(options: &Options) -> String {
 pub fn time(info: ImageInfo, time: Duration) -> String {
     let megapixels = f64::from(info.width) * f64::from(info.height) / 1e6;
     let seconds = time.as_secs_f64();
-    format!("  {seconds:.2} seconds, {:.3} megapixels per second", megapixels / seconds.max(1e-9))
+    format!("{seconds:.2} seconds, {:.3} megapixels per second", megapixels / seconds.max(1e-9))
 }
 
 /// Removes an input, unless its result lacks something.

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use ansel::Error;
 use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Result, about, io_error};
@@ -30,7 +29,7 @@ pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
 }
 
 /// Whether something is there that is written to rather than replaced: a device, a pipe.
-fn is_special(path: &Path) -> bool {
+pub fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
@@ -96,7 +95,8 @@ pub fn remove_input(job: &Job, written: &Written) -> Result<()> {
     let Written { path, digest } = written;
     sync_folder(path).map_err(Failure::io("write", path))?;
     if digest_of(path).map_err(Failure::io("read", path))? != *digest {
-        return Err(Error::Verification("it does not read back as it was written".to_owned()).into());
+        let reason = "it is not what was written, so the input is kept";
+        return Err(Failure::io("read back", path)(io::Error::new(ErrorKind::InvalidData, reason)));
     }
     std::fs::remove_file(job.input.path()).map_err(Failure::io("remove", job.input.path()))
 }

@@ -16,7 +16,7 @@ use super::place::Place;
 pub struct Reporter {
     quiet: bool,
     json: bool,
-    pub verbose: bool,
+    verbose: bool,
     /// Standard output is for the results themselves: JSON goes to standard error.
     data_on_standard: bool,
     pub bar: ProgressBar,
@@ -78,10 +78,8 @@ impl Reporter {
     }
 
     /// What was asked for with `--verbose`.
-    pub fn detail(&self, text: &str) {
-        if self.verbose {
-            self.say(text);
-        }
+    pub fn detail(&self, text: &str) -> Result<()> {
+        if self.verbose { self.status(|| text.to_owned(), || json!({ "detail": text })) } else { Ok(()) }
     }
 
     /// Says what failed; returns the exit code for it.

@@ -25,7 +25,6 @@ fn a_signal_leaves_no_unfinished_file() {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(place.names().iter().any(|name| name.starts_with(".ansel-")));
-        // While it is in use, it is no unfinished file of another run.
         let killed = Command::new("kill").args([&format!("-{signal}"), &program.id().to_string()]).status();
         assert!(killed.expect("kill").success());
         assert_eq!(program.wait().expect("an end").signal(), Some(number));
@@ -70,6 +69,7 @@ fn inputs_are_not_removed_where_that_would_lose_them() {
     for arguments in [
         &["compress", "photo.png", "--rm", "-o", "-"][..],
         &["compress", "-", "--rm", "-o", "x.ansel"],
+        &["compress", "photo.png", "--rm", "-o", "/dev/null"],
         &["decompress", "photo.ansel", "--rm", "--crop", "0,0,1,1", "-o", "x.png"],
     ] {
         assert_says(&place.fail_in(2, &mut place.command(arguments)), &["--rm"]);

@@ -89,7 +89,7 @@ fn a_reader_that_stops_early_is_a_failure_unless_it_is_a_person() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn endless_input_is_refused_by_its_first_bytes() {
     let place = Place::new();
@@ -200,6 +200,12 @@ fn failures_and_warnings_are_json_too() {
     assert!(output.stdout == place.read("longer.ansel"));
     let lines: Vec<_> = String::from_utf8_lossy(&output.stderr).lines().map(json).collect();
     assert_eq!((lines.len(), &lines[1]["output"]), (2, &"-".into()));
+    let input = std::fs::File::open(place.path("photo.png")).expect("the input");
+    let mut named = place.command(["compress", "-", "named.ansel", "--json", "--verbose"]);
+    let (printed, errors) = place.succeed_in(named.stdin(input));
+    let lines: Vec<_> = printed.lines().map(json).collect();
+    assert_eq!((&*errors, lines.len(), &lines[1]["output"]), ("", 3, &"named.ansel".into()));
+    assert!(lines[0]["detail"].is_string());
     for (arguments, code) in [
         (&["info", "bad.png", "--json"][..], 3),
         (&["verify", "bad.png", "--json"], 3),
