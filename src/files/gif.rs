@@ -19,7 +19,6 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
     input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
     let mut options = DecodeOptions::new();
     options.set_memory_limit(MemoryLimit::Unlimited); // ours are checked before the samples are read
-    options.check_lzw_end_code(true);
     let mut decoder = options.read_info(input).map_err(gif_error)?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
     let frame = decoder.next_frame_info().map_err(gif_error)?;
