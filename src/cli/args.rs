@@ -80,7 +80,7 @@ pub struct Compress {
     pub output: Output,
     /// How small: 1 is the fastest, 9 the smallest [default: 6]
     ///
-    /// Each level takes more time than those before it, to compress and to decompress:
+    /// Larger levels take more time, to compress and to decompress:
     ///   1, 2         small networks
     ///   3, 4 fast    the same, with biases of the image's own
     ///   5    low     default networks
