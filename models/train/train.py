@@ -64,6 +64,7 @@ def optimizers(network, config):
     matrices = [layer.weight for part in network.networks for layer in part.layers[:-1]]
     rest = [layer.bias for part in network.networks for layer in part.layers]
     rest += [part.layers[-1].weight for part in network.networks]
+    rest += [part.class_weights for part in network.networks if part.class_weights is not None]
     return [
         torch.optim.Muon(matrices, config.learning_rate, weight_decay=config.weight_decay),
         torch.optim.AdamW(rest, config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay),
@@ -81,6 +82,18 @@ def save(path, config, step, network, average, optimizers):
     }
     torch.save(state, f"{path}.tmp")
     os.replace(f"{path}.tmp", path)
+
+
+def resume(path, config, device, network, average, optimizers):
+    """Takes over a checkpoint of the same configuration, but for the number of steps; the steps that are done."""
+    state = torch.load(path, weights_only=True, map_location=device)
+    if dataclasses.replace(Config(**state["config"]), steps=config.steps) != config:
+        raise SystemExit(f"{path} is of another configuration")
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    for optimizer, held in zip(optimizers, state["optimizers"]):
+        optimizer.load_state_dict(held)
+    return state["step"]
 
 
 def main():
@@ -109,12 +122,7 @@ def main():
     both = optimizers(network, config)
     first = 0
     if os.path.exists(options.checkpoint):
-        state = torch.load(options.checkpoint, weights_only=True)
-        first = state["step"]
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        for optimizer, held in zip(both, state["optimizers"]):
-            optimizer.load_state_dict(held)
+        first = resume(options.checkpoint, config, options.device, network, average, both)
 
     # The layers stay outside: their in-place activations are faster than what a compiler makes of them.
     @torch.compile(dynamic=False)
