@@ -4,8 +4,9 @@
                     [--precision bfloat16|float32]
 
 Deterministic given the seed of the configuration, the device, its precision and the number of threads. The progress
-line shows bpsp on fixed crops of held-out training images, of the averaged and quantised weights, in float32. Matrices
-are trained by Muon (Jordan et al. 2024), all else by AdamW (Loshchilov and Hutter 2019).
+line shows bpsp on fixed crops of held-out training images, of the quantised average of the weights (from when the learning
+rates fall, of the quantised weights), in float32. Matrices are trained by Muon (Jordan et al. 2024), all else by AdamW
+(Loshchilov and Hutter 2019).
 """
 
 import argparse
@@ -57,6 +58,14 @@ def schedule(step, config):
     from the start.
     """
     return min(1.0, (step + 1) / 500, (config.steps - step) / (0.4 * config.steps))
+
+
+def average_decay(step, config):
+    """What a step leaves of the average: nothing while the learning rates change.
+
+    As they fall, weights settle on the grid of int8, and biases with them; an average lies beside it, and would be rounded.
+    """
+    return min(config.average, (step + 1) / (step + 10)) if schedule(step, config) == 1 else 0.0
 
 
 def optimizers(network, config):
@@ -151,7 +160,7 @@ def main():
         for optimizer, rate in zip(both, (config.learning_rate, config.adam_rate)):
             optimizer.param_groups[0]["lr"] = rate * schedule(step, config)
             optimizer.step()
-        decay = min(config.average, (step + 1) / (step + 10))
+        decay = average_decay(step, config)
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
         running += loss.detach()
