@@ -10,8 +10,8 @@ Of a pixel of C channels with D bits: d is a tap less its channel's prediction, 
 
 The context is, for each tap in raster order, for each channel, g d shifted by s + 8 - D - 1 bits (left, or arithmetically
 right) and clamped to -128 ... 127; for each channel, its prediction less half of the range, brought to 8 bits; for each
-class, CLASS_FLAG if it is the pixel's, otherwise 0. What the network says of a mean is in units of the context: it counts
-g 2^-s samples. Its log2 of a scale is less s.
+class, CLASS_FLAG if it is the pixel's, otherwise 0. The means that the network gives are in units of g 2^-s samples, its
+scales in units of 2^-s samples.
 
 Arrays are planes (B, N, H, W) of float32, which holds all of these integers; taps are lists of such planes.
 """
