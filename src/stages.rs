@@ -124,7 +124,7 @@ impl MixtureStage {
     pub fn encode(&self) -> Vec<u32> {
         let mut encoder = Encoder::with_capacity(self.outputs.len() / COMPONENTS);
         self.walk(&mut encoder);
-        encoder.finish().0
+        encoder.finish()
     }
 
     /// Mixtures, searches in the CDF and ANS: the decoder after the network.
@@ -132,7 +132,7 @@ impl MixtureStage {
     pub fn decode(&self) -> f64 {
         let mut decoder = Decoder::new(self.words.clone()).expect("words of the encoder");
         self.walk(&mut decoder);
-        decoder.ideal_bits()
+        decoder.finish().unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::entropy::cdf::Alphabet;
 use crate::image::Rect;
 use crate::streams::network::alphabets;
 use crate::tile::TileSamples;
-use crate::walk::autoregressive::ActiveTile;
+use crate::walk::batch::ActiveTile;
 
 /// Marsaglia's xorshift64 (2003).
 pub(crate) struct Random(pub u64);

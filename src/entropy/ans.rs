@@ -4,16 +4,13 @@
 //! ANS is a stack: the encoder pushes the intervals in reverse, so that the decoder pops them in coding
 //! order. The walk over a tile is the same for both; it calls a [`SampleCoder`] at each sample.
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use constriction::Stack;
-use constriction::backends::{BoundedReadWords, Cursor};
 use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
-use constriction::stream::stack::{AnsCoder, DefaultAnsCoder};
-use constriction::stream::{Code, Decode, Encode};
 
+use super::lanes::{IntervalLanes, LANES, Lanes};
+use super::stack::{LaneStack, Stack};
 use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
@@ -59,6 +56,23 @@ pub(crate) trait SampleCoder {
 
     /// Takes note that all of a sample is coded.
     fn end_sample(&mut self);
+
+    /// Codes a sample that is known, in its interval.
+    fn known(&mut self, _sample: u32, interval: Interval) {
+        self.settle(interval);
+        self.end_sample();
+    }
+
+    /// What tells which intervals are next, if the tile has a state for each lane of a block: such a tile is decoded block
+    /// by block.
+    fn quantiles(&self) -> Option<Lanes<i32>> {
+        None
+    }
+
+    /// Decodes intervals of the first `active` lanes of a block.
+    fn pop(&mut self, _intervals: &IntervalLanes, _active: usize) {
+        unreachable!("this coder has no lanes");
+    }
 
     /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
     fn decide(&mut self, probability: u32, known: bool) -> bool {
@@ -126,16 +140,13 @@ impl Intervals {
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     intervals: Intervals,
-    /// Those that were coded whole.
-    samples: Vec<u16>,
     /// For each sample, the words of `intervals` up to its end.
     ends: Vec<u32>,
 }
 
 impl Encoder {
     pub fn with_capacity(samples: usize) -> Self {
-        let intervals = Intervals(Vec::with_capacity(2 * samples));
-        Self { intervals, samples: Vec::with_capacity(samples), ends: Vec::with_capacity(samples) }
+        Self { intervals: Intervals(Vec::with_capacity(2 * samples)), ends: Vec::with_capacity(samples) }
     }
 
     /// The ideal code length, in bits, of the samples of some pixels of so many channels.
@@ -150,16 +161,32 @@ impl Encoder {
         pixels.sum()
     }
 
-    /// The compressed words, in the order of the file, and the samples that were coded whole, in coding order.
-    pub fn finish(self) -> (Vec<u32>, Vec<u16>) {
-        let mut coder = DefaultAnsCoder::new();
-        for interval in self.intervals.reversed() {
-            coder.encode_symbol((), interval).expect("every interval has a probability");
+    /// The compressed words of one state, in the order of the file.
+    pub fn finish(self) -> Vec<u32> {
+        let mut stack = Stack::default();
+        self.intervals.reversed().for_each(|interval| stack.push(interval));
+        stack.into_words()
+    }
+
+    /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
+    /// these groups; all samples were coded whole.
+    pub fn finish_lanes(self, groups: &[usize], channels: usize) -> Vec<u32> {
+        let intervals: Vec<Interval> = self.intervals.range(0..self.intervals.0.len()).collect();
+        let mut stack = LaneStack::split(Stack::default());
+        let mut end = intervals.len();
+        for &pixels in groups.iter().rev() {
+            let start = end - pixels * channels;
+            for block in intervals[start..end].chunks(LANES * channels).rev() {
+                for channel in (0..channels).rev() {
+                    let mut lanes = IntervalLanes::default();
+                    let of_channel = block.iter().skip(channel).step_by(channels);
+                    of_channel.enumerate().for_each(|(lane, &interval)| lanes.set(lane, interval));
+                    stack.push(&lanes, block.len() / channels);
+                }
+            }
+            end = start;
         }
-        match coder.into_compressed() {
-            Ok(words) => (words, self.samples),
-            Err(never) => match never {},
-        }
+        stack.into_words()
     }
 }
 
@@ -169,9 +196,7 @@ impl SampleCoder for Encoder {
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
         let sample = sample();
         let (interval, edges) = cdf.interval(sample);
-        self.settle(interval);
-        self.samples.push(sample as u16);
-        self.end_sample();
+        self.known(sample, interval);
         (sample, edges)
     }
 
@@ -189,39 +214,52 @@ impl SampleCoder for Encoder {
 }
 
 /// Reads samples from words.
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Decoder {
-    coder: AnsCoder<u32, u64, Cursor<u32, Vec<u32>>>,
-    expected: std::vec::IntoIter<u16>,
+    states: States,
     /// Probabilities are multiplied up, and their logarithm is taken now and then.
     product: f64,
     bits: f64,
 }
 
+#[cfg_attr(test, derive(Clone))]
+enum States {
+    One(Stack),
+    Lanes(LaneStack),
+}
+
 impl Decoder {
-    /// `None` if the last word is zero, which no encoder writes.
+    /// A decoder of one state; `None` for words that no encoder writes.
     pub fn new(words: Vec<u32>) -> Option<Self> {
-        let coder = AnsCoder::from_compressed(Cursor::new_at_write_end(words)).ok()?;
-        Some(Self { coder, expected: Vec::new().into_iter(), product: 1.0, bits: 0.0 })
+        Some(Self { states: States::One(Stack::from_words(words)?), product: 1.0, bits: 0.0 })
     }
 
-    /// A decoder that tries first whether a sample is the expected one. It decodes what any other would, sooner.
-    pub fn expecting(words: Vec<u32>, samples: Vec<u16>) -> Option<Self> {
-        Some(Self { expected: samples.into_iter(), ..Self::new(words)? })
+    /// A decoder of a state for each lane; `None` for words that no encoder writes.
+    pub fn of_lanes(words: Vec<u32>) -> Option<Self> {
+        Some(Self { states: States::Lanes(LaneStack::from_words(words)?), product: 1.0, bits: 0.0 })
     }
 
-    /// Whether all words were read and the coder is back in its initial state.
-    pub fn is_empty(&self) -> bool {
-        self.coder.is_empty() && BoundedReadWords::<u32, Stack>::is_exhausted(self.coder.bulk())
+    /// The ideal code length of what was decoded, in bits, if all words were read and the coder is back in its initial
+    /// state.
+    pub fn finish(self) -> Option<f64> {
+        let left = match self.states {
+            States::One(stack) => stack,
+            States::Lanes(stack) => stack.join()?,
+        };
+        left.is_empty().then(|| self.bits - self.product.log2())
     }
 
-    /// The ideal code length of what was decoded, in bits.
-    pub fn ideal_bits(&self) -> f64 {
-        self.bits - self.product.log2()
+    fn one(&self) -> &Stack {
+        let States::One(stack) = &self.states else { unreachable!("tiles with lanes are decoded block by block") };
+        stack
     }
 
-    /// What tells, by the interval that contains it, which interval is next.
-    fn quantile(&self) -> u32 {
-        self.coder.state() as u32 & ((1 << CDF_BITS) - 1)
+    fn count(&mut self, probability: u32) {
+        self.product *= f64::from(probability) / (1u64 << CDF_BITS) as f64;
+        if self.product < 1e-200 {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
     }
 }
 
@@ -229,8 +267,8 @@ impl SampleCoder for Decoder {
     const KNOWS_SAMPLES: bool = false;
 
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
-        let quantile = self.quantile();
-        let mut sample = self.expected.next().map_or_else(guess, u32::from);
+        let quantile = self.one().quantile();
+        let mut sample = guess();
         let (mut interval, mut edges) = cdf.interval(sample);
         if !interval.contains(quantile) {
             sample = cdf.quantile(quantile, sample);
@@ -241,20 +279,28 @@ impl SampleCoder for Decoder {
     }
 
     fn is_above(&self, edge: u32, _: bool) -> bool {
-        self.quantile() >= edge
+        self.one().quantile() >= edge
     }
 
     fn settle(&mut self, interval: Interval) {
-        let decoded: Result<(), constriction::CoderError<Infallible, Infallible>> = self.coder.decode_symbol(interval);
-        decoded.expect("reading from memory cannot fail");
-        self.product *= f64::from(interval.probability) / (1u64 << CDF_BITS) as f64;
-        if self.product < 1e-200 {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
+        let States::One(stack) = &mut self.states else { unreachable!("tiles with lanes are decoded block by block") };
+        stack.pop(interval);
+        self.count(interval.probability);
     }
 
     fn end_sample(&mut self) {}
+
+    fn quantiles(&self) -> Option<Lanes<i32>> {
+        if let States::Lanes(stack) = &self.states { Some(stack.quantiles()) } else { None }
+    }
+
+    fn pop(&mut self, intervals: &IntervalLanes, active: usize) {
+        let States::Lanes(stack) = &mut self.states else { unreachable!("this tile has no lanes") };
+        stack.pop(intervals, active);
+        for &probability in &intervals.probability[..active] {
+            self.count(probability as u32);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -104,7 +104,6 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
     }
 
     /// The same of outputs for normalised contexts.
-    #[cfg_attr(not(test), allow(dead_code, reason = "until there are such networks"))]
     pub fn normalised(self, normalisation: Normalisation) -> Self {
         Self { normalisation, ..self }
     }

@@ -48,6 +48,7 @@ impl TileSamples {
     }
 
     /// A tile of the same shape with no sample set.
+    #[cfg(test)]
     pub fn cleared(&self) -> Self {
         let half = self.samples[0]; // above the tile
         Self { samples: vec![half; self.samples.len()], ..*self }

@@ -9,20 +9,29 @@
 //! and factors out, [`coupling`](crate::context::coupling) translates, the mixture is the prior of what was factored out, given all that is known.
 //! All of it is one to one on integers, so the code length is the exact likelihood.
 
-use super::autoregressive::ActiveTile;
+use super::batch::{ActiveTile, Batch, Pixel};
 use crate::base::error::Result;
 use crate::context::coupling::Coupling;
-use crate::context::levels::{self, LEVELS};
+use crate::context::levels::{self, LEVELS, PHASES};
 use crate::entropy::ans::SampleCoder;
 use crate::entropy::cdf::Alphabet;
-use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape, PixelMixture};
+use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape, Normalisation};
 use crate::infer::session::Network;
-use crate::infer::{Evaluator, LANES, outputs_of};
+use crate::infer::{Evaluator, LANES};
+use crate::tile::TileSamples;
 
-/// Pixels of one network call.
-const BATCH: usize = 1024;
+/// Pixels of one network call: whole blocks, so that a pixel's lane is its place in its phase modulo 16.
+const BATCH: usize = 64 * LANES;
 /// The log2 of the scales of the mixture of the coarsest lattice, in units of the network's outputs: 64 samples.
 const COARSEST_LOG_SCALE: i16 = 6 << 6;
+
+/// The pixels of the coarsest lattice and of each phase of a tile: what its states are dealt out in.
+pub(crate) fn groups(tile: &TileSamples) -> Vec<usize> {
+    let (width, height) = (tile.width(), tile.height());
+    let phases = (0..LEVELS).rev().flat_map(|level| (0..PHASES).map(move |phase| (level, phase)));
+    let phases = phases.map(|(level, phase)| levels::pixels(level, phase, width, height).count());
+    std::iter::once(levels::coarsest(width, height).count()).chain(phases).collect()
+}
 
 /// Codes all samples of a group of tiles. All tiles have as many channels as the networks, one for each phase, and one
 /// alphabet for each, of one depth.
@@ -33,114 +42,70 @@ pub(crate) fn code_tiles<C: SampleCoder>(
     tiles: &mut [ActiveTile<C>],
     alphabets: &[Alphabet],
 ) -> Result<()> {
-    // The number of components is known to the compiler in all that runs once per sample.
-    match networks[0].shape().components {
-        3 => walk::<C, 3>(networks, tiles, alphabets),
-        4 => walk::<C, 4>(networks, tiles, alphabets),
-        5 => walk::<C, 5>(networks, tiles, alphabets),
-        other => unreachable!("the contract refuses {other} components"),
-    }
-}
-
-fn walk<C: SampleCoder, const K: usize>(
-    networks: &mut [Network],
-    tiles: &mut [ActiveTile<C>],
-    alphabets: &[Alphabet],
-) -> Result<()> {
-    let mut batch = Batch::default();
     let shape = networks[0].shape();
-    batch.push_coarsest(shape, tiles, alphabets);
-    batch.code::<C, K>(shape, tiles, alphabets);
+    let mut batch = Batch::new(shape);
+    for (index, tile) in tiles.iter().enumerate() {
+        push_coarsest(&mut batch, shape, (index, tile), alphabets);
+    }
+    batch.code(None, tiles, alphabets);
+    batch.clear();
     for level in (0..LEVELS).rev() {
         for (phase, network) in networks.iter_mut().enumerate() {
             let coupling = Coupling::new(level, phase);
             for index in 0..tiles.len() {
+                if tiles[index].coder.quantiles().is_some() {
+                    batch.align();
+                }
                 let (width, height) = (tiles[index].samples.width(), tiles[index].samples.height());
                 for place in levels::pixels(level, phase, width, height) {
-                    batch.gather(&tiles[index], &coupling, (index, place), alphabets);
+                    gather(&mut batch, &tiles[index], &coupling, (index, place), alphabets);
                     if batch.pixels.len() == BATCH {
-                        batch.evaluate(network)?;
-                        batch.code::<C, K>(shape, tiles, alphabets);
+                        batch.run(network, tiles, alphabets)?;
+                        batch.clear();
                     }
                 }
             }
-            batch.evaluate(network)?;
-            batch.code::<C, K>(shape, tiles, alphabets);
+            batch.run(network, tiles, alphabets)?;
+            batch.clear();
         }
     }
     Ok(())
 }
 
-/// A pixel of a batch: its tile, its column and its row.
-type Place = (usize, (usize, usize));
-
-/// The pixels of one network call.
-#[derive(Debug, Default)]
-struct Batch {
-    /// With their translations.
-    pixels: Vec<(Place, [i32; MAX_CHANNELS])>,
-    contexts: Vec<i16>,
-    outputs: Vec<i16>,
+/// Adds a pixel and its context.
+fn gather<C>(
+    batch: &mut Batch,
+    tile: &ActiveTile<C>,
+    coupling: &Coupling,
+    (index, (x, y)): (usize, (usize, usize)),
+    alphabets: &[Alphabet],
+) {
+    let alphabet = alphabets[0]; // the depth is the same for all
+    let predictions = match alphabets.len() {
+        1 => coupling.push_context::<1>(&tile.samples, (x, y), alphabet, &mut batch.contexts),
+        _ => coupling.push_context::<3>(&tile.samples, (x, y), alphabet, &mut batch.contexts),
+    };
+    batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation: Normalisation::default() });
 }
 
-impl Batch {
-    /// Adds a pixel and its context.
-    fn gather<C>(&mut self, tile: &ActiveTile<C>, coupling: &Coupling, place: Place, alphabets: &[Alphabet]) {
-        let alphabet = alphabets[0]; // the depth is the same for all
-        let translations = match alphabets.len() {
-            1 => coupling.push_context::<1>(&tile.samples, place.1, alphabet, &mut self.contexts),
-            _ => coupling.push_context::<3>(&tile.samples, place.1, alphabet, &mut self.contexts),
-        };
-        self.pixels.push((place, translations));
+/// Adds the pixels of the coarsest lattice of a tile, of which nothing is known, and a wide mixture in the middle of the
+/// range for them.
+fn push_coarsest<C>(
+    batch: &mut Batch,
+    shape: MixtureShape,
+    (index, tile): (usize, &ActiveTile<C>),
+    alphabets: &[Alphabet],
+) {
+    batch.align();
+    let predictions = [1 << (alphabets[0].depth - 1); MAX_CHANNELS];
+    for (x, y) in levels::coarsest(tile.samples.width(), tile.samples.height()) {
+        batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation: Normalisation::default() });
     }
-
-    /// Adds the pixels of the coarsest lattices, of which nothing is known, and a wide mixture in the middle of the range.
-    fn push_coarsest<C>(&mut self, shape: MixtureShape, tiles: &[ActiveTile<C>], alphabets: &[Alphabet]) {
-        for (index, tile) in tiles.iter().enumerate() {
-            let places = levels::coarsest(tile.samples.width(), tile.samples.height());
-            let middle = [1 << (alphabets[0].depth - 1); MAX_CHANNELS];
-            self.pixels.extend(places.map(|place| ((index, place), middle)));
-        }
-        let (components, channels) = (shape.components, shape.channels);
-        let log_scales = components * (1 + channels)..components * (1 + 2 * channels);
-        let output = |index| if log_scales.contains(&index) { COARSEST_LOG_SCALE } else { 0 };
-        for _ in 0..self.pixels.len().div_ceil(LANES) {
-            self.outputs.extend((0..shape.outputs()).flat_map(|index| [output(index); LANES]));
-        }
-    }
-
-    /// Evaluates the network on the gathered pixels.
-    fn evaluate(&mut self, network: &mut Network) -> Result<()> {
-        self.outputs.clear();
-        if self.pixels.is_empty() { Ok(()) } else { network.run(&self.contexts, &mut self.outputs) }
-    }
-
-    /// Codes the samples of the gathered pixels under the outputs, and clears the batch.
-    fn code<C: SampleCoder, const K: usize>(
-        &mut self,
-        shape: MixtureShape,
-        tiles: &mut [ActiveTile<C>],
-        alphabets: &[Alphabet],
-    ) {
-        let mut outputs = vec![0; shape.outputs()];
-        for (index, &((tile, (x, y)), translations)) in self.pixels.iter().enumerate() {
-            outputs.iter_mut().zip(outputs_of(&self.outputs, shape.outputs(), index)).for_each(|(to, from)| *to = from);
-            let ActiveTile { samples, coder, .. } = &mut tiles[tile];
-            let mut mixture = PixelMixture::<K, 0>::new(alphabets.len(), &outputs, &[]);
-            for (channel, (&translation, &alphabet)) in translations.iter().zip(alphabets).enumerate() {
-                mixture.next_channel(translation, alphabet);
-                let known = samples.pixel(x, y)[channel];
-                let guess = || if C::KNOWS_SAMPLES { known.into() } else { mixture.guess(alphabet) };
-                let (sample, edges) = coder.code(mixture.cdf(alphabet), guess);
-                mixture.observe(sample, translation, &edges);
-                if !C::KNOWS_SAMPLES {
-                    samples.set(x, y, channel, sample as u16);
-                }
-            }
-        }
-        self.pixels.clear();
-        self.contexts.clear();
-        self.outputs.clear();
+    let (components, channels) = (shape.components, shape.channels);
+    let log_scales = components * (1 + channels)..components * (1 + 2 * channels);
+    let output = |index| if log_scales.contains(&index) { COARSEST_LOG_SCALE } else { 0 };
+    while batch.outputs.len() < batch.pixels.len().next_multiple_of(LANES) * shape.outputs() {
+        batch.outputs.extend((0..shape.outputs()).flat_map(|index| [output(index); LANES]));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The walks over tiles: one driver per family, for encoder and decoder alike.
 
 pub(crate) mod autoregressive;
+pub(crate) mod batch;
 pub(crate) mod counts;
 pub(crate) mod flow;

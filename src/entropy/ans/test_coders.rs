@@ -20,6 +20,11 @@ impl SampleCoder for Noting {
         (sample, edges)
     }
 
+    fn known(&mut self, sample: u32, interval: Interval) {
+        self.intervals.push(interval);
+        self.samples.push(sample);
+    }
+
     fn is_above(&self, _: u32, known: bool) -> bool {
         known
     }

@@ -41,6 +41,11 @@ pub(crate) struct IntervalLanes {
 }
 
 impl IntervalLanes {
+    /// Sets the interval of one pixel.
+    pub fn set(&mut self, lane: usize, interval: Interval) {
+        (self.left[lane], self.probability[lane]) = (interval.left as i32, interval.probability as i32);
+    }
+
     /// The interval of one pixel.
     pub fn lane(&self, lane: usize) -> Interval {
         Interval { left: self.left[lane] as u32, probability: self.probability[lane] as u32 }

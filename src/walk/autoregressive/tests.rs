@@ -7,6 +7,7 @@ use crate::entropy::ans::test_coders::{Noting, Told};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::image::Rect;
 use crate::infer::session::networks_of;
+use crate::model::adaptation::Learning;
 use crate::model::contract::CheckedModel;
 use crate::model::family::{Content, Family};
 use crate::model::file::ModelFile;
@@ -119,13 +120,34 @@ fn encoder_and_decoder_learn_the_same_from_any_image_and_keep_the_contract() {
             let samples = TileSamples::of(image.view(), rect, 8);
             let cleared = samples.clone().cleared();
             let (taught, encoded) = learned((model, learning), samples, Encoder::default());
-            let decoder = Decoder::new(encoded.coder.finish().0).expect("a stream");
+            let decoder = Decoder::new(encoded.coder.finish()).expect("a stream");
             let (again, decoded) = learned((model, learning), cleared, decoder);
-            assert!(decoded.samples == encoded.samples && decoded.coder.is_empty(), "other samples");
+            assert!(decoded.samples == encoded.samples && decoded.coder.finish().is_some(), "other samples");
             assert_eq!(taught.len(), width * height / usize::from(learning.chunk));
             assert!(taught.iter().all(|&(_, kept)| kept), "a row beyond its bound");
             assert_eq!(taught, again, "encoder and decoder learned otherwise");
             assert!(taught.windows(2).all(|pair| pair[0].0 != pair[1].0), "an update that changes nothing");
+        }
+    }
+}
+
+#[test]
+fn tiles_with_a_state_for_each_lane_come_back_in_groups_of_any_size() {
+    for mut network in networks().into_iter().filter(|network| !network.model().shape.pinned) {
+        let sizes = vec![256; network.model().shape.channels];
+        let encoded = code(&mut network, &sizes, TILES.map(|_| Encoder::default()), 4, true);
+        let words = encoded.into_iter().map(|tile| {
+            let (groups, channels) = (groups(&tile.samples), tile.samples.channels());
+            (tile.samples, tile.coder.finish_lanes(&groups, channels))
+        });
+        let (samples, words): (Vec<_>, Vec<_>) = words.unzip();
+        for group in [1, 3, 4] {
+            let coders = words.iter().map(|words| Decoder::of_lanes(words.clone()).expect("an encoder's words"));
+            let decoded = code(&mut network, &sizes, coders.collect::<Vec<_>>(), group, false);
+            for (tile, samples) in decoded.into_iter().zip(&samples) {
+                assert!(tile.samples == *samples, "other samples in groups of {group}");
+                assert!(tile.coder.finish().is_some(), "words are left");
+            }
         }
     }
 }

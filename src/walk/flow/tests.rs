@@ -114,7 +114,28 @@ fn any_words_decode_to_samples_that_come_back() {
             let mut tiles = [ActiveTile { samples: hostile.clone(), coder: Encoder::default(), learning: None }];
             code_tiles(&mut networks, &mut tiles, &alphabets(&sizes)).expect("an encoded tile");
             let [tile] = tiles;
-            assert!(decoded(&mut networks, &sizes, tile.coder.finish().0) == hostile, "another tile came back");
+            assert!(decoded(&mut networks, &sizes, tile.coder.finish()) == hostile, "another tile came back");
+        }
+    }
+}
+
+#[test]
+fn tiles_with_a_state_for_each_lane_come_back_in_groups_of_any_size() {
+    for mut networks in flows() {
+        let sizes = vec![256; networks[0].model().shape.channels];
+        let encoded = code(&mut networks, &sizes, TILES.map(|_| Encoder::default()), 4, true);
+        let words = encoded.into_iter().map(|tile| {
+            let (groups, channels) = (groups(&tile.samples), tile.samples.channels());
+            (tile.samples, tile.coder.finish_lanes(&groups, channels))
+        });
+        let (samples, words): (Vec<_>, Vec<_>) = words.unzip();
+        for group in [1, 3, 6] {
+            let coders = words.iter().map(|words| Decoder::of_lanes(words.clone()).expect("an encoder's words"));
+            let decoded = code(&mut networks, &sizes, coders.collect::<Vec<_>>(), group, false);
+            for (tile, samples) in decoded.into_iter().zip(&samples) {
+                assert!(tile.samples == *samples, "other samples in groups of {group}");
+                assert!(tile.coder.finish().is_some(), "words are left");
+            }
         }
     }
 }
