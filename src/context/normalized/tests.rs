@@ -97,7 +97,13 @@ fn contexts_are_those_of_the_reference_at_any_depth() {
             let centre = (1 << (depth - 1)) + random.symmetric(1 << (depth - 1));
             let samples: Vec<u16> = (0..7 * 4 * channels)
                 .map(|_| match case % 11 {
-                    0 => if random.symmetric(1) > 0 { most } else { 0 }, // as far apart as they can be
+                    0 => {
+                        if random.symmetric(1) > 0 {
+                            most
+                        } else {
+                            0
+                        }
+                    } // as far apart as they can be
                     _ => (centre + random.symmetric(magnitude)).clamp(0, most),
                 } as u16)
                 .collect();
