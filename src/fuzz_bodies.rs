@@ -12,7 +12,7 @@ use crate::codec::Division;
 use crate::container::{Band, Header};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Cdf};
-use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, PINNED, PixelMixture};
+use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, Normalisation, PINNED, PixelMixture};
 use crate::infer::Evaluator;
 use crate::infer::learner::Learner;
 use crate::infer::pool::lock;
@@ -281,7 +281,8 @@ pub fn learning(bytes: &[u8]) {
     for _ in 0..4 {
         let pixels = usize::from(rules.chunk);
         let mut sample = || i16::from(input.byte()) - if input.byte().is_multiple_of(2) { 0 } else { 255 };
-        let contexts: Vec<i16> = (0..pixels * model.context_size()).map(|_| sample()).collect();
+        let (low, high) = model.precision().contexts().into_inner();
+        let contexts: Vec<i16> = (0..pixels * model.context_size()).map(|_| sample().clamp(low, high)).collect();
         let errors: Vec<f32> = (0..pixels * outputs).map(|_| sample().into()).collect();
         let mut all: [Vec<i16>; 2] = Default::default();
         for ((learner, all), piece) in learners.iter_mut().zip(&mut all).zip([pixels, 1 + pixels / 3]) {
@@ -378,7 +379,8 @@ fn pixel_with<const K: usize, const P: usize>(
     let depth = alphabets[0].depth;
     let candidate = |_| -> Candidate { std::array::from_fn(|_| input.below(1 << depth) as u16) };
     let candidates: [Candidate; P] = std::array::from_fn(candidate);
-    let mut mixture = PixelMixture::<K, P>::new(channels, &outputs, &candidates);
+    let normalisation = Normalisation { sign: if input.byte() < 128 { 1 } else { -1 }, shift: input.below(5) };
+    let mut mixture = PixelMixture::<K, P>::new(channels, &outputs, &candidates).normalised(normalisation);
     for (channel, &alphabet) in alphabets[..channels].iter().enumerate() {
         let prediction = input.below(1 << depth) as i32;
         mixture.next_channel(prediction, alphabet);

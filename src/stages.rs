@@ -11,11 +11,12 @@ use crate::entropy::lanes::{Block, IntervalLanes, LANES, LaneMixture, Lanes};
 use crate::entropy::mixture::{MixtureShape, PixelMixture};
 use crate::entropy::stack::{LaneStack, Stack};
 use crate::entropy::vectors::Vectors;
-use crate::infer::kernel::{Kernel, Packed, Precision};
+use crate::infer::kernel::{Kernel, Packed};
 use crate::infer::session::{Device, Network, packed};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::contract::Layer;
 use crate::model::file::ModelFile;
+use crate::model::precision::Precision;
 
 const COMPONENTS: usize = 5;
 const EIGHT_BITS: Alphabet = Alphabet { depth: 8, size: 256 };

@@ -24,7 +24,7 @@ SEED = 2026
 
 def density_bits(raw, pixels, config, noise):
     """-log2 of the joint density of dequantized samples, by pixel; the channels' coupling is as in the codec."""
-    logits, means, scales, coefficients, _ = model.mixture_parameters(raw, config)
+    logits, means, scales, coefficients, _ = model.mixture_parameters(raw, config, pixels)
     log_joint = torch.log_softmax(logits * math.log(2), 0)
     for c in range(config.channels):
         mean = model.channel_mean(c, means, coefficients, pixels)

@@ -65,7 +65,7 @@ def crop_bits(layers, config, crops):
 
 def raw_outputs(layers, config, contexts):
     """The outputs of a network of integer layers for contexts (pixels, inputs), as the mixture takes them."""
-    outputs = export.evaluate_integers(layers, contexts.numpy())
+    outputs = export.evaluate_integers(layers, config.grid, contexts.numpy())
     return torch.from_numpy((outputs * 2.0**-model.OUTPUT_FRACTION / np.exp2(export.output_gains(config))).T)
 
 

@@ -2,8 +2,8 @@
 
     python export.py colour.pt ../
 
-writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. The
-averaged weights are exported: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
+writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. What the
+checkpoint has as the average is exported: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
 
     y = Floor((x W + (bias + delta)) * 2^-shift), then Clip
 
@@ -48,15 +48,15 @@ def output_gains(config):
 
 def integer_layers(network):
     """The network as a list of (weight (in, out), bias (out), shift (out)) int64 arrays."""
-    layers = []
-    maxima = model.input_maxima(len(network.layers))
-    for index, (layer, maximum) in enumerate(zip(network.layers, maxima)):
-        exponent = quantize.row_exponents(layer.weight.detach(), maximum).double()
-        weight = torch.round(layer.weight.detach().double() * torch.exp2(exponent)[:, None])
-        input_fraction = quantize.ACTIVATION_FRACTION if index else quantize.CONTEXT_FRACTION
+    layers, grid = [], network.config.grid
+    maxima = grid.input_maxima(len(network.layers))
+    for index, (layer, weight, maximum) in enumerate(zip(network.layers, network.weights(), maxima)):
+        exponent = quantize.row_exponents(weight.detach(), maximum).double()
+        weight = torch.round(weight.detach().double() * torch.exp2(exponent)[:, None])
+        input_fraction = grid.activation_fraction if index else grid.context_fraction
         bias = layer.bias.detach().double() * torch.exp2(exponent + input_fraction)
         last = index == len(network.layers) - 1
-        fraction = model.OUTPUT_FRACTION + output_gains(network.config) if last else quantize.ACTIVATION_FRACTION
+        fraction = model.OUTPUT_FRACTION + output_gains(network.config) if last else grid.activation_fraction
         shift = (exponent + input_fraction).numpy() - fraction
         half = np.exp2(shift - 1)  # so that Floor rounds to nearest
         bias = np.floor(bias.numpy() + half + 0.5)
@@ -69,7 +69,7 @@ def integer_layers(network):
     return layers
 
 
-def evaluate_integers(layers, context, deltas=None):
+def evaluate_integers(layers, grid, context, deltas=None):
     """The exported function in int64: context (pixels, inputs) -> outputs (pixels, outputs)."""
     x = context.astype(np.int64)
     for index, (weight, bias, shift) in enumerate(layers):
@@ -78,7 +78,7 @@ def evaluate_integers(layers, context, deltas=None):
         if deltas is not None:
             total = total + deltas[index]
         last = index == len(layers) - 1
-        limits = (OUTPUT_MIN, OUTPUT_MAX) if last else (0, quantize.ACTIVATION_MAX)
+        limits = (OUTPUT_MIN, OUTPUT_MAX) if last else (0, grid.activation_max)
         x = np.clip(total >> shift, *limits)
     return x
 
@@ -92,17 +92,18 @@ def split_mix(seed, count):
         return z ^ (z >> np.uint64(31))
 
 
-def known_answer(layers):
+def known_answer(layers, grid):
     """SHA-256 (hex) of the outputs on seeded contexts, without and then with seeded deltas, as int16 LE."""
     inputs, sizes = layers[0][0].shape[0], [len(bias) for _, bias, _ in layers]
     count = KNOWN_ANSWER_ROWS * inputs
     random = split_mix(KNOWN_ANSWER_SEED, count + sum(sizes))
-    context = (random[:count] % np.uint64(511)).astype(np.int64).reshape(-1, inputs) - 255
+    largest = grid.context_max - 1
+    context = (random[:count] % np.uint64(2 * largest + 1)).astype(np.int64).reshape(-1, inputs) - largest
     context >>= np.arange(KNOWN_ANSWER_ROWS)[:, None] % 8
     delta = (random[count:] % np.uint64(2049)).astype(np.int64) - 1024
     deltas = np.split(delta, np.cumsum(sizes)[:-1])
-    outputs = np.concatenate([evaluate_integers(layers, context), evaluate_integers(layers, context, deltas)])
-    return hashlib.sha256(outputs.astype("<i2").tobytes()).hexdigest()
+    outputs = [evaluate_integers(layers, grid, context, given) for given in (None, deltas)]
+    return hashlib.sha256(np.concatenate(outputs).astype("<i2").tobytes()).hexdigest()
 
 
 def layer_nodes(prefix, index, last, source):
@@ -122,12 +123,12 @@ def layer_nodes(prefix, index, last, source):
     ], output
 
 
-def build_network(prefix, layers):
+def build_network(prefix, layers, grid):
     """The nodes, initializers, inputs and output of a network of integer layers."""
     scalar = lambda value, name: numpy_helper.from_array(np.float32(value), prefix + name)
     initializers = [
         scalar(0, "activation_min"),
-        scalar(quantize.ACTIVATION_MAX, "activation_max"),
+        scalar(grid.activation_max, "activation_max"),
         scalar(OUTPUT_MIN, "output_min"),
         scalar(OUTPUT_MAX, "output_max"),
     ]
@@ -148,9 +149,9 @@ def build_network(prefix, layers):
     return nodes, initializers, inputs, [helper.make_tensor_value_info(source, TensorProto.FLOAT, shape)]
 
 
-def build(networks, metadata):
+def build(networks, grid, metadata):
     """The ONNX model of networks by prefix, each of integer layers."""
-    parts = [build_network(prefix, layers) for prefix, layers in networks.items()]
+    parts = [build_network(prefix, layers, grid) for prefix, layers in networks.items()]
     nodes, initializers, inputs, outputs = (sum(lists, []) for lists in zip(*parts))
     graph = helper.make_graph(nodes, metadata["ansel.name"], inputs, outputs, initializers)
     result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -162,7 +163,7 @@ def build(networks, metadata):
 
 
 def load_network(checkpoint):
-    """The averaged network of a checkpoint, and the steps it was trained."""
+    """The network of a checkpoint's average, and the steps it was trained."""
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     config = model.Config(**state["config"])
     network = (flow.Flow if config.context == "levels" else model.Network)(config)
@@ -186,11 +187,11 @@ def main():
         "ansel.name": config.name,
         "ansel.channels": str(config.channels),
         "ansel.components": str(config.components),
-        "ansel.known_answer": " ".join(known_answer(layers) for layers in networks),
+        "ansel.known_answer": " ".join(known_answer(layers, config.grid) for layers in networks),
         "ansel.training": f"seed {config.seed}, {steps} steps of {config.batch * config.crop**2} pixels",
     }
     named = {f"phase{phase}." if is_flow else "": layers for phase, layers in enumerate(networks)}
-    data = build(named, metadata).SerializeToString(deterministic=True)
+    data = build(named, config.grid, metadata).SerializeToString(deterministic=True)
     digest = hashlib.sha256(data).hexdigest()
     path = pathlib.Path(options.folder) / f"{config.name}-{digest[:8]}.onnx"
     path.write_bytes(data)

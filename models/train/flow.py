@@ -89,4 +89,5 @@ def phase_pixels(crops, config, phase, borders):
     here = rows_of_planes(at(samples, 0, 0))
     steps = torch.ones_like(here[0])
     matches = torch.zeros(config.channels, 0, here.shape[1], dtype=torch.bool, device=crops.device)
-    return Pixels(contexts, rows_of_planes(translation), here, steps, matches)
+    shifts, signs = torch.zeros_like(here[0]), torch.ones_like(here[0])
+    return Pixels(contexts, rows_of_planes(translation), here, steps, matches, shifts, signs)

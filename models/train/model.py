@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import normalize
 import quantize
 import repeats
 
@@ -33,7 +34,9 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
-    context: str  # "local", "repeats" (that, what exact repeats tell, and pinned components), or "levels" (the flow)
+    # "local", "normalized" (normalize.py), "repeats" (local, what exact repeats tell, and pinned components), or "levels"
+    # (the flow)
+    context: str
     planes: str
     channels: int
     components: int
@@ -57,8 +60,17 @@ class Config:
         return repeats.CANDIDATES if self.context == "repeats" else 0
 
     @property
+    def classes(self):
+        return normalize.CLASSES if self.context == "normalized" else 0
+
+    @property
+    def grid(self):
+        return quantize.BYTES if self.context == "normalized" else quantize.WIDE
+
+    @property
     def context_size(self):
-        return (TAPS + 1) * self.channels + (repeats.context_size(self.channels) if self.pinned else 0)
+        more = repeats.context_size(self.channels) if self.pinned else self.classes
+        return (TAPS + 1) * self.channels + more
 
     @property
     def output_size(self):
@@ -68,8 +80,9 @@ class Config:
 
 # What the pixels of a batch bring: contexts (pixels, context_size); predictions and samples (C, pixels);
 # steps (pixels,), the distance of two samples of 8 bits or less, in units of 8-bit samples; and
-# matches (C, pinned, pixels): whether a pinned component names the sample.
-Pixels = collections.namedtuple("Pixels", "contexts predictions samples steps matches")
+# matches (C, pinned, pixels): whether a pinned component names the sample; shifts and signs (pixels,), what the
+# network's means and scales are normalised by.
+Pixels = collections.namedtuple("Pixels", "contexts predictions samples steps matches shifts signs")
 
 
 def predict(crops):
@@ -99,19 +112,23 @@ def pixels_of(crops, config):
     contexts of repeats, those of `repeats.extras` and the step.
 
     Contexts: TAPS taps in raster order, channels interleaved, each relative to its channel's prediction; then each
-    prediction - 128; then what `repeats_context` adds.
+    prediction - 128; then what `repeats_context` adds. Or those of normalize.py.
     """
     crops = crops.float()
     samples = crops[:, : config.channels]
     height, width = crops.shape[2] - REACH, crops.shape[3] - 2 * REACH
     prediction = predict(samples)
-    features = []
+    differences = []
     for dy in range(REACH + 1):
         for dx in range(2 * REACH + 1):
             if dy < REACH or dx < REACH:
-                features.append(samples[:, :, dy : dy + height, dx : dx + width] - prediction)
-    features.append(prediction - 128)
+                differences.append(samples[:, :, dy : dy + height, dx : dx + width] - prediction)
     inside = samples[:, :, REACH:, REACH:-REACH]
+    if config.classes:
+        features, shifts, signs = normalize.normalized(differences, prediction)
+    else:
+        features = [*differences, prediction - 128]
+        shifts, signs = torch.zeros_like(inside[:, :1]), torch.ones_like(inside[:, :1])
     if config.pinned:
         steps = crops[:, -1:, REACH:, REACH:-REACH]
         more, candidates = repeats_context(crops, config.channels, prediction, 256 - steps)
@@ -121,8 +138,9 @@ def pixels_of(crops, config):
     else:
         steps = torch.ones_like(inside[:, :1])
         matches = torch.zeros(config.channels, 0, inside[:, 0].numel(), dtype=torch.bool, device=crops.device)
-    predictions, inside, steps = (rows_of_planes(planes) for planes in (prediction, inside, steps))
-    return Pixels(rows_of_pixels(torch.cat(features, 1)), predictions, inside, steps[0], matches)
+    predictions, inside = rows_of_planes(prediction), rows_of_planes(inside)
+    steps, shifts, signs = (rows_of_planes(plane)[0] for plane in (steps, shifts, signs))
+    return Pixels(rows_of_pixels(torch.cat(features, 1)), predictions, inside, steps, matches, shifts, signs)
 
 
 def repeats_context(crops, channels, prediction, maximum):
@@ -152,27 +170,33 @@ def repeats_context(crops, channels, prediction, maximum):
     return [feature.float() for feature in features], candidates
 
 
-def input_maxima(layers):
-    """The largest magnitude of each layer's integer inputs."""
-    return [quantize.CONTEXT_MAX] + [quantize.ACTIVATION_MAX] * (layers - 1)
-
-
 class Network(nn.Module):
     """MLP of integer arithmetic, in real units; of the contexts of the configuration or of so many inputs."""
 
     def __init__(self, config, inputs=None):
         super().__init__()
         self.config = config
-        sizes = [inputs or config.context_size, *config.hidden, config.output_size]
+        inputs = inputs or config.context_size - config.classes
+        sizes = [inputs, *config.hidden, config.output_size]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
+        self.class_weights = None
+        if config.classes:  # the last columns of the first layer, apart because they are trained like biases
+            self.class_weights = nn.Parameter(torch.zeros(sizes[1], config.classes))
         self._start_output_layer()
 
     @property
     def networks(self):
         return [self]
+
+    def weights(self):
+        """The weight matrices (out, in) of all layers."""
+        first, *others = (layer.weight for layer in self.layers)
+        if self.class_weights is not None:
+            first = torch.cat([first, self.class_weights], 1)
+        return [first, *others]
 
     def _start_output_layer(self):
         """Starts from a mixture around the prediction whose components differ in scale."""
@@ -192,30 +216,32 @@ class Network(nn.Module):
         Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations
         beyond 8 bits are rounded.
         """
-        x, fraction = contexts, quantize.CONTEXT_FRACTION
-        for layer, maximum in zip(self.layers, input_maxima(len(self.layers))):
+        grid = self.config.grid
+        x, fraction = contexts, grid.context_fraction
+        maxima = grid.input_maxima(len(self.layers))
+        for layer, weight, maximum in zip(self.layers, self.weights(), maxima):
             last = layer is self.layers[-1]
-            grid = 2.0 ** (0 if last else quantize.ACTIVATION_FRACTION)
-            weight = quantize.fake_quantize_weight(layer.weight, maximum) * (grid * 2.0**-fraction)
-            x = F.linear(x, weight.to(x.dtype), (layer.bias * grid).to(x.dtype))
+            scale = 2.0 ** (0 if last else grid.activation_fraction)
+            weight = quantize.fake_quantize_weight(weight, maximum) * (scale * 2.0**-fraction)
+            x = F.linear(x, weight.to(x.dtype), (layer.bias * scale).to(x.dtype))
             if not last:
-                x, fraction = quantize.Activation.apply(x), quantize.ACTIVATION_FRACTION
+                x, fraction = quantize.Activation.apply(x, grid.activation_max), grid.activation_fraction
         return x.t().contiguous().float()
 
 
-def mixture_parameters(raw, config):
-    """Raw outputs (outputs, pixels) -> logits (K, pixels), means and log2 scales (C, K, pixels), coefficients
+def mixture_parameters(raw, config, pixels):
+    """Raw outputs (outputs, pixels) and what they are normalised by -> logits (K, pixels), means and log2 scales (C, K, pixels), coefficients
     (pairs, K, pixels) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the logits of the pinned
     components (pinned, pixels)."""
     k, c = config.components, config.channels
     groups = raw.split([k, k * c, k * c, len(raw) - k - 2 * k * c - config.pinned, config.pinned])
     gains = LOGIT_GAIN, MEAN_GAIN, LOG_SCALE_GAIN, COEFFICIENT_GAIN, LOGIT_GAIN
-    ranges = LOGIT_RANGE, MEAN_RANGE, LOG_SCALE_RANGE, COEFFICIENT_RANGE, LOGIT_RANGE
-    logits, means, scales, coefficients, pinned = (
-        (group * gain).clamp(*limits) for group, gain, limits in zip(groups, gains, ranges)
-    )
-    shape = (-1, k, raw.shape[1])
-    return logits, means.view(shape), scales.view(shape), coefficients.view(shape), pinned
+    logits, means, scales, coefficients, pinned = (group * gain for group, gain in zip(groups, gains))
+    means = means.clamp(*MEAN_RANGE) * (pixels.signs * torch.exp2(-pixels.shifts))
+    scales = (scales - pixels.shifts).clamp(*LOG_SCALE_RANGE)
+    coefficients = coefficients.clamp(*COEFFICIENT_RANGE)
+    means, scales, coefficients = (group.view(-1, k, raw.shape[1]) for group in (means, scales, coefficients))
+    return logits.clamp(*LOGIT_RANGE), means, scales, coefficients, pinned.clamp(*LOGIT_RANGE)
 
 
 def channel_mean(channel, means, coefficients, pixels):
@@ -232,7 +258,7 @@ def code_length(raw, pixels, config):
 
     A pinned component has all its probability on one sample.
     """
-    logits, means, scales, coefficients, pinned = mixture_parameters(raw, config)
+    logits, means, scales, coefficients, pinned = mixture_parameters(raw, config, pixels)
     log_joint = torch.log_softmax(torch.cat([logits, pinned]) * math.log(2), 0)
     half = pixels.steps / 2
     for c in range(config.channels):

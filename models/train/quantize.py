@@ -1,19 +1,34 @@
 """Quantisation: the integer arithmetic of the exported network, simulated in training.
 
-Weights are int8 with a power-of-two scale per output row; activations are unsigned fixed-point numbers of
-ACTIVATION_BITS bits. Everything is differentiable by the straight-through estimator (Bengio et al. 2013).
+Weights are int8 with a power-of-two scale per output row; activations are unsigned fixed-point numbers.
+Everything is differentiable by the straight-through estimator (Bengio et al. 2013).
 """
+
+import typing
 
 import torch
 
 WEIGHT_MAX = 127
-ACTIVATION_BITS = 11
-ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
-ACTIVATION_FRACTION = 7  # fractional bits of hidden activations: real range [0, 16)
-CONTEXT_MAX = 256
-CONTEXT_FRACTION = 5  # contexts are integers of at most this magnitude, seen by the network as x / 32
 EXACT = 2**24  # integers below this magnitude are exact in float32, in sums of any order
 DELTA_MAX = 2**20  # room, in every row bound, for deltas added to the biases
+
+
+class Grid(typing.NamedTuple):
+    """The integers between the layers of a network."""
+
+    context_max: int  # largest magnitude
+    context_fraction: int  # a context x is seen by the network as x / 2^context_fraction
+    activation_max: int
+    activation_fraction: int
+
+    def input_maxima(self, layers):
+        """The largest magnitude of each layer's integer inputs."""
+        return [self.context_max] + [self.activation_max] * (layers - 1)
+
+
+# Activations, in real units, are in [0, 16).
+WIDE = Grid(context_max=256, context_fraction=5, activation_max=2047, activation_fraction=7)
+BYTES = Grid(context_max=128, context_fraction=4, activation_max=255, activation_fraction=4)
 
 
 def round_through(x):
@@ -39,20 +54,21 @@ def fake_quantize_weight(weight, input_max):
 
 
 @torch.compile(dynamic=True)
-def clip_and_round(x):
-    return x.clamp(0, ACTIVATION_MAX).round()
+def clip_and_round(x, maximum):
+    return x.clamp(0, maximum).round()
 
 
 class Activation(torch.autograd.Function):
-    """Clipped ReLU on the fixed-point grid: real numbers -> integers of ACTIVATION_BITS bits."""
+    """Clipped ReLU on the fixed-point grid: real numbers -> integers from 0 to `maximum`."""
 
     @staticmethod
-    def forward(context, x):
-        y = clip_and_round(x)
+    def forward(context, x, maximum):
+        y = clip_and_round(x, maximum)
         context.save_for_backward(y)
+        context.maximum = maximum
         return y
 
     @staticmethod
     def backward(context, gradient):
         (y,) = context.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, y, 0.5, ACTIVATION_MAX - 0.5)
+        return torch.ops.aten.hardtanh_backward(gradient, y, 0.5, context.maximum - 0.5), None

@@ -4,8 +4,9 @@
                     [--precision bfloat16|float32]
 
 Deterministic given the seed of the configuration, the device, its precision and the number of threads. The progress
-line shows bpsp on fixed crops of held-out training images, of the averaged and quantised weights, in float32. Matrices
-are trained by Muon (Jordan et al. 2024), all else by AdamW (Loshchilov and Hutter 2019).
+line shows bpsp on fixed crops of held-out training images, of the quantised average of the weights (from when the learning
+rates fall, of the quantised weights), in float32. Matrices are trained by Muon (Jordan et al. 2024), all else by AdamW
+(Loshchilov and Hutter 2019).
 """
 
 import argparse
@@ -59,11 +60,20 @@ def schedule(step, config):
     return min(1.0, (step + 1) / 500, (config.steps - step) / (0.4 * config.steps))
 
 
+def average_decay(step, config):
+    """What a step leaves of the average: nothing while the learning rates change.
+
+    As they fall, weights settle on the grid of int8, and biases with them; an average lies beside it, and would be rounded.
+    """
+    return min(config.average, (step + 1) / (step + 10)) if schedule(step, config) == 1 else 0.0
+
+
 def optimizers(network, config):
     """Muon for the matrices of all layers but the last, AdamW for the rest."""
     matrices = [layer.weight for part in network.networks for layer in part.layers[:-1]]
     rest = [layer.bias for part in network.networks for layer in part.layers]
     rest += [part.layers[-1].weight for part in network.networks]
+    rest += [part.class_weights for part in network.networks if part.class_weights is not None]
     return [
         torch.optim.Muon(matrices, config.learning_rate, weight_decay=config.weight_decay),
         torch.optim.AdamW(rest, config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay),
@@ -81,6 +91,18 @@ def save(path, config, step, network, average, optimizers):
     }
     torch.save(state, f"{path}.tmp")
     os.replace(f"{path}.tmp", path)
+
+
+def resume(path, config, device, network, average, optimizers):
+    """Takes over a checkpoint of the same configuration, but for the number of steps; the steps that are done."""
+    state = torch.load(path, weights_only=True, map_location=device)
+    if dataclasses.replace(Config(**state["config"]), steps=config.steps) != config:
+        raise SystemExit(f"{path} is of another configuration")
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    for optimizer, held in zip(optimizers, state["optimizers"]):
+        optimizer.load_state_dict(held)
+    return state["step"]
 
 
 def main():
@@ -109,12 +131,7 @@ def main():
     both = optimizers(network, config)
     first = 0
     if os.path.exists(options.checkpoint):
-        state = torch.load(options.checkpoint, weights_only=True)
-        first = state["step"]
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        for optimizer, held in zip(both, state["optimizers"]):
-            optimizer.load_state_dict(held)
+        first = resume(options.checkpoint, config, options.device, network, average, both)
 
     # The layers stay outside: their in-place activations are faster than what a compiler makes of them.
     @torch.compile(dynamic=False)
@@ -143,7 +160,7 @@ def main():
         for optimizer, rate in zip(both, (config.learning_rate, config.adam_rate)):
             optimizer.param_groups[0]["lr"] = rate * schedule(step, config)
             optimizer.step()
-        decay = min(config.average, (step + 1) / (step + 10))
+        decay = average_decay(step, config)
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
         running += loss.detach()

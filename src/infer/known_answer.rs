@@ -1,10 +1,13 @@
 //! The known-answer test: seeded contexts and deltas, and the digest of what the network makes of them.
 //!
-//! Contexts: 1024 rows of SplitMix64 outputs (Steele et al. 2014; seed 0x616e73656c), `z mod 511 - 255`,
-//! shifted right by `row mod 8`. Deltas: the next outputs, `z mod 2049 - 1024`, layer after layer. The digest is
+//! Contexts: 1024 rows of SplitMix64 outputs (Steele et al. 2014; seed 0x616e73656c), `z mod 511 - 255`, of 8 bits
+//! `z mod 255 - 127`, shifted right by `row mod 8`. Deltas: the next outputs, `z mod 2049 - 1024`, layer after layer. The digest is
 //! the SHA-256 of all outputs as 16-bit little-endian integers, first with deltas of zero, then with these.
 
 use sha2::{Digest, Sha256};
+
+use crate::model::contract::CheckedModel;
+use crate::model::precision::Precision;
 
 const SEED: u64 = 0x61_6e73_656c;
 const ROWS: usize = 1024;
@@ -27,21 +30,25 @@ impl SplitMix64 {
     }
 }
 
-/// The digest, in hexadecimal, of what `run` makes of the seeded inputs. `run(contexts, deltas)` takes whole
+/// The digest, in hexadecimal, of what `run` makes of the seeded inputs of a model. `run(contexts, deltas)` takes whole
 /// rows of contexts and one slice of deltas per layer, and returns the outputs, row after row.
 pub(crate) fn digest<E>(
-    context_size: usize,
-    layer_sizes: &[usize],
+    model: &CheckedModel,
     mut run: impl FnMut(&[i16], &[Vec<i32>]) -> Result<Vec<i16>, E>,
 ) -> Result<String, E> {
     let mut random = SplitMix64(SEED);
+    let context_size = model.context_size();
+    let magnitude = match model.precision() {
+        Precision::Eleven => 255,
+        Precision::Eight => 127,
+    };
     let mut contexts = Vec::with_capacity(ROWS * context_size);
     for row in 0..ROWS {
-        contexts.extend((0..context_size).map(|_| (random.symmetric(255) >> (row % 8)) as i16));
+        contexts.extend((0..context_size).map(|_| (random.symmetric(magnitude) >> (row % 8)) as i16));
     }
-    let seeded: Vec<Vec<i32>> =
-        layer_sizes.iter().map(|&size| (0..size).map(|_| random.symmetric(1024)).collect()).collect();
-    let zero: Vec<Vec<i32>> = layer_sizes.iter().map(|&size| vec![0; size]).collect();
+    let rows = model.layers.iter().map(|layer| layer.biases.len());
+    let seeded: Vec<Vec<i32>> = rows.clone().map(|rows| (0..rows).map(|_| random.symmetric(1024)).collect()).collect();
+    let zero: Vec<Vec<i32>> = rows.map(|rows| vec![0; rows]).collect();
     let mut sha = Sha256::new();
     for deltas in [zero, seeded] {
         let mut rest = &contexts[..];

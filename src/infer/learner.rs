@@ -8,7 +8,7 @@
 //!
 //! * the network itself, by the contract's bound on rows, which every update keeps;
 //! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
-//! * errors times inputs, over a chunk: `255 * 256 * 256 < 2^24`.
+//! * errors times inputs, over a chunk: `255 * 256 * 256 < 2^24`, activations of 11 bits being narrowed to 8.
 //!
 //! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
 //! the graph, packed again in each call, and the products of the update have no place in it.
@@ -22,6 +22,7 @@ use self::layer::{FRACTION, LearningLayer};
 use self::product::padded;
 use crate::base::error::Result;
 use crate::base::stop::Stop;
+use crate::context::{ContextKind, normalized};
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::{Evaluator, to_blocks};
 use crate::model::adaptation::Learning;
@@ -32,6 +33,7 @@ use crate::model::offsets::{self, Offsets};
 #[derive(Debug)]
 pub(crate) struct Learner {
     shape: MixtureShape,
+    context: ContextKind,
     chunk: usize,
     layers: Vec<LearningLayer>,
     /// What goes into each layer, and what comes out of the last: (chunk, padded inputs).
@@ -66,14 +68,18 @@ impl Learner {
         let last = model.layers.len() - 1;
         let layer = |(index, layer): (usize, &Layer)| {
             let output = (index == last).then_some(model.shape);
-            LearningLayer::new(layer, index == 0, output, learning)
+            LearningLayer::new(layer, (index == 0, model.precision()), output, learning)
         };
-        let layers: Vec<_> = model.layers.iter().enumerate().map(layer).collect();
+        let mut layers: Vec<_> = model.layers.iter().enumerate().map(layer).collect();
+        if model.context == ContextKind::Normalized {
+            layers[0].flags = model.context_size() - normalized::CLASSES;
+        }
         let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
         let contexts = vec![0.0; chunk * padded(model.context_size())];
         let activations = std::iter::once(contexts).chain(errors.clone()).collect();
         Self {
             shape: model.shape,
+            context: model.context,
             chunk,
             layers,
             activations,
@@ -182,6 +188,10 @@ impl Learner {
 impl Evaluator for Learner {
     fn shape(&self) -> MixtureShape {
         self.shape
+    }
+
+    fn context(&self) -> ContextKind {
+        self.context
     }
 
     /// Pixels until the next update.

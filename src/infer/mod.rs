@@ -12,6 +12,7 @@ pub(crate) mod session;
 
 use self::learner::Learner;
 use crate::base::error::Result;
+use crate::context::ContextKind;
 use crate::entropy::mixture::MixtureShape;
 
 /// Pixels in a block of outputs.
@@ -21,6 +22,9 @@ pub(crate) use self::kernel::LANES;
 pub(crate) trait Evaluator {
     /// What its mixtures are made of.
     fn shape(&self) -> MixtureShape;
+
+    /// What its contexts are.
+    fn context(&self) -> ContextKind;
 
     /// Pixels that may be gathered before they have to be coded.
     fn room(&self) -> usize {

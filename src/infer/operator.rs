@@ -176,7 +176,6 @@ impl Operator for NetworkOperator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::kernel::Precision;
     use crate::model::file::ModelFile;
     use crate::model::registry::models;
     use crate::testing::Random;
@@ -185,7 +184,7 @@ mod tests {
     fn the_operator_equals_the_kernel() {
         let mut random = Random(11);
         for model in models().iter().flat_map(|model| ModelFile::read(model.file).expect("a model").networks) {
-            let packed = Arc::new(Packed::new(&model.layers, Precision::Eleven));
+            let packed = Arc::new(Packed::new(&model.layers, model.precision()));
             let mut session = OperatorSession::new(packed.clone()).expect("a session");
             let mut kernel = Kernel::new(packed);
             for (pixels, magnitude) in [(0, 0), (1, 0), (16, 900), (255, 900), (257, 1000), (1000, 0), (3, 5)] {
@@ -194,7 +193,7 @@ mod tests {
                 kernel.set_deltas(&deltas);
                 session.set_deltas(&deltas).expect("deltas");
                 let count = pixels * model.context_size();
-                let contexts: Vec<i16> = (0..count).map(|_| random.symmetric(256) as i16).collect();
+                let contexts: Vec<i16> = (0..count).map(|_| random.symmetric(127) as i16).collect();
                 let (mut expected, mut found) = (Vec::new(), vec![1; 7]);
                 kernel.run(&contexts, &mut expected);
                 session.run(&contexts, &mut found).expect("a run");
@@ -206,7 +205,7 @@ mod tests {
     #[test]
     fn deltas_of_other_sizes_are_an_error() {
         let file = ModelFile::read(models()[0].file).expect("a model");
-        let packed = Arc::new(Packed::new(&file.networks[0].layers, Precision::Eleven));
+        let packed = Arc::new(Packed::new(&file.networks[0].layers, file.networks[0].precision()));
         let mut session = OperatorSession::new(packed.clone()).expect("a session");
         session.set_deltas(&[vec![0; 3]]).expect("a tensor");
         let run = session.run(&vec![0; packed.context_size()], &mut Vec::new());

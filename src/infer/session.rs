@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ort::session::builder::GraphOptimizationLevel;
 
 use super::graph::GraphSession;
-use super::kernel::{Instructions, Packed, Precision};
+use super::kernel::{Instructions, Packed};
 use super::operator::OperatorSession;
 use super::{Evaluator, known_answer, outputs_of};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::base::stop::Stop;
+use crate::context::ContextKind;
 use crate::entropy::mixture::MixtureShape;
 use crate::model::contract::CheckedModel;
 use crate::model::family::Family;
@@ -34,7 +35,7 @@ pub(crate) type PackedNetworks = Vec<Arc<Packed>>;
 
 /// Packs the networks of a model.
 pub(crate) fn packed(file: &ModelFile) -> PackedNetworks {
-    file.networks.iter().map(|model| Arc::new(Packed::new(&model.layers, Precision::Eleven))).collect()
+    file.networks.iter().map(|model| Arc::new(Packed::new(&model.layers, model.precision()))).collect()
 }
 
 /// Sessions of all networks of a model file on one device. They belong to one thread.
@@ -154,21 +155,21 @@ impl Network {
     /// The network, if the engine computes it as the model's author did.
     fn proven(model: Arc<CheckedModel>, engine: Engine) -> Result<Self> {
         let mut network = Self { model, engine, stop: Stop::default() };
-        let sizes: Vec<usize> = network.model.layers.iter().map(|layer| layer.biases.len()).collect();
-        let (columns, size) = (network.model.context_size(), network.model.shape.outputs());
-        let answer = known_answer::digest(columns, &sizes, |contexts, deltas| {
+        let model = network.model.clone();
+        let (columns, size) = (model.context_size(), model.shape.outputs());
+        let answer = known_answer::digest(&model, |contexts, deltas| {
             network.engine.set_deltas(deltas)?;
             let mut blocks = Vec::new();
             network.run(contexts, &mut blocks)?;
             let rows = (0..contexts.len() / columns).flat_map(|pixel| outputs_of(&blocks, size, pixel));
             Ok::<_, Error>(rows.collect())
         })?;
-        if answer != network.model.known_answer {
+        if answer != model.known_answer {
             return Err(Error::Runtime(format!(
                 "the {} computes model `{}` wrongly (known-answer test), so it is not used; try another device or another \
                  ONNX Runtime",
                 network.engine.name(),
-                network.model.name
+                model.name
             )));
         }
         network.offset_biases(None)?;
@@ -199,6 +200,10 @@ impl Network {
 impl Evaluator for Network {
     fn shape(&self) -> MixtureShape {
         self.model.shape
+    }
+
+    fn context(&self) -> ContextKind {
+        self.model.context
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {

@@ -21,15 +21,13 @@ use prost::Message;
 
 use super::onnx::{self, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::base::error::{Error, Result};
-use crate::context::{levels, local, repeats};
+use crate::context::ContextKind;
 use crate::entropy::mixture::{COMPONENTS, MAX_CHANNELS, MixtureShape};
 use crate::model::family::Family;
+use crate::model::precision::Precision;
 
-/// Largest magnitude of a context.
-pub(crate) const CONTEXT_MAX: i64 = 256;
 /// Largest magnitude of a delta.
 pub(crate) const DELTA_MAX: i64 = 1 << 20;
-pub(crate) const ACTIVATION_MAX: i64 = 2047;
 pub(crate) const OUTPUT_MIN: i64 = -(1 << 15);
 pub(crate) const OUTPUT_MAX: i64 = (1 << 15) - 1;
 /// Integers below this magnitude are exact in float32.
@@ -42,8 +40,7 @@ const MIN_OPSET: i64 = 13;
 const MAX_OPSET: i64 = 21;
 const NODES_PER_LAYER: usize = 8;
 const INITIALIZERS_PER_LAYER: usize = 3;
-const LIMIT_INITIALIZERS: [(&str, i64); 4] =
-    [("activation_min", 0), ("activation_max", ACTIVATION_MAX), ("output_min", OUTPUT_MIN), ("output_max", OUTPUT_MAX)];
+const LIMIT_INITIALIZERS: usize = 4;
 
 /// One layer: axes of `weights` are (input, output row).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +55,8 @@ pub(crate) struct Layer {
 pub(crate) struct CheckedModel {
     pub name: String,
     pub shape: MixtureShape,
+    /// What it sees of a pixel's surroundings.
+    pub context: ContextKind,
     /// SHA-256, in hexadecimal, that the known-answer test must give.
     pub known_answer: String,
     pub layers: Vec<Layer>,
@@ -72,27 +71,26 @@ impl CheckedModel {
     /// [`Error::Model`], naming the broken rule.
     pub(super) fn of(model: ModelProto, family: Family, index: usize) -> Result<Self> {
         let Some(graph) = &model.graph else { return refuse("it has no graph") };
-        let layers = read_layers(graph)?;
-        check_row_bounds(&layers)?;
         let text = |key: &str| metadata(&model, key);
+        let context = context_of(&text("ansel.context")?, family)?;
+        let precision = Precision::of(context);
+        let layers = read_layers(graph, precision)?;
+        check_row_bounds(&layers, precision)?;
         let number = |key: &str| text(key)?.parse().map_err(|_| Error::Model(format!("{key} is not a number")));
         if text("ansel.version")? != "1" {
             return refuse("its family or version is not known to this library");
         }
         let (components, channels) = (number("ansel.components")?, number("ansel.channels")?);
         check_mixture(components, channels)?;
-        let (pinned, context_size) = match (family, &text("ansel.context")?[..]) {
-            (Family::Autoregressive, "local") => (false, local::context_size(channels)),
-            (Family::Autoregressive, "repeats") => {
-                (true, local::context_size(channels) + repeats::context_size(channels))
-            }
-            (Family::Flow, "levels") => (false, levels::context_size(index, channels)),
-            (_, other) => return refuse(format!("contexts of kind `{other}` are not known to this library")),
-        };
-        let shape = MixtureShape { components, channels, pinned };
-        check_sizes(shape, context_size, &layers)?;
+        let shape = MixtureShape { components, channels, pinned: context == ContextKind::Repeats };
+        check_sizes(shape, context.size(channels, index), &layers)?;
         let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
-        Ok(Self { name, shape, known_answer, layers, onnx: model.encode_to_vec() })
+        Ok(Self { name, shape, context, known_answer, layers, onnx: model.encode_to_vec() })
+    }
+
+    /// What the inputs of its layers reach.
+    pub fn precision(&self) -> Precision {
+        Precision::of(self.context)
     }
 
     /// The number of contexts that the network takes per pixel.
@@ -125,6 +123,14 @@ pub(super) fn metadata(model: &ModelProto, key: &str) -> Result<String> {
     entry.map(|entry| entry.value.clone()).ok_or_else(|| Error::Model(format!("metadata {key} is missing")))
 }
 
+/// The kind of context that a model of a family names.
+fn context_of(name: &str, family: Family) -> Result<ContextKind> {
+    match ContextKind::named(name) {
+        Some(kind) if (kind == ContextKind::Levels) == (family == Family::Flow) => Ok(kind),
+        _ => refuse(format!("contexts of kind `{name}` are not known to this library")),
+    }
+}
+
 fn check_mixture(components: usize, channels: usize) -> Result<()> {
     if !COMPONENTS.contains(&components) {
         return refuse(format!("{components} mixture components"));
@@ -147,21 +153,16 @@ fn check_sizes(shape: MixtureShape, context_size: usize, layers: &[Layer]) -> Re
     Ok(())
 }
 
-/// Largest magnitude of an input of the first layer, or of another one.
-pub(crate) fn input_max(first: bool) -> i64 {
-    if first { CONTEXT_MAX } else { ACTIVATION_MAX }
-}
-
 /// What no partial sum of a row exceeds, given the sum of its weights' magnitudes.
 pub(crate) fn row_bound(input_max: i64, sum: i64, bias: i32) -> i64 {
     input_max * sum + i64::from(bias).abs() + DELTA_MAX
 }
 
-fn check_row_bounds(layers: &[Layer]) -> Result<()> {
+fn check_row_bounds(layers: &[Layer], precision: Precision) -> Result<()> {
     for (index, layer) in layers.iter().enumerate() {
         for (row, weights) in layer.weights.columns().into_iter().enumerate() {
             let sum: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
-            let bound = row_bound(input_max(index == 0), sum, layer.biases[row]);
+            let bound = row_bound(precision.input_max(index == 0), sum, layer.biases[row]);
             if bound >= EXACT {
                 return refuse(format!("row {row} of layer {index} can reach {bound}, which is not below 2^24"));
             }
@@ -171,17 +172,17 @@ fn check_row_bounds(layers: &[Layer]) -> Result<()> {
 }
 
 /// The layers of a graph that is exactly the chain described above.
-fn read_layers(graph: &GraphProto) -> Result<Vec<Layer>> {
+fn read_layers(graph: &GraphProto, precision: Precision) -> Result<Vec<Layer>> {
     let count = graph.node.len() / NODES_PER_LAYER;
     if graph.node.len() != count * NODES_PER_LAYER || !(1..=MAX_LAYERS).contains(&count) {
         return refuse(format!("{} nodes are not 1 to {MAX_LAYERS} layers of {NODES_PER_LAYER}", graph.node.len()));
     }
     let tensors: HashMap<&str, &TensorProto> = graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
-    let expected = LIMIT_INITIALIZERS.len() + INITIALIZERS_PER_LAYER * count;
+    let expected = LIMIT_INITIALIZERS + INITIALIZERS_PER_LAYER * count;
     if tensors.len() != expected || graph.initializer.len() != expected {
         return refuse(format!("{} initializers instead of {expected}", graph.initializer.len()));
     }
-    check_limits(&tensors)?;
+    check_limits(&tensors, precision)?;
     check_interface(graph, count)?;
     let mut layers: Vec<Layer> = Vec::with_capacity(count);
     for (index, nodes) in graph.node.chunks_exact(NODES_PER_LAYER).enumerate() {
@@ -195,8 +196,14 @@ fn read_layers(graph: &GraphProto) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-fn check_limits(tensors: &HashMap<&str, &TensorProto>) -> Result<()> {
-    for (name, value) in LIMIT_INITIALIZERS {
+/// The initializers of what activations and outputs are clipped to.
+fn limits(precision: Precision) -> [(&'static str, i64); LIMIT_INITIALIZERS] {
+    let activation_max = precision.activation_max().into();
+    [("activation_min", 0), ("activation_max", activation_max), ("output_min", OUTPUT_MIN), ("output_max", OUTPUT_MAX)]
+}
+
+fn check_limits(tensors: &HashMap<&str, &TensorProto>, precision: Precision) -> Result<()> {
+    for (name, value) in limits(precision) {
         let Some(tensor) = tensors.get(name) else { return refuse(format!("initializer {name} is missing")) };
         let expected = (value as f32).to_le_bytes();
         if tensor.data_type != onnx::FLOAT || !tensor.dims.is_empty() || tensor.raw_data != expected {

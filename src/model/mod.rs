@@ -6,4 +6,5 @@ pub(crate) mod family;
 pub(crate) mod file;
 pub(crate) mod offsets;
 pub(crate) mod onnx;
+pub(crate) mod precision;
 pub(crate) mod registry;

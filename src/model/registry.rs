@@ -35,8 +35,8 @@ pub struct RegisteredModel {
 
 /// All models, in the order of their ids.
 static REGISTRY: [RegisteredModel; 9] = [
-    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-6d846441.onnx")),
-    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-88f97a0b.onnx")),
+    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
+    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
     registered(4, "default", Content::Grey, include_bytes!("../../models/grey-3398db32.onnx")),
     registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-b5edfc68.onnx")),

@@ -264,7 +264,7 @@ impl One<'_> {
             let candidates = candidates.first_chunk().expect("candidates for all pinned components");
             let mixture = PixelMixture::<K, P>::new(shape.channels, &outputs, candidates);
             let mut mixture = mixture.normalised(normalisation);
-            let mut head = learner.is_some().then(HeadGradient::<K>::new);
+            let mut head = learner.is_some().then(|| HeadGradient::<K>::new(normalisation));
             for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];

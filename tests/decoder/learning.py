@@ -7,6 +7,9 @@ from basics import clamp, eight
 
 BITS = {"logit": 8, "mean": 7, "logscale": 7, "coefficient": 3}
 GAIN = {"logit": 0, "mean": 2, "logscale": 0, "coefficient": -2}
+# By context, of the first layer, of those between, and of the last of several: `most`, `b`, `lost`, `place`.
+UNITS = {"local": [(256, 5, 0, 2), (2047, 7, 3, 1), (2047, 7, 3, 0)],
+         "normalized": [(128, 4, 0, 0), (255, 4, 0, 1), (255, 4, 0, 3)]}
 
 
 def group(output, K, C):
@@ -45,12 +48,14 @@ class Learner:
             names = [group(row, model.K, model.C) if last else None for row in range(len(rows))]
             worth = [row[2] + BITS.get(name, 0) for row, name in zip(rows, names)]
             log = (len(rows) - 1).bit_length()
+            most, b, lost, place = UNITS[model.context][0 if first else 2 if last else 1]
             layer = SimpleNamespace(
-                first=first, b=5 if first else 7,
+                first=first, most=most, b=b, lost=lost,
+                flags=16 if first and model.context == "normalized" else 0,
                 weights=[[Parameter(weight << 16) for weight in row[0]] for row in rows],
                 offsets=[Parameter(0) for _ in rows],
                 biases=[row[1] for row in rows], shifts=[row[2] for row in rows],
-                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + (2 if first else 0 if last else 1), 0, 20)
+                steps=[1 << clamp(row[2] + step + GAIN.get(name, 0) + place, 0, 20)
                        for row, name in zip(rows, names)],
                 e=[8 - log - (w - min(worth)) for w in worth])
             self.layers.append(layer)
@@ -69,14 +74,14 @@ class Learner:
         """The activations of all layers, the context first and the outputs last."""
         activations = [x]
         for layer in self.layers:
-            low, high = (-32768, 32767) if layer is self.layers[-1] else (0, 2047)
+            low, high = (-32768, 32767) if layer is self.layers[-1] else (0, self.model.high)
             rows = zip(layer.rounded, layer.used, layer.shifts)
             x = [clamp((bias + sum(map(mul, x, weight))) >> shift, low, high) for weight, bias, shift in rows]
             activations.append(x)
         return activations
 
-    def learn(self, activations, trace, D):
-        self.pixels.append((activations, errors(activations[-1], trace, self.model.K, self.model.C, D)))
+    def learn(self, activations, trace, normal, D):
+        self.pixels.append((activations, errors(activations[-1], trace, self.model.K, self.model.C, normal, D)))
         if len(self.pixels) == self.chunk:
             self.update()
             self.pixels = []
@@ -88,22 +93,23 @@ class Learner:
             X = [activations[index] for activations, _ in self.pixels]
             columns = list(zip(*layer.lifted))
             before = [] if layer.first else [
-                [clamp(halved(sum(map(mul, e, column)), layer.s), -255, 255) if 0 < y < 2047 else 0
+                [clamp(halved(sum(map(mul, e, column)), layer.s), -255, 255) if 0 < y < layer.most else 0
                  for y, column in zip(x, columns)] for e, x in zip(E, X)]
-            inputs = list(zip(*([v if layer.first else v >> 3 for v in x] for x in X)))
+            inputs = list(zip(*([v >> layer.lost for v in x] for x in X)))
+            learned = len(inputs) - layer.flags
             for weights, offset, step, e in zip(layer.weights, layer.offsets, layer.steps, zip(*E)):
-                for weight, x in zip(weights, inputs):
-                    weight.update(sum(map(mul, x, e)), step, self.pull, 127 << 16)
-                offset.update(sum(e) << (5 if layer.first else 4), step, self.pull, 1 << (35 - layer.b))
+                for i, (weight, x) in enumerate(zip(weights, inputs)):
+                    if i < learned or any(x):
+                        weight.update(sum(map(mul, x, e)), step, self.pull, 127 << 16)
+                offset.update(sum(e) << (layer.b - layer.lost), step, self.pull, 1 << min(30, 35 - layer.b))
             self.use(layer)
             self.keep_bound(layer)
             E = before
 
     def keep_bound(self, layer):
-        most = 256 if layer.first else 2047
         while True:
             broken = [weights for weights, rounded, bias in zip(layer.weights, layer.rounded, layer.biases)
-                      if most * sum(map(abs, rounded)) + abs(bias) + (1 << 20) >= 1 << 24]
+                      if layer.most * sum(map(abs, rounded)) + abs(bias) + (1 << 20) >= 1 << 24]
             if not broken:
                 return
             for weight in (weight for weights in broken for weight in weights):
@@ -113,9 +119,11 @@ class Learner:
 
 
 # Errors
-def errors(outputs, trace, K, C, D):
+def errors(outputs, trace, K, C, normal, D):
     def error(output, d, n, limits=(-32768, 32767)):
         E[output] = clamp(halved(d, n), -255, 255) if limits[0] <= outputs[output] <= limits[1] else 0
+
+    sign, shift = normal
 
     E = [0] * len(outputs)
     for k in range(K):
@@ -129,8 +137,8 @@ def errors(outputs, trace, K, C, D):
             spread = (u * ((1 << 24) - u) + l * ((1 << 24) - l)) >> 24
             width = ((distance * balance) >> 24) - min(((inverse * spread) >> 3) // max(u - l, 1), 1 << 22)
             slope = -((q * ((inverse * balance) >> 26)) >> 12)
-            error((1 + c) * K + k, slope, 17)
-            error((1 + C + c) * K + k, -177 * q * width, 37, (-384, 511))
+            error((1 + c) * K + k, sign * slope, 17 + shift)
+            error((1 + C + c) * K + k, -177 * q * width, 37, (64 * shift - 384, 64 * shift + 511))
             for residual in R:
                 error(pair * K + k, slope * eight(residual, D), 21, (-128, 128))
                 pair += 1

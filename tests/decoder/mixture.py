@@ -9,14 +9,14 @@ from basics import clamp, eight, require
 
 
 # Network: the table of groups
-def groups_of(outputs, K, C):
+def groups_of(outputs, K, C, shift):
     """Logits, of the candidates, too; by channel: means, log2 of the scales, and coefficients for each channel before
     it."""
     end = K * (1 + 2 * C + C * (C - 1) // 2)
     group = [outputs[k:k + K] for k in range(0, end, K)]
     logits = [clamp(v, -2048, 2047) for v in group[0] + outputs[end:]]
     means = group[1:1 + C]
-    logscales = [[clamp(v, -384, 511) for v in g] for g in group[1 + C:1 + 2 * C]]
+    logscales = [[clamp(v - 64 * shift, -384, 511) for v in g] for g in group[1 + C:1 + 2 * C]]
     rest = iter([[clamp(v, -128, 128) for v in g] for g in group[1 + 2 * C:]])
     return logits, means, logscales, [[next(rest) for _ in range(c)] for c in range(C)]
 
@@ -52,18 +52,19 @@ def pixels_of(all_channels, size, choose=lambda lane: None):
     return pixels
 
 
-def channels(outputs, K, candidates, P, sizes, D, stream, trace=None, counts=None, above=None):
-    """Decodes a channel of a pixel each time it is asked to; at last gives all. Where a network learns, `trace` takes note of what it learns from, and `counts` are
-    those of the tile, `above` the pixel above."""
+def channels(outputs, K, candidates, P, sizes, D, stream, normal=(1, 0), trace=None, counts=None, above=None):
+    """Decodes a channel of a pixel, whose context has a sign and a shift, `normal`, each time it is asked to; at last gives
+    all. Where a network learns, `trace` takes note of what it learns from, and `counts` are those of the tile, `above`
+    the pixel above."""
     C = len(sizes)
-    logits, means, logscales, coefficients = groups_of(outputs, K, C)
+    logits, means, logscales, coefficients = groups_of(outputs, K, C, normal[1])
     weights = normalise([exp2(logit - max(logits), 31) for logit in logits])
     pixel = []
     if trace:
         trace.prior = weights
     for c in range(C):
         R = [pixel[j] - P[j] for j in range(c)]
-        parts = components(means[c], logscales[c], coefficients[c], R, P[c], D)
+        parts = components(means[c], logscales[c], coefficients[c], R, P[c], D, normal)
         cdf = Cdf(weights, parts, [candidate[c] for candidate in candidates], sizes[c], D)
         x, low, high = counts.symbol(stream, cdf, pixel, above[c]) if counts else stream.symbol(cdf)
         pixel.append(x)
@@ -86,12 +87,13 @@ def normalise(v):
 
 
 # Components
-def components(means, logscales, coefficients, R, P, D):
+def components(means, logscales, coefficients, R, P, D, normal):
     """`mu` and `inverse` of each logistic component."""
     parts = []
+    sign, shift = normal
     for k, (mean, logscale) in enumerate(zip(means, logscales)):
-        m = mean + eight(P << 6, D) + sum(eight(residual * row[k], D) for residual, row in zip(R, coefficients))
-        parts.append((m << 4, exp2(-logscale, 18)))
+        m = eight(P << 6, D) + sum(eight(residual * row[k], D) for residual, row in zip(R, coefficients))
+        parts.append((((sign * mean << 4) >> shift) + (m << 4), exp2(-logscale, 18)))
     return parts
 
 

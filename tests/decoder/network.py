@@ -22,6 +22,11 @@ class Model(NamedTuple):
     def layers(self):
         return self.chains[0]
 
+    @property
+    def high(self):
+        """The largest output of a hidden layer."""
+        return 255 if self.context == "normalized" else 2047
+
 
 def protobuf(data):
     """The fields of a protobuf message: numbers and values, unsigned integers or bytes."""
@@ -83,7 +88,7 @@ def read_model(path):
     try:
         tensors, properties = onnx(path.read_bytes())
         family, context = properties["ansel.family"], properties["ansel.context"]
-        kinds = [("autoregressive", "local"), ("autoregressive", "repeats"), ("flow", "levels")]
+        kinds = [("autoregressive", kind) for kind in ("local", "repeats", "normalized")] + [("flow", "levels")]
         known = (family, context) in kinds and properties["ansel.version"] == "1"
         require(known, "%s is not a model of this version" % path)
         C, K = int(properties["ansel.channels"]), int(properties["ansel.components"])
@@ -92,7 +97,7 @@ def read_model(path):
         if family == "flow":
             sizes = [("phase%d." % phase, C * (T + 1) + 1) for phase, T in enumerate((16, 24, 40))]
         else:
-            sizes = [("", 25 * C + (2 * C + 66 if context == "repeats" else 0))]
+            sizes = [("", 25 * C + {"local": 0, "repeats": 2 * C + 66, "normalized": 16}[context])]
         chains = [layers_of(tensors, prefix) for prefix, _ in sizes]
         for layers, (_, inputs) in zip(chains, sizes):
             require((len(layers[0][0][0]), len(layers[-1])) == (inputs, outputs), "%s has a wrong shape" % path)
@@ -113,10 +118,10 @@ def model(name, folder):
 
 
 # Network
-def network(layers, x):
+def network(layers, x, high=2047):
     for layer in layers:
-        low, high = (-32768, 32767) if layer is layers[-1] else (0, 2047)
-        x = [clamp((bias + sum(map(mul, x, weight))) >> shift, low, high) for weight, bias, shift in layer]
+        limits = (-32768, 32767) if layer is layers[-1] else (0, high)
+        x = [clamp((bias + sum(map(mul, x, weight))) >> shift, *limits) for weight, bias, shift in layer]
     return x
 
 
@@ -159,13 +164,14 @@ def splitmix64(state):
         yield z ^ z >> 31
 
 
-def known_answer_test(layers):
+def known_answer_test(layers, high):
     z = splitmix64(0x616e73656c)
     inputs = len(layers[0][0][0])
-    contexts = [[(next(z) % 511 - 255) >> (n % 8) for _ in range(inputs)] for n in range(1024)]
+    most = 127 if high == 255 else 255
+    contexts = [[(next(z) % (2 * most + 1) - most) >> (n % 8) for _ in range(inputs)] for n in range(1024)]
     seeded = [[(weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer] for layer in layers]
     digest = sha256()
     for chain in (layers, seeded):
         for x in contexts:
-            digest.update(struct.pack("<%dh" % len(chain[-1]), *network(chain, x)))
+            digest.update(struct.pack("<%dh" % len(chain[-1]), *network(chain, x, high)))
     return digest.hexdigest()

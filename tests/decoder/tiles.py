@@ -33,31 +33,40 @@ def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
             together = []
             for x, y in step:
                 P = prediction(s, x, y, C)
-                outputs = network(model.layers, context(s, x, y, P, C, D))
-                together.append(channels(outputs, model.K, [], P, sizes, D, stream))
+                inputs, normal = whole_context(model, s, x, y, P, C, D)
+                outputs = network(model.layers, inputs, model.high)
+                together.append(channels(outputs, model.K, [], P, sizes, D, stream, normal))
             for (x, y), pixel in zip(step, pixels_of(together, 16, stream.choose)):
                 rows[y][x] = pixel
             continue
         coded = []
         for x, y in step:
             P = prediction(s, x, y, C)
-            inputs, found = context(s, x, y, P, C, D), None
+            found = None
+            inputs, normal = whole_context(model, s, x, y, P, C, D)
             if repeats:
                 found = repeats.find(x, y)
                 inputs += repeats.context(x, y, P, found)
             candidates = found.candidates if found else []
             if learner:
                 activations, trace = learner.run(inputs), SimpleNamespace(channels=[])
-                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, trace, counts, s(x, y - 1))
-                learner.learn(activations, trace, D)
+                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, normal, trace, counts, s(x, y - 1))
+                learner.learn(activations, trace, normal, D)
             else:
-                rows[y][x] = mixture(network(model.layers, inputs), model.K, candidates, P, sizes, D, stream)
+                rows[y][x] = mixture(network(model.layers, inputs, model.high), model.K, candidates, P, sizes, D, stream, normal)
             coded.append((x, y, found))
         if repeats:
             for x, y, found in coded:
                 repeats.learn(x, y, found)
     require(stream.finished(), "a stream does not end with its last symbol")
     return rows
+
+
+def whole_context(model, s, x, y, P, C, D):
+    """The context of a pixel, but for what repeats tell; and its sign and shift."""
+    if model.context == "normalized":
+        return normalized(s, x, y, P, C, D)
+    return context(s, x, y, P, C, D), (1, 0)
 
 
 # Border
@@ -94,6 +103,32 @@ def prediction(s, x, y, C):
 def context(s, x, y, P, C, D):
     taps = [eight(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
     return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)]
+
+
+# Normalised contexts
+W, N, NW, NE, WW, NN = (-1, 0), (0, -1), (-1, -1), (1, -1), (-2, 0), (0, -2)
+NNE, NNW, NWW, NEE = (1, -2), (-1, -2), (-2, -1), (2, -1)
+BESIDE = [(W, WW), (N, NW), (NE, N), (NEE, NE), (NW, NWW)]
+UPRIGHT = [(W, NW), (N, NN), (NE, NNE), (NW, NNW), (WW, NWW)]
+CLASSES = [1, 6, 12, 18, 24, 31, 40, 51, 67, 88, 119, 164, 233, 345, 564]
+
+
+def normalized(s, x, y, P, C, D):
+    """The context, and the sign and the shift."""
+    def at(tap, c):
+        return s(x + tap[0], y + tap[1])[c]
+
+    channels = range(C)
+    activity = eight(sum(abs(at(t, c) - at(u, c)) for t, u in BESIDE + UPRIGHT for c in channels), D)
+    activity *= 3 if C == 1 else 1
+    shift = sum(activity < v for v in (480, 240, 120, 60))
+    sign = -1 if sum(at(t, c) - P[c] for t in (W, N, NE, NW, WW, NN) for c in channels) < 0 else 1
+    e = shift + 8 - D - 1
+    differences = [sign * (at(tap, c) - P[c]) for tap in TAPS for c in channels]
+    inputs = [clamp(d << e if e >= 0 else d >> -e, -128, 127) for d in differences]
+    inputs += [eight(P[c] - (1 << (D - 1)), D) for c in channels]
+    pixel_class = sum(v <= activity for v in CLASSES)
+    return inputs + [32 * (i == pixel_class) for i in range(16)], (sign, shift)
 
 
 # Repeats

@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use super::neon;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::wasm;
-use super::{Precision, driver::Job, scalar};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni256, vnni512};
+use super::{driver::Job, scalar};
+use crate::model::precision::Precision;
 
 /// Names the best instruction set that may be used: `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or
 /// `scalar`. For tests and measurements: the integers are the same.

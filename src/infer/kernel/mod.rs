@@ -34,7 +34,7 @@ mod ymm;
 use std::sync::Arc;
 
 pub(crate) use self::instructions::Instructions;
-pub(crate) use self::pack::{Packed, Precision};
+pub(crate) use self::pack::Packed;
 
 /// Pixels in a block of outputs.
 pub(crate) use crate::entropy::vectors::LANES;

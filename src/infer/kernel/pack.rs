@@ -1,37 +1,9 @@
 //! The layers of a network, arranged for an instruction set.
 
-use std::ops::RangeInclusive;
-
 use super::driver::Job;
 use super::{Instructions, LANES, Scratch};
 use crate::model::contract::Layer;
-
-/// What the inputs of layers reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Precision {
-    /// Contexts from -256 to 256, activations to 2047.
-    Eleven,
-    /// Contexts from -128 to 127, activations to 255.
-    Eight,
-}
-
-impl Precision {
-    /// All allowed contexts.
-    pub fn contexts(self) -> RangeInclusive<i16> {
-        match self {
-            Self::Eleven => -256..=256,
-            Self::Eight => -128..=127,
-        }
-    }
-
-    /// The largest activation.
-    pub fn activation_max(self) -> i32 {
-        match self {
-            Self::Eleven => 2047,
-            Self::Eight => 255,
-        }
-    }
-}
+use crate::model::precision::Precision;
 
 /// A network whose weights are arranged for the instructions of this processor. Threads share it.
 #[derive(Debug)]

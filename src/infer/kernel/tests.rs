@@ -9,6 +9,7 @@ use crate::infer::graph::GraphSession;
 use crate::infer::known_answer;
 use crate::model::contract::{CheckedModel, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN};
 use crate::model::file::ModelFile;
+use crate::model::precision::Precision;
 use crate::model::registry::models;
 use crate::testing::Random;
 
@@ -97,8 +98,7 @@ fn network_at_the_bound(random: &mut Random, precision: Precision) -> (Vec<Layer
     let count = 1 + random.index(4);
     let mut inputs = 1 + random.index(100);
     let layer = |index: usize| {
-        let context_max = -i64::from(*precision.contexts().start());
-        let input_max = if index == 0 { context_max } else { precision.activation_max().into() };
+        let input_max = precision.input_max(index == 0);
         let most = if random.below(4) == 0 { 300 } else { 40 };
         let rows = 1 + random.index(most);
         let layer = layer_at_the_bound(random, inputs, rows, input_max);
@@ -168,12 +168,12 @@ fn lanes_beyond_the_last_pixel_hold_outputs_of_contexts_of_zero() {
     let model = registered().remove(0);
     let mut random = Random(7);
     for instructions in Instructions::available() {
-        let mut kernel = kernel(&model.layers, Precision::Eleven, instructions);
+        let mut kernel = kernel(&model.layers, model.precision(), instructions);
         let mut zeros = Vec::new();
         kernel.run(&vec![0; model.context_size()], &mut zeros);
         for pixels in [1, 15, 17, 31, 33] {
             let mut outputs = Vec::new();
-            kernel.run(&contexts(&mut random, &model.layers[0], Precision::Eleven, pixels), &mut outputs);
+            kernel.run(&contexts(&mut random, &model.layers[0], model.precision(), pixels), &mut outputs);
             let last = &outputs[outputs.len() - zeros.len()..];
             for (row, zeros) in last.chunks_exact(LANES).zip(zeros.chunks_exact(LANES)) {
                 let used = (pixels - 1) % LANES + 1;
@@ -186,10 +186,9 @@ fn lanes_beyond_the_last_pixel_hold_outputs_of_contexts_of_zero() {
 #[test]
 fn every_instruction_set_gives_the_recorded_answers_of_all_models() {
     for model in registered() {
-        let sizes: Vec<usize> = model.layers.iter().map(|layer| layer.biases.len()).collect();
         for instructions in Instructions::available() {
-            let mut kernel = kernel(&model.layers, Precision::Eleven, instructions);
-            let answer = known_answer::digest::<()>(model.context_size(), &sizes, |contexts, deltas| {
+            let mut kernel = kernel(&model.layers, model.precision(), instructions);
+            let answer = known_answer::digest::<()>(&model, |contexts, deltas| {
                 kernel.set_deltas(deltas);
                 Ok(run_rows(&mut kernel, contexts))
             });
@@ -203,13 +202,13 @@ fn outputs_equal_those_of_onnx_runtime() {
     let mut random = Random(5);
     for model in registered() {
         let mut graph = GraphSession::on_cpu(model.clone(), GraphOptimizationLevel::All).expect("ONNX Runtime");
-        let mut kernel = Kernel::new(Arc::new(Packed::new(&model.layers, Precision::Eleven)));
+        let mut kernel = Kernel::new(Arc::new(Packed::new(&model.layers, model.precision())));
         for magnitude in [0, 1000, DELTA_MAX as i32] {
             let mut deltas = no_deltas(&model.layers);
             deltas.iter_mut().flatten().for_each(|delta| *delta = random.symmetric(magnitude));
             kernel.set_deltas(&deltas);
             graph.set_deltas(&deltas).expect("deltas");
-            let contexts = contexts(&mut random, &model.layers[0], Precision::Eleven, 992);
+            let contexts = contexts(&mut random, &model.layers[0], model.precision(), 992);
             let (mut expected, mut outputs) = (Vec::new(), Vec::new());
             graph.run(&contexts, &mut expected).expect("outputs");
             kernel.run(&contexts, &mut outputs);
@@ -221,9 +220,9 @@ fn outputs_equal_those_of_onnx_runtime() {
 #[test]
 fn threads_share_a_packed_network() {
     let model = registered().remove(0);
-    let packed = Arc::new(Packed::new(&model.layers, Precision::Eleven));
-    let contexts = contexts(&mut Random(3), &model.layers[0], Precision::Eleven, 100);
-    let expected = evaluate(&model.layers, &no_deltas(&model.layers), Precision::Eleven, &contexts);
+    let packed = Arc::new(Packed::new(&model.layers, model.precision()));
+    let contexts = contexts(&mut Random(3), &model.layers[0], model.precision(), 100);
+    let expected = evaluate(&model.layers, &no_deltas(&model.layers), model.precision(), &contexts);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| assert_same(&run_rows(&mut Kernel::new(packed.clone()), &contexts), &expected, "a thread"));

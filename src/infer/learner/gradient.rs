@@ -11,11 +11,13 @@
 //! coefficient        that of the mean times the earlier channel's residual
 //! ```
 //!
-//! and 0 for an output beyond its limits. Far in the tail of a component, `u - l` is a few units of 2^-24, and the quotient
+//! that of a mean times what a network with normalised contexts has it multiplied by, and 0 for an output beyond its limits. Far in the tail of a component, `u - l` is a few units of 2^-24, and the quotient
 //! as coarse; where its bound is too small for the true one, scales learn more slowly.
 
 use crate::entropy::cdf::{Alphabet, Component, Edges};
-use crate::entropy::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, LOGIT_LIMITS, MAX_CHANNELS, MixtureShape};
+use crate::entropy::mixture::{
+    COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, LOGIT_LIMITS, MAX_CHANNELS, MixtureShape, Normalisation, OUTPUT_BITS,
+};
 
 /// Largest magnitude of an error.
 pub(crate) const ERROR_MAX: i32 = 255;
@@ -56,17 +58,18 @@ impl Group {
     }
 
     /// The error of an output, from its derivative in units of `2^-fraction`.
-    fn error(self, derivative: i64, fraction: u32, output: i16) -> f32 {
+    fn error(self, derivative: i64, fraction: u32, output: i32) -> f32 {
         let (shift, (low, high)) = (fraction - self.bits, self.limits);
         let error = (derivative + (1 << (shift - 1))) >> shift;
         let error = error.clamp(-i64::from(ERROR_MAX), i64::from(ERROR_MAX));
-        if (low..=high).contains(&output.into()) { error as f32 } else { 0.0 }
+        if (low..=high).contains(&output) { error as f32 } else { 0.0 }
     }
 }
 
 /// What the errors of one pixel are made of: [`observe`](Self::observe) for each channel, then [`errors`](Self::errors).
 #[derive(Debug)]
 pub(crate) struct HeadGradient<const K: usize> {
+    normalisation: Normalisation,
     priors: [u32; K],
     /// By channel and component, `(u + l - 1) / s`, in units of 2^-16.
     slopes: [[i32; K]; MAX_CHANNELS],
@@ -77,9 +80,10 @@ pub(crate) struct HeadGradient<const K: usize> {
 }
 
 impl<const K: usize> HeadGradient<K> {
-    pub fn new() -> Self {
+    /// Of a pixel whose contexts were normalised by this.
+    pub fn new(normalisation: Normalisation) -> Self {
         let zeros = [[0; K]; MAX_CHANNELS];
-        Self { priors: [0; K], slopes: zeros, widths: zeros, residuals: [0; MAX_CHANNELS] }
+        Self { normalisation, priors: [0; K], slopes: zeros, widths: zeros, residuals: [0; MAX_CHANNELS] }
     }
 
     /// Takes note of a channel's sample, before the weights of the components become the posterior.
@@ -103,19 +107,22 @@ impl<const K: usize> HeadGradient<K> {
 
     /// The errors of all outputs, when the weights of the components are the posterior after all channels.
     pub fn errors(&self, components: &[Component; K], channels: usize, outputs: &[i16], errors: &mut [f32]) {
+        let Normalisation { sign, shift } = self.normalisation;
+        let output = |index: usize| i32::from(outputs[index]);
         for (k, component) in components.iter().enumerate() {
             let posterior = i64::from(component.weight);
             let logit = LN_2 * (i64::from(self.priors[k]) - posterior);
-            errors[k] = Group::LOGIT.error(logit, 28, outputs[k]);
+            errors[k] = Group::LOGIT.error(logit, 28, output(k));
             let mut pair = K * (1 + 2 * channels) + k;
             for channel in 0..channels {
                 let (mean, scale) = (K * (1 + channel) + k, K * (1 + channels + channel) + k);
                 let slope = -((posterior * i64::from(self.slopes[channel][k])) >> 12); // units of 2^-24
-                errors[mean] = Group::MEAN.error(slope, 24, outputs[mean]);
+                errors[mean] = Group::MEAN.error(i64::from(sign) * slope, 24 + shift, output(mean));
                 let width = -LN_2 * posterior * i64::from(self.widths[channel][k]);
-                errors[scale] = Group::LOG_SCALE.error(width, 44, outputs[scale]);
+                let log_scale = output(scale) - (shift << OUTPUT_BITS) as i32;
+                errors[scale] = Group::LOG_SCALE.error(width, 44, log_scale);
                 for &residual in &self.residuals[..channel] {
-                    errors[pair] = Group::COEFFICIENT.error(slope * i64::from(residual), 24, outputs[pair]);
+                    errors[pair] = Group::COEFFICIENT.error(slope * i64::from(residual), 24, output(pair));
                     pair += K;
                 }
             }

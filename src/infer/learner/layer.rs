@@ -5,21 +5,16 @@ use super::gradient::Group;
 use super::product::{Left, Product, padded, vectorised};
 use super::steps::{Activate, AddRows, Close, Narrow, Round, Update, power_of_two, rounded, to_integer};
 use crate::entropy::mixture::MixtureShape;
-use crate::model::contract::{ACTIVATION_MAX, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, input_max, row_bound};
+use crate::model::contract::{DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
+use crate::model::precision::Precision;
 
 /// Fractional bits of the weights that updates change; the network uses them rounded.
 pub(super) const FRACTION: u32 = 16;
 pub(super) const WEIGHT_MAX: i32 = 127;
 /// Largest magnitude of what is added to a bias.
 const BIAS_MOVE_MAX: i32 = DELTA_MAX as i32 / 2;
-/// Hidden activations, of 11 bits, lose these in the products of gradients.
-const NARROWED: u32 = 3;
-/// A bias is a weight whose input is 2^5 in the first layer; in others 2^7, or narrowed 2^4.
-const FIRST_BIAS_BITS: u32 = 5;
-const BIAS_BITS: u32 = 7;
-/// log2 of the steps of the first layer, and of those between it and the last, beside those of the last.
-const FIRST_STEP: i32 = 2;
-const BETWEEN_STEP: i32 = 1;
+/// Largest magnitude of it in its finest form.
+const OFFSET_MAX: i64 = 1 << 30;
 const STEP_BITS_MAX: i32 = 20;
 const BACKWARD_SHIFT_MAX: u32 = 23;
 /// Inputs whose weights are updated together.
@@ -39,6 +34,30 @@ impl Parameters {
     }
 }
 
+/// What follows from the units of a layer's inputs.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    /// A bias is a weight whose input is 1, which has so many fractional bits.
+    bias_bits: u32,
+    /// Bits that inputs lose in the products of gradients.
+    narrowed: u32,
+    /// log2 of steps. In units of the network's numbers, those of the first layer are half of the others'.
+    step: i32,
+}
+
+impl Units {
+    fn of(precision: Precision, first: bool, last: bool) -> Self {
+        match (precision, first, last) {
+            (Precision::Eleven, true, _) => Self { bias_bits: 5, narrowed: 0, step: 2 },
+            (Precision::Eleven, _, false) => Self { bias_bits: 7, narrowed: 3, step: 1 },
+            (Precision::Eleven, ..) => Self { bias_bits: 7, narrowed: 3, step: 0 },
+            (Precision::Eight, true, _) => Self { bias_bits: 4, narrowed: 0, step: 0 },
+            (Precision::Eight, _, false) => Self { bias_bits: 4, narrowed: 0, step: 1 },
+            (Precision::Eight, ..) => Self { bias_bits: 4, narrowed: 0, step: 3 },
+        }
+    }
+}
+
 /// One layer; matrices have the axes (input, row), rows [`padded`]; what belongs to rows is [`padded`], too.
 #[derive(Debug)]
 pub(super) struct LearningLayer {
@@ -47,6 +66,8 @@ pub(super) struct LearningLayer {
     pub learning: Learning,
     /// Largest magnitude of an input.
     pub input_max: i64,
+    /// Inputs from this one on are flags: the weights of those that no pixel has stay.
+    pub flags: usize,
     /// Range of an output.
     pub limits: (f32, f32),
     /// The input that a bias is the weight of, in bits.
@@ -75,16 +96,17 @@ pub(super) struct LearningLayer {
 }
 
 impl LearningLayer {
-    pub fn new(layer: &Layer, first: bool, output: Option<MixtureShape>, learning: Learning) -> Self {
+    pub fn new(
+        layer: &Layer,
+        (first, precision): (bool, Precision),
+        output: Option<MixtureShape>,
+        learning: Learning,
+    ) -> Self {
         let (inputs, rows) = layer.weights.dim();
         let group = |row: usize| output.map_or(Group::HIDDEN, |shape| Group::of(shape, row));
+        let units = Units::of(precision, first, output.is_some());
         let steps = |row: usize| {
-            let place = match output {
-                _ if first => FIRST_STEP,
-                None => BETWEEN_STEP,
-                Some(_) => 0,
-            };
-            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + place + group(row).step;
+            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + units.step + group(row).step;
             1 << bits.clamp(0, STEP_BITS_MAX)
         };
         // An error is worth the less, the larger this is. 8 bits of error and 7 of weight leave 8 to lift and rows.
@@ -100,14 +122,15 @@ impl LearningLayer {
             inputs,
             rows,
             learning,
-            input_max: input_max(first),
+            input_max: precision.input_max(first),
+            flags: inputs,
             limits: if output.is_some() {
                 (OUTPUT_MIN as f32, OUTPUT_MAX as f32)
             } else {
-                (0.0, ACTIVATION_MAX as f32)
+                (0.0, precision.activation_max() as f32)
             },
-            bias_bits: if first { FIRST_BIAS_BITS } else { BIAS_BITS },
-            narrowed: if first { 0 } else { NARROWED },
+            bias_bits: units.bias_bits,
+            narrowed: units.narrowed,
             scales: extended(layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))), stride),
             steps: extended((0..rows).map(steps), stride),
             lifts: extended(worth.iter().map(|worth| power_of_two(lift - (worth - least))), stride),
@@ -143,7 +166,7 @@ impl LearningLayer {
         let (stride, pixels) = (padded(self.rows), errors.len() / padded(self.rows));
         let (left, right) = (Left::Rows(errors, stride), &self.lifted[..]);
         Product { left, right, result: previous, rows: pixels, inner: self.rows, columns: self.inputs }.compute();
-        vectorised(Close { sums: previous, inputs, scale: self.backward_scale });
+        vectorised(Close { sums: previous, inputs, most: self.input_max as f32, scale: self.backward_scale });
     }
 
     /// Moves biases against the gradient.
@@ -153,7 +176,7 @@ impl LearningLayer {
         let mut sums = vec![0.0; stride];
         let input = power_of_two((self.bias_bits - self.narrowed) as i32);
         vectorised(AddRows { rows: errors, sums: &mut sums, scale: input });
-        let limit = BIAS_MOVE_MAX << (FRACTION - self.bias_bits);
+        let limit = (i64::from(BIAS_MOVE_MAX) << (FRACTION - self.bias_bits)).min(OFFSET_MAX) as i32;
         let Self { steps, offsets, .. } = &mut *self;
         vectorised(Update { parameters: offsets, first: 0, gradients: &sums, steps, pull_back, limit });
         self.round_biases();
@@ -164,6 +187,8 @@ impl LearningLayer {
         let stride = padded(self.rows);
         let pull_back = u32::from(self.learning.pull_back);
         vectorised(Narrow { values: inputs, scale: power_of_two(-(self.narrowed as i32)) });
+        let nowhere = |flag: &usize| inputs.iter().skip(*flag).step_by(padded(self.inputs)).all(|&value| value == 0.0);
+        let kept: Vec<usize> = (self.flags..self.inputs).filter(nowhere).collect();
         let mut magnitudes = vec![0; stride];
         let mut gradients = vec![0.0; BLOCK * stride];
         for first in (0..self.inputs).step_by(BLOCK) {
@@ -172,8 +197,11 @@ impl LearningLayer {
             let (result, columns) = (&mut gradients[..rows * stride], self.rows);
             Product { left, right: errors, result, rows, inner: pixels, columns }.compute();
             let Self { steps, weights: parameters, .. } = &mut *self;
-            let (gradients, limit) = (&gradients[..rows * stride], WEIGHT_MAX << FRACTION);
-            vectorised(Update { parameters, first, gradients, steps, pull_back, limit });
+            let limit = WEIGHT_MAX << FRACTION;
+            let gradients = gradients.chunks_exact(stride).zip(first..first + rows);
+            for (gradients, first) in gradients.filter(|(_, input)| !kept.contains(input)) {
+                vectorised(Update { parameters: &mut *parameters, first, gradients, steps, pull_back, limit });
+            }
             vectorised(Round { layer: self, inputs: first..first + rows, magnitudes: &mut magnitudes });
         }
         self.keep_bound(&magnitudes);

@@ -7,7 +7,6 @@ use pulp::NullaryFnOnce;
 use super::gradient::ERROR_MAX;
 use super::layer::{FRACTION, LearningLayer, Parameters};
 use super::product::padded;
-use crate::model::contract::ACTIVATION_MAX;
 
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
@@ -114,6 +113,8 @@ impl NullaryFnOnce for Activate<'_> {
 pub(super) struct Close<'a> {
     pub sums: &'a mut [f32],
     pub inputs: &'a [f32],
+    /// The largest input.
+    pub most: f32,
     pub scale: f32,
 }
 
@@ -125,7 +126,7 @@ impl NullaryFnOnce for Close<'_> {
         let limits = (-ERROR_MAX as f32, ERROR_MAX as f32);
         for (sum, &input) in self.sums.iter_mut().zip(self.inputs) {
             let error = floor(clamp(*sum * self.scale + 0.5, limits));
-            *sum = if input > 0.0 && input < ACTIVATION_MAX as f32 { error } else { 0.0 };
+            *sum = if input > 0.0 && input < self.most { error } else { 0.0 };
         }
     }
 }

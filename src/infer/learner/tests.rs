@@ -4,8 +4,8 @@ use super::gradient::{Group, HeadGradient};
 use super::layer::WEIGHT_MAX;
 use super::*;
 use crate::entropy::cdf::Alphabet;
-use crate::entropy::mixture::PixelMixture;
-use crate::infer::kernel::{Packed, Precision};
+use crate::entropy::mixture::{Normalisation, PixelMixture};
+use crate::infer::kernel::Packed;
 use crate::infer::outputs_of;
 use crate::infer::session::{Device, Network};
 use crate::model::family::Content;
@@ -27,6 +27,8 @@ struct Reference {
 
 struct ReferenceLayer {
     model: Layer,
+    /// Contexts are normalised.
+    normalised: bool,
     first: bool,
     /// Error bits and step of each row.
     groups: Vec<(i64, i64)>,
@@ -54,8 +56,46 @@ impl ReferenceLayer {
         (self.values[at] + (1 << 15)) >> 16
     }
 
+    fn bias_bits(&self) -> i64 {
+        match (self.normalised, self.first) {
+            (true, _) => 4,
+            (false, true) => 5,
+            (false, false) => 7,
+        }
+    }
+
+    /// The largest magnitude of an input, and of an output of a hidden layer.
+    fn most(&self) -> (i64, i64) {
+        match (self.normalised, self.first) {
+            (true, true) => (128, 255),
+            (true, false) => (255, 255),
+            (false, true) => (256, 2047),
+            (false, false) => (2047, 2047),
+        }
+    }
+
+    fn place(&self) -> i64 {
+        match (self.first, self.last) {
+            (true, _) => {
+                if self.normalised {
+                    0
+                } else {
+                    2
+                }
+            }
+            (_, false) => 1,
+            _ => {
+                if self.normalised {
+                    3
+                } else {
+                    0
+                }
+            }
+        }
+    }
+
     fn bias(&self, row: usize) -> i64 {
-        let bits = if self.first { 11 } else { 9 };
+        let bits = 16 - self.bias_bits();
         i64::from(self.model.biases[row]) + ((self.offsets[row].0 + (1 << (bits - 1))) >> bits)
     }
 
@@ -71,7 +111,7 @@ impl ReferenceLayer {
         let row = |row: usize| {
             let sum: i64 = inputs.iter().enumerate().map(|(input, x)| x * self.weight((input, row))).sum();
             let output = (sum + self.bias(row)) >> self.model.shifts[row];
-            if self.last { output.clamp(-32768, 32767) } else { output.clamp(0, 2047) }
+            if self.last { output.clamp(-32768, 32767) } else { output.clamp(0, self.most().1) }
         };
         (0..self.groups.len()).map(row).collect()
     }
@@ -92,6 +132,7 @@ impl Reference {
             };
             let mut new = ReferenceLayer {
                 model: layer.clone(),
+                normalised: model.context == ContextKind::Normalized,
                 first: index == 0,
                 last: index == last,
                 groups: (0..rows).map(group).collect(),
@@ -124,21 +165,21 @@ impl Reference {
             let back = |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| -> Vec<i64> {
                 let input = |input: usize| {
                     let sum = (0..rows).map(|row| errors[row] * layer.lifted((input, row))).sum();
-                    let open = (1..2047).contains(&pixel[index][input]);
+                    let open = (1..layer.most().0).contains(&pixel[index][input]);
                     if open { shifted(sum, -i64::from(layer.backward_shift)).clamp(-255, 255) } else { 0 }
                 };
                 if index > 0 { (0..inputs).map(input).collect() } else { Vec::new() }
             };
             let previous = activations.iter().zip(&errors).map(back).collect();
-            let narrowed = if layer.first { 0 } else { 3 };
+            let narrowed = if layer.first || layer.normalised { 0 } else { 3 };
+            let (place, bias_bits, input_max) = (layer.place(), layer.bias_bits(), layer.most().0);
+            let flags = if layer.first && layer.normalised { inputs - 16 } else { inputs };
+            let is_kept = |&input: &usize| input >= flags && activations.iter().all(|pixel| pixel[index][input] == 0);
+            let kept: Vec<usize> = (0..inputs).filter(is_kept).collect();
             for row in 0..rows {
-                let place = match (layer.first, layer.last) {
-                    (true, _) => 2,
-                    (false, last) => i64::from(!last),
-                };
                 let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + place;
                 let step = 1 << (bits + layer.groups[row].1).clamp(0, 20);
-                for input in 0..inputs {
+                for input in (0..inputs).filter(|input| !kept.contains(input)) {
                     let product =
                         |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| (pixel[index][input] >> narrowed) * errors[row];
                     let sum = activations.iter().zip(&errors).map(product).sum();
@@ -146,11 +187,10 @@ impl Reference {
                     let (value, momentum) = (&mut layer.values[(input, row)], &mut layer.momenta[(input, row)]);
                     lion(value, momentum, (start, sum, step, 127 << 16), self.learning.pull_back);
                 }
-                let sum = errors.iter().map(|errors| errors[row]).sum::<i64>() << if layer.first { 5 } else { 4 };
-                let limit = 1 << if layer.first { 30 } else { 28 };
+                let sum = errors.iter().map(|errors| errors[row]).sum::<i64>() << (bias_bits - narrowed);
+                let limit = 1 << (35 - bias_bits).min(30);
                 let (value, momentum) = &mut layer.offsets[row];
                 lion(value, momentum, (0, sum, step, limit), self.learning.pull_back);
-                let input_max = if layer.first { 256 } else { 2047 };
                 let magnitude =
                     |layer: &ReferenceLayer| -> i64 { (0..inputs).map(|i| layer.weight((i, row)).abs()).sum() };
                 let bias = i64::from(layer.model.biases[row]).abs();
@@ -176,8 +216,20 @@ fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Ite
 /// Contexts of one chunk, smooth to wild, and errors of its outputs.
 fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<f32>) {
     let columns = learner.layers[0].inputs;
-    let contexts = (0..learner.chunk * columns).map(|i| (random.symmetric(256) >> ((i / columns + number) % 8)) as i16);
-    let contexts = contexts.collect();
+    let normalised = learner.context == ContextKind::Normalized;
+    let magnitude = if normalised { 127 } else { 256 };
+    let context = |i: usize| match columns.checked_sub(16).filter(|_| normalised) {
+        // Of the classes, some never come.
+        Some(flags) if i % columns >= flags => {
+            if i % columns == flags + i / columns % 5 + number {
+                32
+            } else {
+                0
+            }
+        }
+        _ => (random.symmetric(magnitude) >> ((i / columns + number) % 8)) as i16,
+    };
+    let contexts = (0..learner.chunk * columns).map(context).collect();
     let outputs = learner.shape.outputs();
     // Every output has a mean of its own, so that momenta grow.
     let error = |i: usize| ((i % outputs * 37 % 101) as i32 - 50 + random.symmetric(120)).clamp(-255, 255) as f32;
@@ -243,7 +295,7 @@ fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
     for content in [Content::Colour, Content::Grey, Content::LumaChroma] {
         let model = std::sync::Arc::new(model(content));
         let mut learner = Learner::new(&model, Learning::default());
-        let packed = std::sync::Arc::new(Packed::new(&model.layers, Precision::Eleven));
+        let packed = std::sync::Arc::new(Packed::new(&model.layers, model.precision()));
         let mut network = Network::new(model, packed, Device::Cpu).expect("a session");
         let (contexts, _) = chunk(&mut Random(1), &learner, 0);
         let (mut outputs, mut expected) = (Vec::new(), Vec::new());
@@ -258,19 +310,16 @@ fn no_input_breaks_the_contract() {
     let learning = Learning { chunk: 64, step: 8, pull_back: 16 };
     type Error = fn(usize, usize) -> i32;
     // What offsets all weights up, down, apart, or anywhere, as far as it can.
-    let attacks: [(i32, Error); 4] = [
-        (256, |_, _| -255),
-        (-256, |_, _| -255),
-        (256, |_, row| if row % 2 == 0 { 255 } else { -255 }),
-        (0, |_, _| 255),
-    ];
+    let attacks: [(i32, Error); 4] =
+        [(1, |_, _| -255), (-1, |_, _| -255), (1, |_, row| if row % 2 == 0 { 255 } else { -255 }), (0, |_, _| 255)];
     let models = [(model(Content::Grey), 300), (model(Content::Colour), 60)];
     for ((model, updates), (context, error)) in models.iter().flat_map(|model| attacks.map(|attack| (model, attack))) {
         let mut learner = Learner::new(model, learning);
+        let most = *model.precision().contexts().end();
         let mut random = Random(7);
         for _ in 0..*updates {
             let contexts: Vec<i16> = (0..64 * model.context_size())
-                .map(|_| if context == 0 { random.symmetric(1) * 256 } else { context } as i16)
+                .map(|_| most * if context == 0 { random.symmetric(1) } else { context } as i16)
                 .collect();
             let outputs = model.shape.outputs();
             let errors: Vec<f32> = (0..64 * outputs).map(|i| error(i / outputs, i % outputs) as f32).collect();
@@ -286,17 +335,20 @@ fn no_input_breaks_the_contract() {
 }
 
 /// The code length of a pixel in nats, in floating point, of outputs in their units.
-fn code_length(outputs: &[f64], samples: [f64; 3], predictions: [f64; 3]) -> f64 {
+fn code_length(outputs: &[f64], samples: [f64; 3], predictions: [f64; 3], normalisation: Normalisation) -> f64 {
     const K: usize = 2;
     let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let unit = f64::from(normalisation.shift).exp2().recip();
     let at = |group: usize, k: usize| outputs[group * K + k] / 64.0;
     let weights: Vec<f64> = (0..K).map(|k| at(0, k).exp2()).collect();
     let likelihood = |k: usize| {
         let residual = |c: usize| samples[c] - predictions[c];
         let density = |c: usize| {
             let pairs = 7 + c * c.saturating_sub(1) / 2;
-            let mean = predictions[c] + at(1 + c, k) + (0..c).map(|j| at(pairs + j, k) * residual(j)).sum::<f64>();
-            let inverse = (-at(4 + c, k)).exp2();
+            let mean = predictions[c]
+                + f64::from(normalisation.sign) * unit * at(1 + c, k)
+                + (0..c).map(|j| at(pairs + j, k) * residual(j)).sum::<f64>();
+            let inverse = (-at(4 + c, k)).exp2() / unit;
             sigma((samples[c] + 0.5 - mean) * inverse) - sigma((samples[c] - 0.5 - mean) * inverse)
         };
         weights[k] / weights.iter().sum::<f64>() * (0..3).map(density).product::<f64>()
@@ -310,15 +362,18 @@ fn errors_are_the_gradient_of_the_code_length() {
     let shape = MixtureShape { components: K, channels: 3, pinned: false };
     let alphabet = Alphabet::full(8);
     let mut random = Random(3);
-    for _ in 0..200 {
+    for case in 0..200 {
+        let normalisation = Normalisation { sign: if case % 3 == 0 { -1 } else { 1 }, shift: case % 5 };
+        let (unit, up) = (1 << normalisation.shift, 64 * normalisation.shift as i32);
         // No component so far in its tail that its density has but a few bits.
-        let ranges = [(0, 100), (0, 100), (0, 100), (0, 100), (64, 64), (64, 64), (64, 64), (0, 20), (0, 20), (0, 20)];
+        let (mean, scale) = ((0, 100 * unit), (64 + up, 64));
+        let ranges = [(0, 100), mean, mean, mean, scale, scale, scale, (0, 20), (0, 20), (0, 20)];
         let output = |(centre, magnitude): (i32, i32)| (centre + random.symmetric(magnitude)) as i16;
         let outputs: Vec<i16> = (0..shape.outputs()).map(|i| ranges[i / K]).map(output).collect();
         let predictions: [i32; 3] = std::array::from_fn(|_| 128 + random.symmetric(60));
         let samples: [i32; 3] = std::array::from_fn(|c| predictions[c] + random.symmetric(5));
-        let mut mixture = PixelMixture::<K, 0>::new(3, &outputs, &[]);
-        let mut head = HeadGradient::new();
+        let mut mixture = PixelMixture::<K, 0>::new(3, &outputs, &[]).normalised(normalisation);
+        let mut head = HeadGradient::new(normalisation);
         for channel in 0..3 {
             let (sample, prediction) = (samples[channel] as u32, predictions[channel]);
             mixture.next_channel(prediction, alphabet);
@@ -335,7 +390,7 @@ fn errors_are_the_gradient_of_the_code_length() {
             let length = |by: f64| {
                 let mut outputs: Vec<f64> = outputs.iter().copied().map(f64::from).collect();
                 outputs[index] += by;
-                code_length(&outputs, samples.map(f64::from), predictions.map(f64::from))
+                code_length(&outputs, samples.map(f64::from), predictions.map(f64::from), normalisation)
             };
             let derivative = 64.0 * (length(0.01) - length(-0.01)) / 0.02;
             let expected = (derivative * f64::from(1 << Group::of(shape, index).bits)).clamp(-255.0, 255.0);

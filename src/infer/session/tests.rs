@@ -4,8 +4,9 @@ use prost::Message;
 
 use super::*;
 use crate::infer::{LANES, to_integer};
-use crate::model::contract::{CONTEXT_MAX, DELTA_MAX, Layer};
+use crate::model::contract::{DELTA_MAX, Layer};
 use crate::model::onnx::ModelProto;
+use crate::model::precision::Precision;
 use crate::model::registry::{RegisteredModel, models};
 use crate::testing::Random;
 
@@ -25,7 +26,7 @@ fn registered() -> Vec<Arc<CheckedModel>> {
 }
 
 fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
-    let packed = Arc::new(Packed::new(&model.layers, Precision::Eleven));
+    let packed = Arc::new(Packed::new(&model.layers, model.precision()));
     Network::new(model, packed, device)
 }
 
@@ -45,18 +46,19 @@ fn evaluate_layer(layer: &Layer, input: &[i64], delta: &[i64], (low, high): (i64
 }
 
 /// The outputs for one row of contexts.
-fn evaluate_row(layers: &[Layer], context: &[i64], deltas: &[Vec<i64>]) -> Vec<i64> {
+fn evaluate_row(model: &CheckedModel, context: &[i64], deltas: &[Vec<i64>]) -> Vec<i64> {
     let mut values = context.to_vec();
-    for (index, layer) in layers.iter().enumerate() {
-        let limits = if index + 1 == layers.len() { (-32_768, 32_767) } else { (0, 2047) };
+    let most = if model.precision() == Precision::Eight { 255 } else { 2047 };
+    for (index, layer) in model.layers.iter().enumerate() {
+        let limits = if index + 1 == model.layers.len() { (-32_768, 32_767) } else { (0, most) };
         values = evaluate_layer(layer, &values, &deltas[index], limits);
     }
     values
 }
 
-fn evaluate(layers: &[Layer], contexts: &[i16], deltas: &[Vec<i64>]) -> Vec<i16> {
-    let rows = contexts.chunks_exact(layers[0].weights.nrows());
-    let evaluate = |row: &[i16]| evaluate_row(layers, &row.iter().map(|&x| x.into()).collect::<Vec<_>>(), deltas);
+fn evaluate(model: &CheckedModel, contexts: &[i16], deltas: &[Vec<i64>]) -> Vec<i16> {
+    let rows = contexts.chunks_exact(model.context_size());
+    let evaluate = |row: &[i16]| evaluate_row(model, &row.iter().map(|&x| x.into()).collect::<Vec<_>>(), deltas);
     rows.flat_map(evaluate).map(|output| i16::try_from(output).expect("a clipped output")).collect()
 }
 
@@ -72,19 +74,19 @@ fn narrow(deltas: &[Vec<i64>]) -> Vec<Vec<i32>> {
 /// all magnitudes.
 fn contexts(model: &CheckedModel) -> Vec<i16> {
     let size = model.context_size();
-    let alternating = |first: i64| (0..size).map(move |i| if i % 2 == 0 { first } else { -first });
-    let mut all: Vec<i64> = vec![CONTEXT_MAX; size];
-    all.extend(vec![-CONTEXT_MAX; size]);
+    let (low, high) = if model.precision() == Precision::Eight { (-128, 127) } else { (-256, 256) };
+    let alternating = |a: i64, b: i64| (0..size).map(move |i| if i % 2 == 0 { a } else { b });
+    let mut all: Vec<i64> = vec![high; size];
+    all.extend(vec![low; size]);
     all.extend(vec![0; size]);
-    all.extend(alternating(CONTEXT_MAX).chain(alternating(-CONTEXT_MAX)));
+    all.extend(alternating(low, high).chain(alternating(high, low)));
     for weights in model.layers[0].weights.columns() {
-        for sign in [1, -1] {
-            all.extend(weights.iter().map(|&weight| sign * CONTEXT_MAX * i64::from(weight).signum()));
-        }
+        all.extend(weights.iter().map(|&weight| if weight > 0 { high } else { low }));
+        all.extend(weights.iter().map(|&weight| if weight > 0 { low } else { high }));
     }
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     while all.len() < ROWS * size {
-        let magnitude = CONTEXT_MAX >> (all.len() / size % 8);
+        let magnitude = high >> (all.len() / size % 8);
         all.extend((0..size).map(|_| i64::from(random.symmetric(magnitude as i32))));
     }
     all[..ROWS * size].iter().map(|&x| x as i16).collect()
@@ -113,7 +115,7 @@ fn assert_same(found: &[i16], expected: &[i16], what: &str) {
 fn every_model_is_exact_at_every_batch_size_and_optimization() {
     for model in registered() {
         let contexts = contexts(&model);
-        let expected = evaluate(&model.layers, &contexts, &no_deltas(&model));
+        let expected = evaluate(&model, &contexts, &no_deltas(&model));
         assert!(expected.iter().any(|&x| x < 0) && expected.iter().any(|&x| x > 0));
         for level in LEVELS {
             let what = format!("model {} at {level:?}", model.name);
@@ -142,7 +144,7 @@ fn deltas_up_to_the_bound_are_exact_in_every_layer() {
                 let mut deltas = no_deltas(&model);
                 deltas[layer] = (0..deltas[layer].len()).map(pattern).collect();
                 network.engine.set_deltas(&narrow(&deltas)).expect("deltas");
-                let expected = evaluate(&model.layers, contexts, &deltas);
+                let expected = evaluate(&model, contexts, &deltas);
                 for batch in [1, 64, 300] {
                     let outputs = run_in_batches(&mut network, contexts, batch);
                     assert_same(&outputs, &expected, &format!("model {}, layer {layer}", model.name));
@@ -156,7 +158,7 @@ fn deltas_up_to_the_bound_are_exact_in_every_layer() {
 fn sessions_in_parallel_threads_are_exact() {
     for model in registered() {
         let contexts = contexts(&model);
-        let expected = evaluate(&model.layers, &contexts, &no_deltas(&model));
+        let expected = evaluate(&model, &contexts, &no_deltas(&model));
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let (model, contexts, expected) = (model.clone(), &contexts, &expected);
@@ -174,10 +176,9 @@ fn sessions_in_parallel_threads_are_exact() {
 
 /// The recorded answer of a model, made with integers only.
 fn integer_answer(model: &CheckedModel) -> String {
-    let sizes: Vec<usize> = model.layers.iter().map(|layer| layer.biases.len()).collect();
-    let answer = known_answer::digest::<()>(model.context_size(), &sizes, |contexts, deltas| {
+    let answer = known_answer::digest::<()>(model, |contexts, deltas| {
         let deltas: Vec<Vec<i64>> = deltas.iter().map(|delta| delta.iter().map(|&x| x.into()).collect()).collect();
-        Ok(evaluate(&model.layers, contexts, &deltas))
+        Ok(evaluate(model, contexts, &deltas))
     });
     answer.expect("integers do not fail")
 }
@@ -241,7 +242,7 @@ fn drive_to_the_bound(model: &mut ModelProto, index: usize, layer: &Layer) {
     let mut biases = Vec::new();
     for row in 0..rows {
         let sum: i64 = (0..inputs).map(|i| i64::from(weight(i, row)).abs()).sum();
-        let input_max = if index == 0 { CONTEXT_MAX } else { 2047 };
+        let input_max = if index == 0 { 256 } else { 2047 };
         let most = (1 << 24) - 1 - DELTA_MAX - input_max * sum;
         assert!(most > 0, "the weights alone break the bound");
         biases.push(if row % 2 == 0 { most } else { -most } as i32);
@@ -268,7 +269,7 @@ fn a_model_at_the_row_bound_is_exact() {
         for (row, delta) in deltas[index].iter_mut().enumerate() {
             *delta = if row % 2 == 0 { DELTA_MAX } else { -DELTA_MAX };
         }
-        let expected = evaluate(&model.layers, contexts, &deltas);
+        let expected = evaluate(&model, contexts, &deltas);
         for level in LEVELS {
             let mut network = on_graph(&model, level).expect("a session");
             network.engine.set_deltas(&narrow(&deltas)).expect("deltas");

@@ -6,7 +6,7 @@ use super::super::file::ModelFile;
 use super::super::onnx::{Attribute, OperatorSetId, StringEntry, ValueInfo};
 use super::*;
 use crate::base::limits::MAX_MODEL_BYTES;
-use crate::tile::TAPS;
+use crate::context::repeats;
 
 /// The grey model of the registry.
 fn grey() -> ModelProto {
@@ -62,7 +62,7 @@ fn an_unchanged_model_is_accepted() {
     let bytes = grey().encode_to_vec();
     let checked = read(&bytes).expect("a model that keeps the contract");
     assert_eq!(checked.onnx, bytes);
-    assert_eq!(checked.context_size(), TAPS + 1 + if checked.shape.pinned { repeats::context_size(1) } else { 0 });
+    assert_eq!(checked.context_size(), checked.context.size(1, 0));
     let sizes = checked.layers.iter().map(|layer| layer.weights.nrows() * layer.weights.ncols());
     assert_eq!(checked.multiplications(), sizes.sum::<usize>());
 }
@@ -81,7 +81,7 @@ fn weights_biases_and_shifts_are_read_in_their_order() {
 /// Sets the bias of one row so that the row's bound is `bound`.
 fn set_bound(model: &mut ModelProto, index: usize, bound: i64, negative: bool) {
     let checked = read(&grey().encode_to_vec()).expect("a model that keeps the contract");
-    let input_max = if index == 0 { 256 } else { 2047 };
+    let input_max = if checked.precision() == Precision::Eight { [128, 255] } else { [256, 2047] }[index.min(1)];
     let sum: i64 = checked.layers[index].weights.column(1).iter().map(|&weight| i64::from(weight).abs()).sum();
     let bias = bound - (1 << 20) - input_max * sum;
     let bias = if negative { -bias } else { bias } as i32;
@@ -194,7 +194,8 @@ fn initializers_must_be_exactly_those_of_the_layers() {
 
 #[test]
 fn the_limits_of_clip_must_be_those_of_the_contract() {
-    for (name, value) in LIMIT_INITIALIZERS {
+    let precision = read(&grey().encode_to_vec()).expect("a model").precision();
+    for (name, value) in limits(precision) {
         let reason = format!("initializer {name} is not {value}");
         let above = value as f32 + 1.0;
         assert_refused(&reason, |model| initializer(model, name).raw_data = above.to_le_bytes().to_vec());
@@ -247,11 +248,16 @@ fn the_mixture_must_be_one_that_can_be_coded() {
 #[test]
 fn contexts_and_outputs_are_those_of_the_channels_and_the_kind_of_context() {
     for model in crate::model::registry::models().iter().filter(|model| model.family == Family::Autoregressive) {
-        let CheckedModel { shape, layers, .. } = read(model.file).expect("a model");
-        let pinned = if shape.pinned { (repeats::context_size(shape.channels), repeats::CANDIDATES) } else { (0, 0) };
+        let CheckedModel { shape, context, layers, .. } = read(model.file).expect("a model");
+        let more = match context {
+            ContextKind::Local => (0, 0),
+            ContextKind::Repeats => (repeats::context_size(shape.channels), repeats::CANDIDATES),
+            ContextKind::Normalized => (16, 0),
+            ContextKind::Levels => panic!("a flow among other models"),
+        };
         let outputs = if shape.channels == 1 { 3 } else { 10 };
-        assert_eq!(layers[0].weights.nrows(), 25 * shape.channels + pinned.0);
-        assert_eq!(layers[layers.len() - 1].weights.ncols(), outputs * shape.components + pinned.1);
+        assert_eq!(layers[0].weights.nrows(), 25 * shape.channels + more.0);
+        assert_eq!(layers[layers.len() - 1].weights.ncols(), outputs * shape.components + more.1);
     }
     assert_eq!((repeats::context_size(1), repeats::context_size(3), repeats::CANDIDATES), (68, 72, 11));
 }

@@ -37,7 +37,7 @@ fn a_flipped_bit_is_refused_or_leaves_a_model_that_keeps_the_contract() {
             Err(Error::Model(_)) => refused += 1,
             Err(other) => panic!("{other:?}"),
             Ok(model) => {
-                check_row_bounds(&model.layers).expect("rows below the bound");
+                check_row_bounds(&model.layers, model.precision()).expect("rows below the bound");
                 accepted += 1;
             }
         }
