@@ -42,7 +42,8 @@ fn a_stream_of_a_network_has_a_byte_for_each_32768_pixels() {
         }
     }
     // The byte that says whether a network learns is none of them.
-    for (stream, valid) in [(&[0][..], false), (&[1], false), (&[0, 0], true), (&[1, 0], true), (&[1, 0, 0], false)] {
+    for (stream, valid) in [(&[0][..], false), (&[1], false), (&[0, 0], true), (&[0, 0, 0], false), (&[1, 0, 0], false)]
+    {
         let decoded = codec.decompress(&black(1, (9, 8), learning(model()), stream).to_bytes());
         assert_eq!(decoded.is_ok(), valid, "{stream:?}");
     }

@@ -297,7 +297,7 @@ fn a_rectangle_is_cut_out() {
         assert!(*place.image("part.png").samples() == expected, "{crop}");
     }
     for crop in ["0,0,32,17", "0,0,31,18", "31,0,1,1", "0,17,1,1", "0,0,0,1", "0,0,1,0", "4294967295,0,4294967295,1"] {
-        let message = place.fail(4, ["decompress", "photo.ansel", "-o", "other.png", "--crop", crop]);
+        let message = place.fail(2, ["decompress", "photo.ansel", "-o", "other.png", "--crop", crop]);
         assert_says(&message, &["photo.ansel", "region", "31 x 17"]);
     }
 }
@@ -506,8 +506,8 @@ fn images_beyond_the_limits_are_exit_code_5() {
     assert_says(&place.fail(5, ["compress", "huge.ppm"]), &["huge.ppm", "limit", "12884508675"]);
     place.succeed(["compress", "photo.png"]);
     let file = RawFile::parse(&place.read("photo.ansel"));
-    let most = u32::MAX.into();
-    place.write("huge.ansel", RawFile { width: most, height: most, ..file }.to_bytes());
+    let (widest, highest) = (1 << 24, (1 << 31) - 1);
+    place.write("huge.ansel", RawFile { width: widest, height: highest, band_rows: 1, ..file }.to_bytes());
     assert_says(&place.fail(5, ["decompress", "huge.ansel"]), &["huge.ansel", "limit"]);
     assert_says(&place.fail(5, ["info", "huge.ansel"]), &["huge.ansel", "limit"]);
 }

@@ -60,7 +60,7 @@ fn of_learning() -> Vec<Golden> {
         golden("learning-grey", stripes(1, 40, 32)),
         golden("learning-colour", stripes(3, 32, 24)),
         golden("learning-colour-of-10-bits", scaled(&stripes(3, 24, 24), 10)),
-        Golden { effort: Effort::Default, ..golden("moved-grey", arcs(128)) },
+        Golden { effort: Effort::Default, ..golden("offsets-grey", arcs(128)) },
     ]
 }
 

@@ -81,8 +81,10 @@ pub struct Compress {
     /// How small: 1 is the fastest, 9 the smallest [default: 6]
     ///
     /// Larger levels take more time, to compress and to decompress:
-    ///   1, 2         small networks
-    ///   3, 4 fast    the same, with biases of the image's own
+    ///   1            the smallest networks
+    ///   2            the same, with biases of the image's own
+    ///   3            small networks
+    ///   4    fast    the same, with biases of the image's own
     ///   5    low     default networks
     ///   6    default default networks, with biases of the image's own
     ///   7            large networks, with biases of the image's own
@@ -90,7 +92,7 @@ pub struct Compress {
     ///   9    max     large networks that go on learning while they code photographs
     #[arg(short, long, default_value = "6", hide_default_value = true, value_name = "LEVEL", verbatim_doc_comment)]
     pub effort: Level,
-    /// Networks other than the effort's: `fast`, `default`, `max` or `flow` (see `ansel models`), or an ONNX file,
+    /// Networks other than the effort's: `turbo`, `fast`, `default`, `max` or `flow` (see `ansel models`), or an ONNX file,
     /// which is then needed to decompress
     #[arg(short, long, value_name = "NAME|FILE")]
     pub model: Option<String>,

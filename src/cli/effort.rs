@@ -8,7 +8,7 @@ use ansel::Effort;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(u8);
 
-const NAMES: [(&str, u8); 5] = [("fast", 3), ("low", 5), ("default", 6), ("high", 8), ("max", 9)];
+const NAMES: [(&str, u8); 5] = [("fast", 4), ("low", 5), ("default", 6), ("high", 8), ("max", 9)];
 
 impl FromStr for Level {
     type Err = String;
@@ -32,7 +32,8 @@ impl Level {
     /// The name of the networks.
     pub fn model(self) -> &'static str {
         match self.0 {
-            1..=4 => "fast",
+            1 | 2 => "turbo",
+            3 | 4 => "fast",
             7 | 9 => "max",
             _ => "default",
         }
@@ -41,7 +42,7 @@ impl Level {
     /// What the library calls effort.
     pub fn effort(self) -> Effort {
         match self.0 {
-            1 | 2 | 5 => Effort::Low,
+            1 | 3 | 5 => Effort::Low,
             8 | 9 => Effort::Max,
             _ => Effort::Default,
         }
@@ -56,8 +57,10 @@ mod tests {
     fn levels_are_models_and_efforts_and_have_names() {
         let level = |text: &str| text.parse::<Level>().map(|level| (level.model(), level.effort()));
         for (texts, expected) in [
-            (&["1", "2"][..], ("fast", Effort::Low)),
-            (&["3", "4", "fast"], ("fast", Effort::Default)),
+            (&["1"][..], ("turbo", Effort::Low)),
+            (&["2"], ("turbo", Effort::Default)),
+            (&["3"], ("fast", Effort::Low)),
+            (&["4", "fast"], ("fast", Effort::Default)),
             (&["5", "low"], ("default", Effort::Low)),
             (&["6", "default"], ("default", Effort::Default)),
             (&["7"], ("max", Effort::Default)),

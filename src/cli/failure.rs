@@ -71,7 +71,11 @@ impl Failure {
         match (input, error) {
             (
                 Some(input),
-                Error::Format(_) | Error::Image(_) | Error::Unsupported(_) | Error::LimitsExceeded { .. },
+                Error::Format(_)
+                | Error::Image(_)
+                | Error::Unsupported(_)
+                | Error::LimitsExceeded { .. }
+                | Error::Misuse(_),
             ) => {
                 format!("{input}: {text}{remedy}")
             }

@@ -62,13 +62,15 @@ pub(crate) struct PlannedPart {
     pub thorough: bool,
     /// Whether the model is one for graphics, which gain by large tiles.
     pub graphics: bool,
+    /// The share of the runs of coded pixels that repeat an earlier one, if it was counted.
+    repeats: Option<f64>,
 }
 
 impl PlannedPart {
     /// An alternative under a coder for long-range repetition.
     fn long_range(alternative: &Alternative, coder: Coder, thorough: bool) -> Self {
         let Alternative { channels, transforms, coded } = alternative.clone();
-        Self { channels, transforms, coded, coder, thorough, graphics: true }
+        Self { channels, transforms, coded, coder, thorough, graphics: true, repeats: None }
     }
 
     /// The model, if it may be adapted: not one for graphics, whose pinned components do not learn, nor a flow.
@@ -164,8 +166,14 @@ fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, b
     let (channels, height, width) = samples.dim();
     let bits = 8.0 * bytes as f64 / (channels * height * width) as f64;
     let palette = |part: &PlannedPart| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || repeats(samples) >= FEW_REPEATS
-    {
+    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS {
+        return Ok(true);
+    }
+    let counted = match parts {
+        [part] if part.transforms.is_empty() => part.repeats,
+        _ => None,
+    };
+    if counted.unwrap_or_else(|| repeats(samples)) >= FEW_REPEATS {
         return Ok(true);
     }
     if depth <= 8 {
@@ -272,13 +280,13 @@ fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
 
 /// An alternative under every model that is for such planes.
 fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<PlannedPart>> {
-    let under = |coder: Coder, graphics: bool| {
+    let under = |coder: Coder, graphics: bool, repeats: Option<f64>| {
         let Alternative { channels, transforms, coded } = alternative.clone();
-        PlannedPart { channels, transforms, coded, coder, thorough: false, graphics }
+        PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats }
     };
     let Coded { samples, sizes } = &*alternative.coded;
     if sizes.iter().all(|&size| size == 1) {
-        return Ok(vec![under(Coder::Constant, true)]);
+        return Ok(vec![under(Coder::Constant, true, None)]);
     }
     let repeats = repeats(samples.view());
     let (photograph, graphics) = match (sizes.len(), alternative.transforms.first()) {
@@ -290,7 +298,7 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
     for (content, wanted) in [(photograph, repeats < MOST_REPEATS), (graphics, repeats >= FEW_REPEATS)] {
         if wanted {
             let model = engine.models().for_encoding(content)?;
-            parts.push(under(Coder::Network(NetworkCoder::plain(model.identity)), content == graphics));
+            parts.push(under(Coder::Network(NetworkCoder::plain(model.identity)), content == graphics, Some(repeats)));
         }
     }
     Ok(parts)
@@ -300,7 +308,8 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
 fn with_model(model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> PlannedPart {
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let coder = Coder::Network(NetworkCoder::plain(model.identity));
-    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics: model.file.shape().pinned }
+    let graphics = model.file.shape().pinned;
+    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None }
 }
 
 /// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.

@@ -94,10 +94,11 @@ impl Learner {
 
     /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
     pub fn of_biases(model: &CheckedModel, pixels: usize) -> Self {
-        let updates = pixels / usize::from(Learning::OF_BIASES.chunk);
+        let learning = Learning::of_biases(model.precision());
+        let updates = pixels / usize::from(learning.chunk);
         let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
         let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
-        Self { averages, ..Self::new(model, Learning::OF_BIASES) }
+        Self { averages, ..Self::new(model, learning) }
     }
 
     /// The same, but runs end when a caller says so.

@@ -100,9 +100,9 @@ impl Threads {
 }
 
 /// Most pixels, and most tiles, that one thread codes in lockstep, unless a single tile has more: network calls of
-/// some hundred pixels, in bounded memory.
+/// some hundred pixels, in bounded memory. A tile of one column has one pixel in a call, so that many are needed.
 const LOCKSTEP_PIXELS: usize = 1 << 20;
-const LOCKSTEP_TILES: usize = 64;
+const LOCKSTEP_TILES: usize = 1024;
 
 /// What runs networks on tiles. Clones share models, sessions and threads, but for [`stop`](Self::stop).
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,7 @@
 //! How a network differs from its model for one part of an image. Format: sections "Bias offsets" and "Learning".
 
+use super::precision::Precision;
+
 /// How a network is adapted to a part of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Adaptation {
@@ -35,8 +37,14 @@ pub(crate) struct Learning {
 }
 
 impl Learning {
-    /// How biases alone learn, for an encoder.
-    pub const OF_BIASES: Self = Self { chunk: 64, step: 5, pull_back: 16 };
+    /// How biases alone learn, for an encoder; the best on photographs that networks were trained on.
+    pub fn of_biases(precision: Precision) -> Self {
+        let step = match precision {
+            Precision::Eleven => 5,
+            Precision::Eight => 7,
+        };
+        Self { chunk: 64, step, pull_back: 16 }
+    }
 
     /// For a part of so many pixels: few of them need more updates each.
     pub fn for_pixels(pixels: usize) -> Self {

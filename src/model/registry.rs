@@ -23,7 +23,7 @@ const FLOW: &str = "flow";
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by, `fast`, `default`, `max` or `flow`; models for different content share it.
+    /// The name to choose it by, `turbo`, `fast`, `default`, `max` or `flow`; models for different content share it.
     pub name: &'static str,
     /// How it walks over a tile.
     pub family: Family,
@@ -34,7 +34,7 @@ pub struct RegisteredModel {
 }
 
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 9] = [
+static REGISTRY: [RegisteredModel; 10] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
@@ -44,6 +44,7 @@ static REGISTRY: [RegisteredModel; 9] = [
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-7024ea7f.onnx")),
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
+    registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {

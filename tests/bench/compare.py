@@ -22,8 +22,8 @@ is the whole process. The codecs run one after the other, each --repeat times ov
 set, and the fastest time is kept, for encoding and for decoding.
 
 ansel-plain codes the samples as they are (--transforms none): the difference is what
-recovered luma-chroma planes, palettes and the like gain. ansel-fast and ansel-max do so with
-the smaller and the larger network, ansel-flow with the flow, ansel-effort-max with a network
+recovered luma-chroma planes, palettes and the like gain. ansel-plain-unverified does not decode
+what it wrote. ansel-turbo, ansel-fast and ansel-max do as ansel-plain with smaller and larger networks, ansel-flow with the flow, ansel-effort-max with a network
 that learns (--effort high).
 
 WebP has no grey mode: a grey image reaches it as RGB with three equal channels. oxipng
@@ -52,10 +52,13 @@ import report
 
 # ansel's options: a row each.
 PLAIN = ["--transforms", "none"]
-OURS = {"ansel": [], "ansel-plain": PLAIN, "ansel-fast": ["--model", "fast", *PLAIN],
+OURS = {"ansel": [], "ansel-plain": PLAIN, "ansel-plain-unverified": [*PLAIN, "--verify", "none"],
+        "ansel-turbo": ["--model", "turbo", *PLAIN], "ansel-fast": ["--model", "fast", *PLAIN],
         "ansel-max": ["--model", "max", *PLAIN], "ansel-flow": ["--model", "flow", *PLAIN],
         "ansel-effort-max": ["--effort", "high", *PLAIN]}
 LABELS = {"ansel": "ansel", "ansel-plain": "ansel, no transforms",
+          "ansel-plain-unverified": "ansel, no transforms, not verified",
+          "ansel-turbo": "ansel turbo, no transforms",
           "ansel-fast": "ansel fast, no transforms", "ansel-max": "ansel max, no transforms",
           "ansel-flow": "ansel flow, no transforms",
           "ansel-effort-max": "ansel --effort high, no transforms"}

@@ -86,11 +86,11 @@ fn effort_is_one_scale_of_models_and_learning() {
     };
     let plain = ["--transforms", "none"];
     let level = |level: &str| file(&[&["-e", level][..], &plain].concat());
-    for (number, name, model) in [("3", "fast", "fast"), ("5", "low", "default"), ("9", "max", "max")] {
+    for (number, name, model) in [("4", "fast", "fast"), ("5", "low", "default"), ("9", "max", "max")] {
         assert!(level(number) == level(name), "{name}");
         assert_eq!(level(number).0, Some(model));
     }
-    assert_eq!(level("7").0, Some("max"));
+    assert_eq!((level("1").0, level("7").0), (Some("turbo"), Some("max")));
     assert!(level("6") == file(&plain) && level("6") == level("default") && level("8") == level("high"));
     // Experts name the model.
     let expert = [&["-e", "9", "--model", "default"][..], &plain].concat();
