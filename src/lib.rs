@@ -64,7 +64,7 @@ pub use self::container::{Band, Header, PartSummary};
 pub use self::files::{
     ImageFile, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
 };
-pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect};
+pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect, Sample};
 pub use self::infer::session::Device;
 /// The instructions that networks are evaluated with on this processor, such as `vnni512`. The environment variable
 /// `ANSEL_INSTRUCTIONS` limits them, for tests and benchmarks; no file depends on them.
@@ -75,3 +75,8 @@ pub fn instructions() -> &'static str {
 
 pub use self::model::family::{Content, Family};
 pub use self::model::registry::{ModelChoice, RegisteredModel, models};
+
+/// The examples of the page, which are compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

@@ -8,9 +8,9 @@ use super::options::{Effort, Verify};
 use super::plan::{self, PlannedPart};
 use super::{Codec, Done, decode, decoded_band};
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_HEIGHT, MAX_TILE_SIDE, MAX_WIDTH, check_memory, check_samples};
+use crate::base::limits::{MAX_TILE_SIDE, check_memory, check_samples};
 use crate::container::{Band, Header, Part, TileEntry, sample_checksum};
-use crate::image::planes::MAX_CHANNELS;
+use crate::image::planes::check_shape;
 use crate::image::{ImageInfo, Metadata, Planes, Rect};
 use crate::streams::{self, Source};
 use crate::tile::TileGrid;
@@ -161,17 +161,6 @@ impl<W: Write> Encoder<W> {
 
 fn write_error(source: std::io::Error) -> Error {
     Error::Io { action: "write", path: "the file".into(), source }
-}
-
-/// Fails for the shape of an image that cannot be.
-fn check_shape(info: ImageInfo) -> Result<()> {
-    let ImageInfo { width, height, channels, depth } = info;
-    let sides = (1..=MAX_WIDTH).contains(&width) && (1..=MAX_HEIGHT).contains(&height);
-    if !sides || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
-        let what = format!("an image of {width} x {height} pixels, {channels} channels of {depth} bits");
-        return Err(Error::Unsupported(what));
-    }
-    Ok(())
 }
 
 /// Encodes the rows of one band: the smaller of what the planned parts and a coder for long-range repetition take.

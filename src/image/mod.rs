@@ -8,5 +8,5 @@ mod rect;
 pub use self::info::ImageInfo;
 pub(crate) use self::metadata::{CHUNK_HEADER_BYTES, MetadataEntry, Palette, PngChunk};
 pub use self::metadata::{Metadata, MetadataBlock, MetadataKind};
-pub use self::planes::Planes;
+pub use self::planes::{Planes, Sample};
 pub use self::rect::Rect;

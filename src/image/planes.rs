@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use image::{DynamicImage, ImageBuffer};
-use ndarray::{Array3, ArrayViewMut3, Axis};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 
+use super::info::ImageInfo;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_HEIGHT, MAX_WIDTH};
 
@@ -26,6 +27,53 @@ pub(crate) fn zeroed(shape: (usize, usize, usize)) -> Result<Array3<u16>> {
     }
 }
 
+mod sealed {
+    pub trait Sealed: Copy + Into<u16> {
+        const BITS: u32;
+
+        /// A sample of at most so many bits.
+        fn of(sample: u16) -> Self;
+    }
+
+    impl Sealed for u8 {
+        const BITS: u32 = u8::BITS;
+
+        fn of(sample: u16) -> Self {
+            sample as Self
+        }
+    }
+
+    impl Sealed for u16 {
+        const BITS: u32 = u16::BITS;
+
+        fn of(sample: u16) -> Self {
+            sample
+        }
+    }
+}
+
+/// What interleaved buffers hold: `u8` or `u16`.
+pub trait Sample: sealed::Sealed {}
+
+impl Sample for u8 {}
+impl Sample for u16 {}
+
+/// Fails for the shape of an image that cannot be.
+pub(crate) fn check_shape(info: ImageInfo) -> Result<()> {
+    let ImageInfo { width, height, channels, depth } = info;
+    let unsupported = |what: String| Err(Error::Unsupported(what));
+    if !(1..=MAX_CHANNELS).contains(&channels) {
+        return unsupported(format!("{channels} channels (there can be 1 to {MAX_CHANNELS})"));
+    }
+    if !(1..=MAX_DEPTH).contains(&depth) {
+        return unsupported(format!("{depth}-bit samples (they can have 1 to {MAX_DEPTH} bits)"));
+    }
+    if !(1..=MAX_WIDTH).contains(&width) || !(1..=MAX_HEIGHT).contains(&height) {
+        return unsupported(format!("an image of {width} x {height} pixels"));
+    }
+    Ok(())
+}
+
 /// The samples of an image. The channels are grey; grey and alpha; red, green and blue; or these and alpha. Alpha is
 /// not multiplied into the others, and the greatest sample is opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,22 +90,51 @@ impl Planes {
     /// samples in range.
     pub fn new(samples: Array3<u16>, depth: u32) -> Result<Self> {
         let (channels, height, width) = samples.dim();
-        let unsupported = |what: String| Err(Error::Unsupported(what));
-        if !(1..=MAX_CHANNELS).contains(&channels) {
-            return unsupported(format!("{channels} channels (there can be 1 to {MAX_CHANNELS})"));
-        }
-        if !(1..=MAX_DEPTH).contains(&depth) {
-            return unsupported(format!("{depth}-bit samples (they can have 1 to {MAX_DEPTH} bits)"));
-        }
-        if width == 0 || height == 0 || width > MAX_WIDTH as usize || height > MAX_HEIGHT as usize {
-            return unsupported(format!("an image of {width} x {height} pixels"));
-        }
+        let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        check_shape(ImageInfo { width: side(width), height: side(height), channels, depth })?;
         if depth < MAX_DEPTH
             && let Some(sample) = samples.iter().find(|&&sample| sample >> depth != 0)
         {
-            return unsupported(format!("sample {sample} in an image of {depth} bits"));
+            return Err(Error::Unsupported(format!("sample {sample} in an image of {depth} bits")));
         }
         Ok(Self { samples, depth })
+    }
+
+    /// Planes of interleaved samples: all channels of a pixel, pixel after pixel, row after row.
+    ///
+    /// ```
+    /// let info = ansel::ImageInfo { width: 2, height: 1, channels: 3, depth: 8 };
+    /// let planes = ansel::Planes::from_interleaved(&[1u8, 2, 3, 4, 5, 6], info)?;
+    /// assert_eq!(planes.samples()[[2, 0, 1]], 6); // blue of the second pixel
+    /// assert_eq!(planes.to_interleaved::<u8>()?, [1, 2, 3, 4, 5, 6]);
+    /// # Ok::<(), ansel::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the number of samples is not that of the image; otherwise as [`new`](Self::new), and
+    /// [`Error::OutOfMemory`].
+    pub fn from_interleaved<T: Sample>(samples: &[T], info: ImageInfo) -> Result<Self> {
+        check_shape(info)?;
+        let (width, height) = (info.width as usize, info.height as usize);
+        let pixels = match ArrayView3::from_shape((height, width, info.channels), samples) {
+            Ok(pixels) if pixels.len() == samples.len() => pixels,
+            _ => return Err(Error::Misuse(format!("{} samples for an image of {info:?}", samples.len()))),
+        };
+        let mut planes = zeroed((info.channels, height, width))?;
+        planes.zip_mut_with(&pixels.permuted_axes([2, 0, 1]), |to, &from| *to = from.into());
+        Self::new(planes, info.depth)
+    }
+
+    /// The samples, interleaved: all channels of a pixel, pixel after pixel, row after row.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if samples of this depth do not fit `T`.
+    pub fn to_interleaved<T: Sample>(&self) -> Result<Vec<T>> {
+        if self.depth > T::BITS {
+            return Err(Error::Misuse(format!("samples of {} bits in {} bits", self.depth, T::BITS)));
+        }
+        let pixels = self.samples.view().permuted_axes([1, 2, 0]);
+        Ok(pixels.iter().map(|&sample| T::of(sample)).collect())
     }
 
     /// All-zero planes; the caller has checked the shape.
@@ -138,22 +215,20 @@ impl Planes {
     /// [`Error::Unsupported`] unless the samples have 8 or 16 bits: others would have to be scaled.
     pub fn to_image(&self) -> Result<DynamicImage> {
         let (width, height) = (self.width(), self.height());
-        let pixels = self.samples.view().permuted_axes([1, 2, 0]);
         macro_rules! image {
-            ($variant:ident, $sample:ty) => {
-                ImageBuffer::from_raw(width, height, pixels.iter().map(|&sample| sample as $sample).collect())
-                    .map(DynamicImage::$variant)
+            ($variant:ident) => {
+                ImageBuffer::from_raw(width, height, self.to_interleaved()?).map(DynamicImage::$variant)
             };
         }
         let image = match (self.channels(), self.depth) {
-            (1, 8) => image!(ImageLuma8, u8),
-            (2, 8) => image!(ImageLumaA8, u8),
-            (3, 8) => image!(ImageRgb8, u8),
-            (4, 8) => image!(ImageRgba8, u8),
-            (1, 16) => image!(ImageLuma16, u16),
-            (2, 16) => image!(ImageLumaA16, u16),
-            (3, 16) => image!(ImageRgb16, u16),
-            (4, 16) => image!(ImageRgba16, u16),
+            (1, 8) => image!(ImageLuma8),
+            (2, 8) => image!(ImageLumaA8),
+            (3, 8) => image!(ImageRgb8),
+            (4, 8) => image!(ImageRgba8),
+            (1, 16) => image!(ImageLuma16),
+            (2, 16) => image!(ImageLumaA16),
+            (3, 16) => image!(ImageRgb16),
+            (4, 16) => image!(ImageRgba16),
             (_, depth) => {
                 return Err(Error::Unsupported(format!("{depth}-bit samples where 8 or 16 bits are needed")));
             }
@@ -162,11 +237,14 @@ impl Planes {
     }
 }
 
-/// Planes of interleaved samples in raster order; their number fits.
-fn deinterleaved<T: Copy + Into<u16>>(channels: usize, size: (u32, u32), samples: &[T], depth: u32) -> Result<Planes> {
-    let (width, height) = (size.0 as usize, size.1 as usize);
-    let sample = |(channel, y, x): (usize, usize, usize)| samples[(y * width + x) * channels + channel].into();
-    Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth)
+impl TryFrom<&Planes> for DynamicImage {
+    type Error = Error;
+
+    /// # Errors
+    /// As [`Planes::to_image`].
+    fn try_from(planes: &Planes) -> Result<Self> {
+        planes.to_image()
+    }
 }
 
 impl TryFrom<&DynamicImage> for Planes {
@@ -175,16 +253,16 @@ impl TryFrom<&DynamicImage> for Planes {
     /// # Errors
     /// [`Error::Unsupported`] for floating-point images: nothing is converted silently.
     fn try_from(image: &DynamicImage) -> Result<Self> {
-        let size = (image.width(), image.height());
+        let info = |channels, depth| ImageInfo { width: image.width(), height: image.height(), channels, depth };
         match image {
-            DynamicImage::ImageLuma8(pixels) => deinterleaved(1, size, pixels, 8),
-            DynamicImage::ImageLumaA8(pixels) => deinterleaved(2, size, pixels, 8),
-            DynamicImage::ImageRgb8(pixels) => deinterleaved(3, size, pixels, 8),
-            DynamicImage::ImageRgba8(pixels) => deinterleaved(4, size, pixels, 8),
-            DynamicImage::ImageLuma16(pixels) => deinterleaved(1, size, pixels, 16),
-            DynamicImage::ImageLumaA16(pixels) => deinterleaved(2, size, pixels, 16),
-            DynamicImage::ImageRgb16(pixels) => deinterleaved(3, size, pixels, 16),
-            DynamicImage::ImageRgba16(pixels) => deinterleaved(4, size, pixels, 16),
+            DynamicImage::ImageLuma8(pixels) => Self::from_interleaved(pixels, info(1, 8)),
+            DynamicImage::ImageLumaA8(pixels) => Self::from_interleaved(pixels, info(2, 8)),
+            DynamicImage::ImageRgb8(pixels) => Self::from_interleaved(pixels, info(3, 8)),
+            DynamicImage::ImageRgba8(pixels) => Self::from_interleaved(pixels, info(4, 8)),
+            DynamicImage::ImageLuma16(pixels) => Self::from_interleaved(pixels, info(1, 16)),
+            DynamicImage::ImageLumaA16(pixels) => Self::from_interleaved(pixels, info(2, 16)),
+            DynamicImage::ImageRgb16(pixels) => Self::from_interleaved(pixels, info(3, 16)),
+            DynamicImage::ImageRgba16(pixels) => Self::from_interleaved(pixels, info(4, 16)),
             other => Err(Error::Unsupported(format!("{:?} images (samples must be integers)", other.color()))),
         }
     }
@@ -244,6 +322,37 @@ mod tests {
             }
         }
         assert!(Planes::zeros(1, 1, 1, 4).expect("memory").to_image().is_err());
+    }
+
+    #[test]
+    fn interleaved_samples_come_back_in_every_shape() {
+        for channels in 1..=4 {
+            let info = ImageInfo { width: 3, height: 2, channels, depth: 7 };
+            let bytes: Vec<u8> = (0..6 * channels as u8).collect();
+            let planes = Planes::from_interleaved(&bytes, info).expect("planes");
+            assert_eq!(ImageInfo::of(&planes), info);
+            assert_eq!(planes.samples()[[channels - 1, 1, 2]], 6 * channels as u16 - 1);
+            assert_eq!(planes.to_interleaved::<u8>().expect("bytes"), bytes);
+            let words = planes.to_interleaved::<u16>().expect("words");
+            assert_eq!(Planes::from_interleaved(&words, info).expect("planes"), planes);
+        }
+    }
+
+    #[test]
+    fn interleaved_samples_that_do_not_fit_are_refused() {
+        let info = ImageInfo { width: 2, height: 2, channels: 1, depth: 9 };
+        for length in [0, 3, 5] {
+            let planes = Planes::from_interleaved(&vec![0u8; length], info);
+            assert!(matches!(planes, Err(Error::Misuse(_))), "{length}");
+        }
+        assert!(matches!(Planes::from_interleaved(&[0u16, 0, 0, 512], info), Err(Error::Unsupported(_))));
+        for wrong in [ImageInfo { width: 0, ..info }, ImageInfo { channels: usize::MAX, ..info }] {
+            assert!(matches!(Planes::from_interleaved(&[0u8; 0], wrong), Err(Error::Unsupported(_))));
+        }
+        let planes = Planes::from_interleaved(&[0u16, 1, 2, 511], info).expect("planes");
+        assert!(matches!(planes.to_interleaved::<u8>(), Err(Error::Misuse(_))));
+        assert_eq!(planes.to_interleaved::<u16>().expect("words"), [0, 1, 2, 511]);
+        assert!(DynamicImage::try_from(&planes).is_err());
     }
 
     #[test]
