@@ -1,5 +1,6 @@
 //! Every file of a folder of image files is refused with a reason, or read as the image crate reads it, and comes back
-//! through compression with its metadata; of PNG files, all that they say comes back. The folder is `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
+//! through compression with its metadata; of PNG files, all that they say comes back. The folders are `tests/formats`, and
+//! `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
 
 mod common;
 
@@ -112,30 +113,65 @@ fn assert_comes_back_compressed(codec: &Codec, path: &Path, file: &[u8], image: 
     assert_comes_back(path, file, &decoded.planes, &decoded.metadata);
 }
 
+/// Fails unless a file is refused, or comes back; returns why it is refused.
+fn check(codec: &Codec, path: &Path) -> Option<Error> {
+    let file = std::fs::read(path).expect("a readable file");
+    match read(&file) {
+        Ok(image) => {
+            assert_same_samples(path, &file, &image.planes);
+            assert_comes_back(path, &file, &image.planes, &image.metadata);
+            assert_comes_back_compressed(codec, path, &file, &image);
+            None
+        }
+        Err(error) => {
+            assert!(!matches!(error, Error::Io { .. }), "{}: {error}", path.display());
+            Some(error)
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_repository_comes_back_or_is_refused_for_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
+    let codec = Codec::default();
+    let mut checked = 0;
+    for (folder, least) in [("read", 27), ("unsupported", 10), ("broken", 5)] {
+        let files = files(&root.join(folder));
+        assert!(files.len() >= least, "{folder} has {} files", files.len());
+        for path in &files {
+            let refused = check(&codec, path);
+            let kind = match &refused {
+                None => "read",
+                Some(Error::Unsupported(_)) => "unsupported",
+                Some(Error::Image(_)) => "broken",
+                Some(_) => "another error",
+            };
+            assert_eq!(kind, folder, "{}: {refused:?}", path.display());
+            checked += 1;
+        }
+    }
+    println!("{checked} files");
+}
+
 #[test]
 fn every_file_of_the_folder_comes_back_or_is_refused() {
     let Some(folder) = std::env::var_os("ANSEL_FORMATS").map(PathBuf::from) else {
-        println!("skipped: ANSEL_FORMATS names no folder of image files");
+        println!("ANSEL_FORMATS names no folder of image files: those of the repository alone are checked");
         return;
     };
     let codec = Codec::default();
     let (mut read_files, mut refused) = (0, Vec::new());
     for path in files(&folder) {
-        let file = std::fs::read(&path).expect("a readable file");
         let name = path.strip_prefix(&folder).expect("below the folder");
         let suite = name.starts_with("pngsuite") && name.extension().is_some_and(|extension| extension == "png");
         let broken = suite && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"x"));
-        match read(&file) {
-            Ok(image) => {
+        match check(&codec, &path) {
+            None => {
                 assert!(!broken, "{} was read", name.display());
-                assert_same_samples(&path, &file, &image.planes);
-                assert_comes_back(&path, &file, &image.planes, &image.metadata);
-                assert_comes_back_compressed(&codec, &path, &file, &image);
                 read_files += 1;
             }
-            Err(error) => {
+            Some(error) => {
                 assert!(!suite || broken, "{}: {error}", name.display());
-                assert!(!matches!(error, Error::Io { .. }), "{}: {error}", name.display());
                 refused.push(format!("{}: {error}", name.display()));
             }
         }

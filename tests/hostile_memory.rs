@@ -54,8 +54,8 @@ fn hostile_files_are_refused_without_large_allocations() {
     };
     type Case = (&'static str, fn(&mut RawFile, u64));
     let cases: [Case; 15] = [
-        ("the largest width", |raw, most| raw.width = most),
-        ("the largest sides", |raw, most| (raw.width, raw.height) = (most, most)),
+        ("the largest width", |raw, _| raw.width = 1 << 24),
+        ("the largest sides", |raw, _| (raw.width, raw.height) = (1 << 24, (1 << 31) - 1)),
         ("a width of zero", |raw, _| raw.width = 0),
         ("the most samples of the limit", |raw, _| (raw.width, raw.height) = (1 << 10, 85)),
         ("the most tiles", |raw, _| (raw.width, raw.bands[0].tile) = (10_000, (1, 1))),
@@ -83,6 +83,7 @@ fn hostile_files_are_refused_without_large_allocations() {
     a_transform_that_inflates(&codec, &file);
     streams_that_claim_more(&codec);
     samples_limit_holds_before_allocation(&file);
+    memory_limit_holds_before_allocation(&file);
     metadata_that_inflates_stays_within_its_declared_size();
 }
 
@@ -144,6 +145,16 @@ fn samples_limit_holds_before_allocation(file: &[u8]) {
     assert_refused_cheaply(&limited(3 * (1 << 24) - 1), &large, "a large image");
     let info = limited(3 * (1 << 24)).read_info(Cursor::new(&large));
     assert!(info.is_ok(), "the limit, not another check, refused the large image: {info:?}");
+}
+
+/// 2^31 samples in less than hundred bytes, which the default limits allow, but for that of memory.
+fn memory_limit_holds_before_allocation(file: &[u8]) {
+    let mut raw = RawFile::parse(file);
+    (raw.width, raw.height, raw.band_rows) = (1 << 14, 43_690, 1);
+    let limited = |memory| codec_with_limits(Limits { memory, ..Limits::default() });
+    assert_refused_cheaply(&limited(1 << 30), &raw.to_bytes(), "an image that takes much memory");
+    raw.band_rows = 1 << 10;
+    assert_refused_cheaply(&limited(1 << 20), &raw.to_bytes(), "a band that takes much memory");
 }
 
 /// A block that claims 100 bytes and inflates to 32 MiB.

@@ -203,13 +203,13 @@ fn an_unknown_version_is_named() {
 }
 
 /// A network as the coder of a part.
-fn network(id: u64, digest: [u8; 4]) -> Vec<u8> {
+fn network(id: u64, digest: [u8; 16]) -> Vec<u8> {
     [vec![1], common::raw::number(id), digest.to_vec()].concat()
 }
 
 /// A network that learns by these fields.
 fn learning(less: u8, step: u8, pull_back: u8) -> Vec<u8> {
-    let digest = common::raw::checksum(ansel::models()[0].file);
+    let digest = common::raw::digest(ansel::models()[0].file);
     [vec![4], common::raw::number(1), digest.to_vec(), vec![less, step, pull_back]].concat()
 }
 
@@ -217,25 +217,25 @@ fn learning(less: u8, step: u8, pull_back: u8) -> Vec<u8> {
 fn an_unknown_model_is_named() {
     let file = small_file();
     let coder = RawFile::parse(&file).bands[0].parts[0].coder.clone();
-    let digest = coder[coder.len() - 4..].try_into().expect("four bytes");
+    let digest = coder[coder.len() - 16..].try_into().expect("sixteen bytes");
     for id in [0, 6, 77, 0xfffe, 0xffff] {
         let result = decode_changed(&file, |raw| raw.bands[0].parts[0].coder = network(id, digest));
         assert_eq!(format_error(result, "a model id"), Kind::UnknownModel, "{id}");
     }
-    let other = changed(&file, |raw| raw.bands[0].parts[0].coder = network(1, [0xab; 4]));
+    let other = changed(&file, |raw| raw.bands[0].parts[0].coder = network(1, [0xab; 16]));
     let result = CODEC.decompress(&other);
     let message = result.as_ref().expect_err("refused").to_string();
-    assert!(message.contains("abababab"), "{message}");
+    assert!(message.contains("SHA-256 abababab..."), "{message}");
     assert_eq!(format_error(result, "a model digest"), Kind::UnknownModel);
     // The tables of such a file can still be read.
     let info = CODEC.read_info(Cursor::new(&other)).expect("valid tables");
-    assert_eq!(info.bands[0].parts()[0].model, Some((1, [0xab; 4])));
+    assert_eq!(info.bands[0].parts()[0].model, Some((1, [0xab; 16])));
 }
 
 #[test]
 fn a_model_of_other_channels_is_refused() {
     for model in ansel::models().iter().filter(|model| model.content.channels() == 1) {
-        let coder = network(model.id.into(), common::raw::checksum(model.file));
+        let coder = network(model.id.into(), common::raw::digest(model.file));
         let result = decode_changed(&small_file(), |raw| raw.bands[0].parts[0].coder = coder);
         assert_eq!(format_error(result, "a grey model"), Kind::InvalidField);
     }
@@ -245,9 +245,13 @@ fn a_model_of_other_channels_is_refused() {
 fn every_field_out_of_range_is_refused() {
     let file = small_file();
     type Case = (&'static str, fn(&mut RawFile));
-    let cases: [Case; 36] = [
+    let cases: [Case; 40] = [
         ("no width", |raw| raw.width = 0),
         ("no height", |raw| raw.height = 0),
+        ("a width of 2^24 + 1", |raw| raw.width = (1 << 24) + 1),
+        ("a height of 2^31", |raw| raw.height = 1 << 31),
+        ("a band of more than 2^24 pixels", |raw| (raw.width, raw.height, raw.band_rows) = (8192, 2049, 2049)),
+        ("bands of two rows of more than 2^23 pixels", |raw| (raw.width, raw.band_rows) = ((1 << 23) + 1, 2)),
         ("a width beyond 32 bits", |raw| raw.width = 1 << 32),
         ("a height beyond 64 bits less one", |raw| raw.height = u64::MAX),
         ("bands without rows", |raw| raw.band_rows = 0),
@@ -299,7 +303,7 @@ fn every_field_out_of_range_is_refused() {
         ("steps beyond the largest", |raw| raw.bands[0].parts[0].coder = learning(127, 9, 10)),
         ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 7),
         ("a constant that is not", |raw| raw.bands[0].parts[0].coder = vec![0]),
-        ("a model id beyond 16 bits", |raw| raw.bands[0].parts[0].coder = network(1 << 16, [0; 4])),
+        ("a model id beyond 16 bits", |raw| raw.bands[0].parts[0].coder = network(1 << 16, [0; 16])),
         ("a stream of 4 GiB", |raw| raw.bands[0].tiles[0].lengths[0] = 1 << 32),
     ];
     for (what, change) in cases {
@@ -310,7 +314,7 @@ fn every_field_out_of_range_is_refused() {
 #[test]
 fn a_coder_for_planes_that_are_constant_is_refused() {
     let file = CODEC.compress(&flat(1, 6, 5, 9), &Metadata::default()).expect("a compressed image");
-    for coder in [vec![2], vec![3], network(2, [0; 4])] {
+    for coder in [vec![2], vec![3], network(2, [0; 16])] {
         let result = decode_changed(&file, |raw| raw.bands[0].parts[0].coder = coder);
         assert_eq!(format_error(result, "a coder"), Kind::InvalidField);
     }
@@ -451,8 +455,8 @@ fn tiles_in_another_order_are_refused() {
 #[test]
 fn the_largest_sizes_are_beyond_the_limits() {
     let file = small_file();
-    let most = u64::from(u32::MAX);
-    for (width, height) in [(most, 7), (9, most), (most, most)] {
+    let (widest, highest) = (1 << 24, (1 << 31) - 1);
+    for (width, height) in [(widest, 7), (9, highest), (widest, highest)] {
         let result = decode_changed(&file, |raw| (raw.width, raw.height) = (width, height));
         assert!(matches!(result, Err(Error::LimitsExceeded { .. })), "{result:?}");
     }
@@ -463,7 +467,7 @@ fn limits_hold_for_both_directions_to_the_sample() {
     let planes = gentle(3, 9, 7);
     let file = small_file();
     let with_limits = |samples, metadata_bytes| {
-        let (limits, model) = (Limits { samples, metadata_bytes }, photograph_model(3));
+        let (limits, model) = (Limits { samples, metadata_bytes, ..Limits::default() }, photograph_model(3));
         Codec::builder().limits(limits).model(model).build().expect("a codec")
     };
     let metadata_bytes = metadata().blocks().iter().map(|block| block.bytes.len() as u64).sum();

@@ -7,12 +7,19 @@ use sha2::{Digest, Sha256};
 
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 
-/// Bytes of a checksum.
+/// Bytes of the checksum of a description: of a header, a metadata block or the table of a band.
 pub(crate) const CHECKSUM_BYTES: usize = 4;
+/// Bytes of the digest that names a model file.
+pub(crate) const DIGEST_BYTES: usize = 16;
 
-/// The first bytes of the SHA-256.
+/// The checksum of a description: the first bytes of its SHA-256.
 pub(crate) fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     *Sha256::digest(bytes).first_chunk().expect("a SHA-256 is longer")
+}
+
+/// The name of a model file: the first bytes of its SHA-256.
+pub(crate) fn digest(file: &[u8]) -> [u8; DIGEST_BYTES] {
+    *Sha256::digest(file).first_chunk().expect("a SHA-256 is longer")
 }
 
 /// Appends a number in groups of 7 bits, the lowest first; all bytes but the last have the high bit set.

@@ -39,6 +39,12 @@ pub enum Error {
         /// The limit in force.
         limit: u64,
     },
+    /// The system has not as much memory as the samples take.
+    #[error("out of memory: the samples take {bytes} bytes")]
+    OutOfMemory {
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
     /// A model file that breaks the numerical contract, or does not fit the image.
     #[error("model refused: {0}")]
     Model(String),
@@ -66,7 +72,7 @@ pub enum ErrorKind {
     Damaged,
     /// Convert the input, or use another codec.
     Unsupported,
-    /// Raise the limit, if the input is trusted.
+    /// Raise the limit, or find more memory, if the input is trusted.
     Limits,
     /// Mend the installation: ONNX Runtime or the device.
     Runtime,
@@ -86,7 +92,7 @@ impl Error {
             Self::Io { .. } => ErrorKind::Io,
             Self::Format(_) | Self::Image(_) => ErrorKind::Damaged,
             Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::LimitsExceeded { .. } => ErrorKind::Limits,
+            Self::LimitsExceeded { .. } | Self::OutOfMemory { .. } => ErrorKind::Limits,
             Self::Runtime(_) => ErrorKind::Runtime,
             Self::Model(_) | Self::Misuse(_) => ErrorKind::Misuse,
             Self::Stopped => ErrorKind::Stopped,

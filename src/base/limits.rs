@@ -2,6 +2,12 @@
 
 use crate::base::error::{Error, Result};
 
+/// Most columns of an image: a row is the least that is coded at once.
+pub(crate) const MAX_WIDTH: u32 = 1 << 24;
+/// Most rows of an image.
+pub(crate) const MAX_HEIGHT: u32 = i32::MAX as u32;
+/// Most pixels of a band: what a decoder holds at once, beside what it gives back.
+pub(crate) const MAX_BAND_PIXELS: u32 = 1 << 24;
 /// Largest side of a tile, in pixels: what VP8L can code.
 pub(crate) const MAX_TILE_SIDE: u32 = 16_383;
 /// Largest side of a tile that a network codes, in pixels: its memory is needed at once.
@@ -23,11 +29,32 @@ pub struct Limits {
     pub samples: u64,
     /// Most bytes of metadata, uncompressed, all blocks together. Default 64 MiB.
     pub metadata_bytes: u64,
+    /// Most multiplications of networks that decoding may cost: pixels x multiplications per pixel of their model, four
+    /// times as many where the network learns. A core does some 10^10 of them in a second. Default 2^50, which no image
+    /// within the default of `samples` needs.
+    pub work: u64,
+    /// Most bytes of samples, two each, that a decoder or an encoder holds at once: of what it gives back, and of the
+    /// band that it codes, which has at most 2^24 pixels. Default: no limit.
+    pub memory: u64,
+}
+
+impl Limits {
+    /// For files from anywhere: at most 2^28 samples, 16 MiB of metadata, 2^44 multiplications (half an hour of one core)
+    /// and 1 GiB of samples.
+    ///
+    /// ```
+    /// let limits = ansel::Limits::untrusted();
+    /// assert!(limits.samples < ansel::Limits::default().samples);
+    /// ```
+    #[must_use]
+    pub fn untrusted() -> Self {
+        Self { samples: 1 << 28, metadata_bytes: 16 << 20, work: 1 << 44, memory: 1 << 30 }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { samples: 1 << 31, metadata_bytes: 64 << 20 }
+        Self { samples: 1 << 31, metadata_bytes: 64 << 20, work: 1 << 50, memory: u64::MAX }
     }
 }
 
@@ -43,4 +70,9 @@ pub(crate) fn check(what: &'static str, value: u64, limit: u64) -> Result<()> {
 pub(crate) fn check_samples(width: u32, height: u32, channels: usize, limits: &Limits) -> Result<()> {
     let samples = (u64::from(width) * u64::from(height)).saturating_mul(channels as u64);
     check("the number of samples", samples, limits.samples)
+}
+
+/// Fails if so many samples take more memory than `limits` allow.
+pub(crate) fn check_memory(samples: u64, limits: &Limits) -> Result<()> {
+    check("the memory for samples in bytes", samples.saturating_mul(2), limits.memory)
 }

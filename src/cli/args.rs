@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::effort::Level;
+
 const AFTER_HELP: &str = "\
 Examples:
   ansel compress photo.png                 writes photo.ansel
+  ansel compress photo.png small.ansel -e 9
   ansel compress *.png -o archive/         writes archive/NAME.ansel for each
-  ansel compress photo.png --model max     smaller and slower; `fast` is the other way
+  ansel compress -r photos -o archive      with all folders below, as they are there
   ansel decompress photo.ansel             writes photo.png
   ansel decompress photo.ansel -o a.tiff   the format follows the extension:
                                            png, tiff, pbm, pgm, ppm, pam, bmp, qoi, webp
@@ -17,6 +20,8 @@ Examples:
   ansel decompress huge.ansel --crop 9000,4000,640,480 -o part.png
   ansel info photo.ansel --bits
   ansel verify archive/
+
+Results, and JSON, are on standard output; status and warnings are on standard error.
 
 Exit codes:
   0  success
@@ -47,36 +52,51 @@ pub enum Command {
     Compress(Compress),
     /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP
     Decompress(Decompress),
-    /// Show what an .ansel file holds, without decoding it
+    /// Show what .ansel files hold, without decoding them
     Info(Info),
     /// Decode .ansel files and compare checksums; writes nothing
     Verify(Verify),
     /// List the models that this program carries
     Models(Models),
-}
-
-/// The arguments of `compress` and `decompress`.
-#[derive(Debug, Args)]
-pub struct Code {
-    /// Files, or folders of files; `-` is standard input
-    #[arg(required = true, value_name = "IN")]
-    pub inputs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub output: Output,
-    #[command(flatten)]
-    pub engine: Engine,
-    #[command(flatten)]
-    pub report: Report,
-    /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)
-    #[arg(long)]
-    pub strip: bool,
+    /// Print the completions of a shell, to be put where it looks for them
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or that of a command
+    Man {
+        /// The command
+        command: Option<String>,
+    },
 }
 
 /// The arguments of `compress`.
 #[derive(Debug, Args)]
 pub struct Compress {
+    /// Images, or folders of them; `-` is standard input. Of two paths, the second is the result if it ends in .ansel
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
     #[command(flatten)]
-    pub code: Code,
+    pub output: Output,
+    /// How small: 1 is the fastest, 9 the smallest [default: 6]
+    ///
+    /// Larger levels take more time, to compress and to decompress:
+    ///   1, 2         small networks
+    ///   3, 4 fast    the same, with biases of the image's own
+    ///   5    low     default networks
+    ///   6    default default networks, with biases of the image's own
+    ///   7            large networks, with biases of the image's own
+    ///   8    high    default networks that go on learning while they code photographs
+    ///   9    max     large networks that go on learning while they code photographs
+    #[arg(short, long, default_value = "6", hide_default_value = true, value_name = "LEVEL", verbatim_doc_comment)]
+    pub effort: Level,
+    /// Networks other than the effort's: `fast`, `default`, `max` or `flow` (see `ansel models`), or an ONNX file,
+    /// which is then needed to decompress
+    #[arg(short, long, value_name = "NAME|FILE")]
+    pub model: Option<String>,
+    /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)
+    #[arg(long)]
+    pub strip: bool,
     /// Compress the pixels of JPEG and lossy WebP files, too: the result is larger than the file, which is the
     /// better thing to keep
     #[arg(long)]
@@ -87,19 +107,43 @@ pub struct Compress {
     /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and keep what is smallest
     #[arg(long, value_enum, default_value_t = TransformsName::All)]
     pub transforms: TransformsName,
-    /// How much time to spend for a smaller file, when compressing and when decompressing it
-    #[arg(long, value_enum, default_value_t = EffortName::Default)]
-    pub effort: EffortName,
+    /// Whether to decode what was encoded before it is put in place
+    #[arg(long, value_enum, default_value_t = VerifyName::Full)]
+    pub verify: VerifyName,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub report: Report,
 }
 
 /// The arguments of `decompress`.
 #[derive(Debug, Args)]
 pub struct Decompress {
+    /// .ansel files, or folders of them; `-` is standard input. Of two paths, the second is the result if it ends as
+    /// images do
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
     #[command(flatten)]
-    pub code: Code,
+    pub output: Output,
     /// Decompress a rectangle only: left column, top row, width, height; no other tiles are read
     #[arg(long, value_name = "X,Y,W,H", value_parser = rectangle)]
     pub crop: Option<ansel::Rect>,
+    /// Write what is intact of a damaged file, with 0 where samples are lost; exits with 3 if any are
+    #[arg(long, conflicts_with = "crop")]
+    pub salvage: bool,
+    /// Write the pixels alone: no ICC profile, Exif, XMP, palette, PNG chunks
+    #[arg(long)]
+    pub strip: bool,
+    #[command(flatten)]
+    pub model: DecodingModel,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub report: Report,
 }
 
 fn rectangle(text: &str) -> Result<ansel::Rect, String> {
@@ -112,33 +156,52 @@ fn rectangle(text: &str) -> Result<ansel::Rect, String> {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// An .ansel file; `-` is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// .ansel files, or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Folders with all folders below them
+    #[arg(short, long)]
+    pub recursive: bool,
     /// Also decode, and show the model's ideal code length beside the bytes
     #[arg(long)]
     pub bits: bool,
+    /// The ONNX file that files were made with, if they were, for --bits
+    #[arg(short, long, value_name = "FILE", requires = "bits")]
+    pub model: Option<String>,
+    /// Threads for --bits [default: one per core]
+    #[arg(short, long, value_name = "N", requires = "bits")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where networks run for --bits [default: auto]
+    #[arg(long, value_enum, requires = "bits")]
+    pub device: Option<DeviceName>,
     #[command(flatten)]
-    pub engine: Engine,
-    /// Print JSON
+    pub limits: Limits,
+    /// Print JSON: one object per file, warning and failure
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// .ansel files or folders of them; `-` is standard input
+    /// .ansel files, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Folders with all folders below them
+    #[arg(short, long)]
+    pub recursive: bool,
+    #[command(flatten)]
+    pub model: DecodingModel,
     #[command(flatten)]
     pub engine: Engine,
+    #[command(flatten)]
+    pub limits: Limits,
     #[command(flatten)]
     pub report: Report,
 }
 
 #[derive(Debug, Args)]
 pub struct Models {
-    /// Print JSON
+    /// Print JSON: one object per model
     #[arg(long)]
     pub json: bool,
 }
@@ -149,27 +212,45 @@ pub struct Output {
     /// Output file, or folder (needed for several inputs, if not beside them); `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Overwrite files that exist
+    /// Overwrite files that exist; write to a terminal
     #[arg(short, long)]
     pub force: bool,
+    /// Folders with all folders below them, which the output folder then has, too
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Remove each input when its result is on the disk and was read back, unless something of it was not kept
+    #[arg(long)]
+    pub rm: bool,
 }
 
-/// How the work is done.
+/// The model to decompress with.
+#[derive(Debug, Args)]
+pub struct DecodingModel {
+    /// The ONNX file that a file was made with, if it was made with one
+    #[arg(short, long, value_name = "FILE")]
+    pub model: Option<String>,
+}
+
+/// How networks run.
 #[derive(Debug, Args)]
 pub struct Engine {
-    /// Models to compress with: `fast`, `default` or `max` (see `ansel models`), or an ONNX file; a file that was
-    /// made with an ONNX file needs the same one to be decompressed
-    #[arg(short, long, default_value = "default", value_name = "NAME|FILE")]
-    pub model: String,
     /// Threads; the result is the same for any number [default: one per core]
     #[arg(short, long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Most samples (width x height x channels) of an image
-    #[arg(long, default_value_t = ansel::Limits::default().samples, value_name = "N")]
-    pub max_samples: u64,
     /// Where networks run
     #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
     pub device: DeviceName,
+}
+
+/// Bounds on the input.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Most samples (width x height x channels) of an image
+    #[arg(long, default_value_t = ansel::Limits::default().samples, value_name = "N")]
+    pub max_samples: u64,
+    /// Most bytes of metadata of an image
+    #[arg(long, default_value_t = ansel::Limits::default().metadata_bytes, value_name = "N")]
+    pub max_metadata: u64,
 }
 
 /// What is printed.
@@ -178,9 +259,21 @@ pub struct Report {
     /// Print nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// Print one JSON object per file
+    /// Print JSON: one object per file, warning and failure
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
+    /// Also say which device and how many threads are used, and how long it takes
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// The values of `--verify`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum VerifyName {
+    /// Decode what was encoded, and compare all samples
+    Full,
+    /// Do not: a fault would show when the file is decoded
+    None,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -189,16 +282,6 @@ pub enum TransformsName {
     All,
     /// None: code the samples as they are
     None,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum EffortName {
-    /// Networks as they were trained
-    Low,
-    /// Networks for photographs with biases of the image's own
-    Default,
-    /// Networks for photographs go on learning while they code: smaller files, several times slower
-    Max,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -8,6 +8,7 @@ use super::decode::{OpenBand, StoredTile, decode_tiles, read_header};
 use super::{Codec, FileInfo};
 use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+use crate::base::limits::check_memory;
 use crate::container::Header;
 use crate::image::{Metadata, Planes, Rect};
 
@@ -95,7 +96,13 @@ impl<R: Read + Seek> Archive<R> {
         };
         let channels = self.header.channels();
         let done = self.codec.done(wanted.iter().map(pixels).sum::<u64>() * channels as u64);
-        let mut planes = Planes::zeros(channels, region.height, region.width, self.header.depth());
+        let mut work = 0;
+        for (band, tiles) in &wanted {
+            self.codec.spend(&mut work, &band.table, tiles.iter().map(|&(index, _)| &band.rects[index]))?;
+        }
+        let samples = region.pixels() as u64 * channels as u64;
+        check_memory(samples.saturating_add(self.header.band_samples()), &self.codec.settings.limits)?;
+        let mut planes = Planes::zeros(channels, region.height, region.width, self.header.depth())?;
         for (band, tiles) in wanted {
             let (decoded, _) = decode_tiles(&self.codec, &self.header, &band, &tiles, &done)?;
             for (samples, (index, _)) in decoded.iter().zip(&tiles) {
@@ -115,7 +122,10 @@ impl<R: Read + Seek> Archive<R> {
     /// As [`Codec::decompress`], but for damage of bands and tiles, and for a file that ends early.
     pub fn salvage(&mut self) -> Result<Salvaged> {
         let Header { width, height, .. } = self.header;
-        let mut planes = Planes::zeros(self.header.channels(), height, width, self.header.depth());
+        let samples = self.header.samples().saturating_add(self.header.band_samples());
+        check_memory(samples, &self.codec.settings.limits)?;
+        let mut planes = Planes::zeros(self.header.channels(), height, width, self.header.depth())?;
+        let mut work = 0;
         let (mut lost, done) = (Vec::new(), self.codec.done(self.header.samples()));
         self.input.seek(SeekFrom::Start(self.start)).map_err(read_error)?;
         for index in 0..self.header.bands() {
@@ -129,6 +139,7 @@ impl<R: Read + Seek> Archive<R> {
                 }
                 Err(error) => return Err(error),
             };
+            self.codec.spend(&mut work, &band.table, band.rects.iter())?;
             for (tile, &rect) in band.rects.iter().enumerate() {
                 let decoded = band
                     .read_tile(&mut self.input, tile)

@@ -2,15 +2,16 @@
 
 use std::io::Read;
 
-use ndarray::{Array3, ArrayView3, s};
+use ndarray::{Array3, s};
 
 use super::{Codec, Done};
-use crate::base::bytes::{CHECKSUM_BYTES, checksum, read_error};
+use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
-use crate::base::limits::Limits;
-use crate::container::{Band, Header};
+use crate::base::limits::{Limits, check_memory};
+use crate::container::{Band, Header, sample_checksum};
+use crate::image::planes::zeroed;
 use crate::image::{Metadata, Planes, Rect};
-use crate::streams::{self, TileStream};
+use crate::streams::{self, TileStream, work};
 
 /// A file that is decompressed band by band, from its first byte to its last; it need not be able to seek.
 ///
@@ -35,6 +36,8 @@ pub struct Decoder<R> {
     bands: u32,
     last: Option<Band>,
     ideal_bits: f64,
+    /// Multiplications that the bands so far may have cost.
+    work: u64,
 }
 
 impl<R: Read> Decoder<R> {
@@ -42,7 +45,7 @@ impl<R: Read> Decoder<R> {
         let mut input = Counted { input, bytes: 0 };
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let done = codec.done(header.samples());
-        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, ideal_bits: 0.0 })
+        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, ideal_bits: 0.0, work: 0 })
     }
 
     /// The header.
@@ -92,13 +95,26 @@ impl<R: Read> Decoder<R> {
                 _ => malformed(FormatErrorKind::TrailingBytes, "bytes after the last band"),
             };
         }
+        check_memory(self.header.band_samples(), &self.codec.settings.limits)?;
         let band = OpenBand::read(&mut self.input, &self.header, self.header.band(self.bands))?;
+        self.codec.spend(&mut self.work, &band.table, band.rects.iter())?;
         let tiles = band.read_tiles(&mut self.input)?;
         let (samples, ideal_bits) = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
         self.bands += 1;
         self.ideal_bits += ideal_bits;
         self.last = Some(band.table);
         Planes::new(samples, self.header.depth()).map(Some)
+    }
+}
+
+impl Codec {
+    /// Adds to `spent` what the networks may multiply for some tiles of a band.
+    ///
+    /// # Errors
+    /// [`Error::LimitsExceeded`] beyond the limit of work.
+    pub(super) fn spend<'a>(&self, spent: &mut u64, band: &Band, tiles: impl Iterator<Item = &'a Rect>) -> Result<()> {
+        let pixels = tiles.map(|rect| rect.pixels() as u64).sum();
+        work::spend(spent, self.engine.models(), &band.parts, pixels, &self.settings.limits)
     }
 }
 
@@ -183,7 +199,7 @@ pub(super) fn decode_band(
     done: &Done,
 ) -> Result<(Array3<u16>, f64)> {
     let (decoded, ideal_bits) = decode_tiles(codec, header, band, tiles, done)?;
-    let mut samples = Array3::zeros((header.channels(), band.rows as usize, header.width as usize));
+    let mut samples = zeroed((header.channels(), band.rows as usize, header.width as usize))?;
     for (tile, rect) in decoded.iter().zip(&band.rects) {
         samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
     }
@@ -202,7 +218,7 @@ pub(super) fn decode_tiles(
     let depth = header.depth();
     let rects: Vec<Rect> = tiles.iter().map(|&(index, _)| band.rects[index]).collect();
     let shape = |rect: &Rect| (header.channels(), rect.height as usize, rect.width as usize);
-    let mut decoded: Vec<Array3<u16>> = rects.iter().map(|rect| Array3::zeros(shape(rect))).collect();
+    let mut decoded = rects.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
     let mut starts = vec![0; tiles.len()];
     let (mut first, mut ideal_bits) = (0, 0.0);
     for (number, part) in band.table.parts.iter().enumerate() {
@@ -225,15 +241,9 @@ pub(super) fn decode_tiles(
     }
     for (index, tile) in decoded.iter().enumerate() {
         let in_range = tile.iter().all(|&sample| u32::from(sample) >> depth == 0);
-        if !in_range || checksum_of(tile.view()) != band.table.tiles[tiles[index].0].checksum {
+        if !in_range || sample_checksum(tile.view()) != band.table.tiles[tiles[index].0].checksum {
             return Err(damaged(index));
         }
     }
     Ok((decoded, ideal_bits))
-}
-
-/// The checksum of a tile's samples: raster order, channels interleaved, 16-bit little-endian.
-pub(super) fn checksum_of(tile: ArrayView3<'_, u16>) -> [u8; CHECKSUM_BYTES] {
-    let bytes: Vec<u8> = tile.permuted_axes([1, 2, 0]).iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    checksum(&bytes)
 }

@@ -8,8 +8,8 @@ use super::options::{Effort, Verify};
 use super::plan::{self, PlannedPart};
 use super::{Codec, Done, decode, decoded_band};
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_TILE_SIDE, check_samples};
-use crate::container::{Band, Header, Part, TileEntry};
+use crate::base::limits::{MAX_HEIGHT, MAX_TILE_SIDE, MAX_WIDTH, check_memory, check_samples};
+use crate::container::{Band, Header, Part, TileEntry, sample_checksum};
 use crate::image::planes::MAX_CHANNELS;
 use crate::image::{ImageInfo, Metadata, Planes, Rect};
 use crate::streams::{self, Source};
@@ -60,6 +60,7 @@ impl<W: Write> Encoder<W> {
             band_rows: codec.settings.division.band_rows(info.width, info.height),
             metadata: entries,
         };
+        check_memory(header.band_samples(), limits)?;
         let mut bytes = header.to_bytes();
         bytes.extend(stored);
         if codec.settings.verify == Verify::Full && decode::read_header(&mut &bytes[..], limits)?.1 != *metadata {
@@ -165,7 +166,8 @@ fn write_error(source: std::io::Error) -> Error {
 /// Fails for the shape of an image that cannot be.
 fn check_shape(info: ImageInfo) -> Result<()> {
     let ImageInfo { width, height, channels, depth } = info;
-    if width == 0 || height == 0 || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
+    let sides = (1..=MAX_WIDTH).contains(&width) && (1..=MAX_HEIGHT).contains(&height);
+    if !sides || !(1..=MAX_CHANNELS).contains(&channels) || !(1..=16).contains(&depth) {
         let what = format!("an image of {width} x {height} pixels, {channels} channels of {depth} bits");
         return Err(Error::Unsupported(what));
     }
@@ -188,6 +190,10 @@ fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, don
         }
     }
     let side = if large { settings.division.graphics_tile_side } else { settings.division.tile_side };
+    let (width, height) = TileGrid::even(header.width, samples.dim().1 as u32, side).tile;
+    if width * height >= settings.division.lanes_from {
+        parts = parts.into_iter().map(|part| part.with_lanes(engine)).collect::<Result<_>>()?;
+    }
     let mut best = encode_parts(codec, header, samples, (&parts, side), done)?;
     let mut others = match engine.models().external() {
         None => plan::long_range(&parts, samples, header.depth(), best.len())?,
@@ -243,7 +249,7 @@ fn encode_parts(
         let stream_bytes = stream_bytes.collect::<std::result::Result<_, _>>();
         let stream_bytes = stream_bytes.map_err(|_| Error::Unsupported("a tile of 4 GiB".to_owned()))?;
         let tile = samples.slice(s![.., rect.rows(), rect.columns()]);
-        Ok(TileEntry { checksum: decode::checksum_of(tile), stream_bytes })
+        Ok(TileEntry { checksum: sample_checksum(tile), stream_bytes })
     };
     let tiles = rects.iter().enumerate().map(entry).collect::<Result<_>>()?;
     let mut bytes = Vec::new();

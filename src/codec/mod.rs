@@ -21,6 +21,7 @@ pub(crate) use self::options::Division;
 use self::options::Settings;
 pub use self::options::{CodecBuilder, Effort, Progress, Transforms, Verify};
 use crate::base::error::Result;
+use crate::base::limits::check_memory;
 use crate::base::stop::Stop;
 use crate::container::{Band, Header};
 use crate::image::{ImageInfo, Metadata, Planes};
@@ -127,7 +128,8 @@ impl Codec {
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
         let mut decoder = self.decoder(file)?;
         let header = decoder.header().clone();
-        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth());
+        check_memory(header.samples().saturating_add(header.band_samples()), &self.settings.limits)?;
+        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth())?;
         let mut first = 0;
         while let Some(band) = decoder.next_band()? {
             let rows = first..first + band.height() as usize;

@@ -21,11 +21,13 @@ pub(crate) struct Division {
     pub graphics_tile_side: u32,
     /// Most pixels of a band, unless a row has more.
     pub band_pixels: u32,
+    /// Tiles of so many pixels have a state of the entropy coder for each lane, which costs 72 bytes.
+    pub lanes_from: u32,
 }
 
 impl Default for Division {
     fn default() -> Self {
-        Self { tile_side: 512, graphics_tile_side: 2048, band_pixels: 1 << 24 }
+        Self { tile_side: 512, graphics_tile_side: 2048, band_pixels: 1 << 24, lanes_from: 1 << 17 }
     }
 }
 

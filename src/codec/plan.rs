@@ -34,7 +34,7 @@ const MOST_RUNS: usize = 1 << 20;
 const MEASURED_SIDE: u32 = 96;
 const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
-const IDENTITY_BITS: u64 = 40;
+const IDENTITY_BITS: u64 = 136;
 
 /// Coders for long-range repetition are tried on all images of few pixels, where more than few runs repeat, where there
 /// is a palette, where the networks predict so badly that they need this many bits per 8-bit sample, and, of samples of
@@ -79,7 +79,19 @@ impl PlannedPart {
     }
 
     fn adapted(self, model: &Model, adaptation: Adaptation) -> Self {
-        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation }), ..self }
+        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation, lanes: false }), ..self }
+    }
+
+    /// The same with a state of the entropy coder for each lane, if its network may have them.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn with_lanes(mut self, engine: &Engine) -> Result<Self> {
+        if let Coder::Network(network) = &mut self.coder {
+            let pinned = engine.models().find(network.model)?.file.shape().pinned;
+            network.lanes = !pinned && network.adaptation.learning().is_none();
+        }
+        Ok(self)
     }
 
     /// The same with a network that learns, if it may.

@@ -7,7 +7,7 @@ use super::*;
 use crate::testing::Random;
 use crate::{Content, Error, FormatErrorKind, Limits, ModelChoice, Rect};
 
-const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000 };
+const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000, lanes_from: 1 << 17 };
 
 /// A codec that divides small images into bands and tiles.
 fn dividing(threads: usize) -> Codec {
@@ -142,9 +142,12 @@ fn regions_of_transformed_and_vp8l_bands_are_right() {
     let sparse = grey.samples().mapv(|sample| sample / 5 * 5);
     let pattern = pattern(3, 60, 40, 4).samples().clone();
     let images = [(equal, "grey"), (pattern, ""), (sparse, "unused values"), (colour, "")];
+    // Tiles that are large enough for networks to pay.
+    let division = Division { tile_side: 30, graphics_tile_side: 40, ..DIVISION };
+    let codec = Codec::builder().division(division).build().expect("a codec");
     for (samples, transform) in images {
         let planes = Planes::new(samples, 8).expect("valid planes");
-        let file = compressed(&CODEC, &planes);
+        let file = compressed(&codec, &planes);
         let parts = bands(&file)[0].parts();
         assert!(transform.is_empty() || parts[0].transforms.first() == Some(&transform), "{parts:?}");
         for region in [Rect { x: 3, y: 17, width: 30, height: 9 }, Rect { x: 59, y: 39, width: 1, height: 1 }] {
@@ -229,7 +232,7 @@ fn any_number_of_threads_gives_the_same_bytes_where_networks_learn() {
     let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
     let model = ModelChoice::File(default.expect("a default model").file.into());
     let learning = |threads: usize, effort: Effort| {
-        let division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800 };
+        let division = Division { tile_side: 64, graphics_tile_side: 64, band_pixels: 12_800, ..Division::default() };
         let builder = Codec::builder().threads(threads).effort(effort).model(model.clone());
         builder.division(division).build().expect("a codec")
     };
@@ -250,7 +253,7 @@ fn any_division_gives_the_same_samples() {
     let planes = mixed(3);
     for (tile_side, graphics_tile_side, band_pixels) in [(1, 1, 1), (3, 50, 40 * 7), (75, 1, 1 << 20), (8, 8, 40 * 32)]
     {
-        let division = Division { tile_side, graphics_tile_side, band_pixels };
+        let division = Division { tile_side, graphics_tile_side, band_pixels, ..Division::default() };
         let codec = Codec::builder().threads(2).division(division).build().expect("a codec");
         let file = compressed(&codec, &planes);
         assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
@@ -348,14 +351,15 @@ fn what_is_intact_is_salvaged() {
 #[test]
 fn work_ends_when_it_is_stopped() {
     let planes = photograph(3, 300, 200);
-    let file = compressed(&CODEC, &planes);
+    let default = Codec::default();
+    let file = compressed(&default, &planes);
     let stop = Stop::default();
-    let codec = CODEC.stopped_by(&stop);
+    let codec = default.stopped_by(&stop);
     assert!(codec.decompress(&file).is_ok());
     stop.stop();
     assert!(matches!(codec.decompress(&file), Err(Error::Stopped)));
     assert!(matches!(codec.compress(&planes, &Metadata::default()), Err(Error::Stopped)));
-    assert!(CODEC.decompress(&file).is_ok(), "other clones go on");
+    assert!(default.decompress(&file).is_ok(), "other clones go on");
     // From another thread, in the middle of work that takes longer.
     let learning = Codec::builder().effort(Effort::Max).threads(1).build().expect("a codec");
     let stop = Stop::default();
@@ -437,4 +441,32 @@ fn damage_is_found_in_the_band_and_tile_where_it_lies() {
     let mut reader = CODEC.decoder(&file[..]).expect("a decoder");
     (0..3).for_each(|_| drop(reader.next_band().expect("an intact band")));
     assert!(reader.next_band().is_err());
+}
+
+#[test]
+fn lanes_cost_some_bytes_and_give_the_same_samples_in_the_second_decoder_too() {
+    let planes = photograph(1, 60, 50);
+    let default = crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Grey));
+    let model = ModelChoice::File(default.expect("a default model").file.into());
+    let with = |lanes_from: u32| {
+        let division = Division { lanes_from, ..DIVISION };
+        let codec = Codec::builder().model(model.clone()).effort(Effort::Low).division(division).build();
+        compressed(&codec.expect("a codec"), &planes)
+    };
+    let (one, many) = (with(1 << 17), with(1));
+    let tiles: usize = bands(&one).iter().map(Band::tiles).sum();
+    assert!(many.len() > one.len() && many.len() <= one.len() + 80 * tiles, "{} and {} bytes", one.len(), many.len());
+    assert!(CODEC.decompress(&many).expect("a file that decodes").planes == planes);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, decoded) = (folder.path().join("lanes.ansel"), folder.path().join("decoded.pgm"));
+    std::fs::write(&file, &many).expect("a written file");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut decoder = std::process::Command::new("python3");
+    let ran =
+        decoder.arg(root.join("tests/decoder/decode.py")).arg(&file).arg(root.join("models")).arg(&decoded).output();
+    let ran = ran.expect("python3");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let mut expected = Vec::new();
+    crate::write_image(&planes, &Metadata::default(), ::image::ImageFormat::Pnm, &mut expected).expect("a PGM");
+    assert!(std::fs::read(&decoded).expect("a decoded file") == expected);
 }

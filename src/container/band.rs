@@ -6,7 +6,8 @@ use ndarray::Array3;
 
 use super::coder::Coder;
 use super::header::Header;
-use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, number_bytes, put_number};
+use super::samples::SAMPLE_CHECKSUM_BYTES;
+use crate::base::bytes::{CHECKSUM_BYTES, DIGEST_BYTES, Input, checksum, number_bytes, put_number};
 use crate::base::error::{FormatErrorKind, Result, malformed};
 use crate::base::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
 use crate::tile::TileGrid;
@@ -59,8 +60,8 @@ impl Part {
 /// A tile's line of a band's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TileEntry {
-    /// Checksum of the decoded samples.
-    pub checksum: [u8; CHECKSUM_BYTES],
+    /// [Checksum](super::sample_checksum) of the decoded samples.
+    pub checksum: [u8; SAMPLE_CHECKSUM_BYTES],
     /// Bytes of the stream of each part.
     pub stream_bytes: Vec<u32>,
 }
@@ -229,8 +230,8 @@ pub struct PartSummary {
     pub transforms: Vec<&'static str>,
     /// "network", "VP8L", "PNG" or "constant".
     pub coder: &'static str,
-    /// Of a network, the registry id (0xffff for a model from a file) and the first 4 bytes of its file's SHA-256.
-    pub model: Option<(u16, [u8; CHECKSUM_BYTES])>,
+    /// Of a network, the registry id (0xffff for a model from a file) and the first 16 bytes of its file's SHA-256.
+    pub model: Option<(u16, [u8; DIGEST_BYTES])>,
     /// Whether the network learns while coding.
     pub learning: bool,
     /// Whether offsets are added to its biases for this image.

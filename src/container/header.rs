@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
 use crate::base::error::{FormatErrorKind, Result, malformed};
-use crate::base::limits::{Limits, MAX_METADATA_BLOCKS, check, check_samples};
+use crate::base::limits::{Limits, MAX_BAND_PIXELS, MAX_HEIGHT, MAX_METADATA_BLOCKS, MAX_WIDTH, check, check_samples};
 use crate::image::ImageInfo;
 use crate::image::MetadataEntry;
 use crate::image::planes::MAX_CHANNELS;
@@ -68,6 +68,11 @@ impl Header {
         (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.channels.into())
     }
 
+    /// The number of samples of a band, of the last one at most.
+    pub(crate) fn band_samples(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.band_rows) * u64::from(self.channels)
+    }
+
     /// The number of bands, which are coded one after the other.
     #[must_use]
     pub fn bands(&self) -> u32 {
@@ -129,9 +134,9 @@ impl Header {
             0 => malformed(FormatErrorKind::InvalidField, "an image or a band of no pixels"),
             side => Ok(side as u32),
         };
-        let (width, height) = (side(u32::MAX)?, side(u32::MAX)?);
+        let (width, height) = (side(MAX_WIDTH)?, side(MAX_HEIGHT)?);
         check_samples(width, height, channels.into(), limits)?;
-        let band_rows = side(height)?;
+        let band_rows = side(height.min(MAX_BAND_PIXELS / width))?;
         let blocks = input.byte()?;
         if blocks > MAX_METADATA_BLOCKS {
             return malformed(FormatErrorKind::InvalidField, format!("{blocks} metadata blocks"));

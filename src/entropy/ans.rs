@@ -162,7 +162,7 @@ impl Encoder {
     }
 
     /// The compressed words of one state, in the order of the file.
-    pub fn finish(self) -> Vec<u32> {
+    pub fn finish(&self) -> Vec<u32> {
         let mut stack = Stack::default();
         self.intervals.reversed().for_each(|interval| stack.push(interval));
         stack.into_words()
@@ -170,7 +170,7 @@ impl Encoder {
 
     /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
     /// these groups; all samples were coded whole.
-    pub fn finish_lanes(self, groups: &[usize], channels: usize) -> Vec<u32> {
+    pub fn finish_lanes(&self, groups: &[usize], channels: usize) -> Vec<u32> {
         let intervals: Vec<Interval> = self.intervals.range(0..self.intervals.0.len()).collect();
         let mut stack = LaneStack::split(Stack::default());
         let mut end = intervals.len();

@@ -19,7 +19,6 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
     input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
     let mut options = DecodeOptions::new();
     options.set_memory_limit(MemoryLimit::Unlimited); // ours are checked before the samples are read
-    options.check_lzw_end_code(true);
     let mut decoder = options.read_info(input).map_err(gif_error)?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
     let frame = decoder.next_frame_info().map_err(gif_error)?;
@@ -40,7 +39,7 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
     if decoder.next_frame_info().map_err(gif_error)?.is_some() {
         return Err(Error::Unsupported("an animation (GIF)".to_owned()));
     }
-    let mut planes = Planes::zeros(palette.channels(), height, width, 8);
+    let mut planes = Planes::zeros(palette.channels(), height, width, 8)?;
     // Indices are bytes here, whatever the depth of the palette.
     let bytes = Palette { depth: 8, ..palette.clone() };
     for (row, indices) in (0..).zip(indices.chunks_exact(width as usize)) {

@@ -1,7 +1,9 @@
 //! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what the
 //! output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all else whole.
 
+mod bmp;
 mod gif;
+mod jpeg;
 mod png;
 mod pnm;
 mod rows;
@@ -154,8 +156,28 @@ fn format_of(input: &mut (impl BufRead + Seek)) -> Result<ImageFormat> {
     match image::guess_format(&first) {
         Ok(format) => Ok(format),
         Err(_) if whole::is_tga(&first) => Ok(ImageFormat::Tga),
-        Err(_) => Err(Error::Image("its first bytes are those of no format that is supported".to_owned())),
+        Err(_) => Err(match other_format(&first) {
+            Some(name) => Error::Unsupported(format!("{name} files")),
+            None => Error::Image("its first bytes are those of no format that is supported".to_owned()),
+        }),
     }
+}
+
+/// The name of an image format that is known, but not read.
+fn other_format(first: &[u8]) -> Option<&'static str> {
+    const STARTS: [(&[u8], &str); 8] = [
+        (b"II\x2b\0", "BigTIFF"),
+        (b"MM\0\x2b", "BigTIFF"),
+        (b"\xff\x0a", "JPEG XL"),
+        (b"\0\0\0\x0cJXL ", "JPEG XL"),
+        (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51", "JPEG 2000"),
+        (b"8BPS", "Photoshop"),
+        (b"FUJIFILM", "raw camera"),
+    ];
+    let is_heif = first.get(4..8) == Some(b"ftyp");
+    let known = STARTS.iter().find(|(start, _)| first.starts_with(start)).map(|(_, name)| *name);
+    known.or(is_heif.then_some("HEIF"))
 }
 
 /// Reads all of an image file; see [`open_image`].
@@ -248,7 +270,7 @@ pub fn create_image<'a>(
     let rows: Box<dyn WriteRows + 'a> = match format {
         ImageFormat::Png => Box::new(png::PngWriter::new(info, metadata, output)?),
         ImageFormat::Pnm => Box::new(pnm::PnmWriter::new(info, output)?),
-        format => Box::new(whole::WholeWriter::new(info, metadata, format, output)),
+        format => Box::new(whole::WholeWriter::new(info, metadata, format, output)?),
     };
     Ok(ImageWriter { info, not_kept, rows, done: 0 })
 }
@@ -342,9 +364,35 @@ impl ReadRows for Whole {
         let start = self.done;
         self.done += rows;
         if rows == self.planes.height() {
-            return Ok(std::mem::replace(&mut self.planes, Planes::zeros(1, 1, 1, 1)));
+            return Ok(std::mem::replace(&mut self.planes, Planes::zeros(1, 1, 1, 1)?));
         }
         Ok(self.planes.rows(start..self.done))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Planes that are decoded when the first of their rows is asked for.
+struct Later<F> {
+    decode: Option<F>,
+    whole: Option<Whole>,
+}
+
+impl<F: FnOnce() -> Result<Planes>> Later<F> {
+    fn new(decode: F) -> Self {
+        Self { decode: Some(decode), whole: None }
+    }
+}
+
+impl<F: FnOnce() -> Result<Planes>> ReadRows for Later<F> {
+    fn read_rows(&mut self, rows: u32) -> Result<Planes> {
+        if let Some(decode) = self.decode.take() {
+            self.whole = Some(Whole::new(decode()?));
+        }
+        let whole = self.whole.as_mut().ok_or_else(|| Error::Image("it could not be decoded before".to_owned()))?;
+        whole.read_rows(rows)
     }
 
     fn finish(&mut self) -> Result<()> {

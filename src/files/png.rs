@@ -1,6 +1,7 @@
 //! PNG files, read and written row by row. The png crate codes the samples; it sees the critical chunks alone. All
 //! other chunks go around it, byte for byte ([`chunks`]).
 
+mod behind;
 mod chunks;
 
 use std::cell::RefCell;
@@ -21,6 +22,7 @@ const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
     let walked = chunks::walk(&mut input, limits)?;
+    let data_behind = behind::has_more(&mut input, &walked, limits)?;
     let critical = CriticalChunks::new(input, &walked)?;
     // Nothing but rows is left to allocate, and their size is checked here.
     let mut decoder = png::Decoder::new_with_limits(critical, png::Limits { bytes: usize::MAX });
@@ -39,6 +41,9 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
     let decoder = decoder.read_info().map_err(decoding_error)?;
     let reader = PngReader { decoder, info, bits: depth, palette, row: vec![0; row_bytes], interlaced, done: 0 };
     let mut reader = ImageReader::new(info, metadata, reader);
+    if data_behind {
+        reader.not_kept.push("data behind the samples in the IDAT chunks".to_owned());
+    }
     if walked.bytes_behind > 0 {
         reader.not_kept.push(format!("{} bytes behind the end of the PNG file", walked.bytes_behind));
     }
@@ -132,7 +137,7 @@ impl<R: BufRead + Seek> PngReader<R> {
 impl<R: BufRead + Seek> ReadRows for PngReader<R> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         let ImageInfo { width, channels, depth, .. } = self.info;
-        let mut planes = Planes::zeros(channels, rows, width, depth);
+        let mut planes = Planes::zeros(channels, rows, width, depth)?;
         for row in 0..rows {
             self.next_row()?;
             match &self.palette {

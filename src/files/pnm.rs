@@ -94,7 +94,7 @@ struct PnmReader<R> {
 impl<R: BufRead> ReadRows for PnmReader<R> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         let ImageInfo { width, channels, depth, .. } = self.info;
-        let mut planes = Planes::zeros(channels, rows, width, depth);
+        let mut planes = Planes::zeros(channels, rows, width, depth)?;
         for row in 0..rows {
             match self.coding {
                 Coding::Bits | Coding::Bytes => {

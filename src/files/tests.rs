@@ -141,9 +141,31 @@ fn images_beyond_the_limits_are_refused_before_they_are_read() {
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::WebP] {
         let file = written(&example(3, 5, 5, 8), &metadata, format).expect("a file");
         let refused = open_image(Cursor::new(&file), &limits);
-        assert!(refused.is_err(), "{format:?}");
+        let is = |value| (1000..1100).contains(&value); // with what tells a chunk
+        assert!(matches!(refused, Err(Error::LimitsExceeded { value, limit: 400, .. }) if is(value)), "{format:?}");
         assert!(read(&file).expect("within the limits").metadata == metadata, "{format:?}");
     }
+}
+
+#[test]
+fn the_size_of_metadata_beyond_the_limit_is_that_of_all() {
+    let text = [&b"Comment\0"[..], &[b'a'; 92]].concat();
+    let samples = deflated(&[0, 1]);
+    let head = header(1, 1, 8, 0);
+    let file = png(&[
+        (b"IHDR", &head),
+        (b"tEXt", &text),
+        (b"IDAT", &samples),
+        (b"tEXt", &text),
+        (b"tEXt", &text),
+        (b"IEND", b""),
+    ]);
+    let open = |metadata_bytes| open_image(Cursor::new(&file), &Limits { metadata_bytes, ..Limits::default() });
+    for limit in [0, 150, 3 * 108 - 1] {
+        let refused = open(limit);
+        assert!(matches!(refused, Err(Error::LimitsExceeded { value: 324, .. })), "{refused:?}");
+    }
+    assert!(open(324).is_ok());
 }
 
 /// A PNG file of chunks; their checksums are right.
@@ -281,6 +303,28 @@ fn interlaced_png_files_are_read() {
 }
 
 #[test]
+fn data_behind_the_samples_of_a_png_file_is_named() {
+    let not_kept = |head: [u8; 13], data: &[&[u8]]| {
+        let mut chunks: Vec<(&[u8; 4], &[u8])> = vec![(b"IHDR", &head)];
+        chunks.extend(data.iter().map(|data| (b"IDAT", *data)));
+        chunks.push((b"IEND", b""));
+        read(&png(&chunks)).expect("an image").not_kept
+    };
+    let named = ["data behind the samples in the IDAT chunks"];
+    let (head, exact) = (header(1, 2, 8, 0), deflated(&[0, 1, 0, 2]));
+    assert!(not_kept(head, &[&exact]).is_empty());
+    assert!(not_kept(head, &[&exact[..5], &[], &exact[5..]]).is_empty());
+    assert_eq!(not_kept(head, &[&deflated(&[0, 1, 0, 2, 0])]), named);
+    assert_eq!(not_kept(head, &[&exact, b"x"]), named);
+    assert_eq!(not_kept(head, &[&[&exact[..], b"more"].concat()]), named);
+    let mut interlaced = header(5, 1, 16, 0);
+    interlaced[12] = 1;
+    let passes = [0, 0, 1, 0, 0, 5, 0, 0, 3, 0, 0, 2, 0, 4];
+    assert!(not_kept(interlaced, &[&deflated(&passes)]).is_empty());
+    assert_eq!(not_kept(interlaced, &[&deflated(&[&passes[..], &[0]].concat())]), named);
+}
+
+#[test]
 fn png_files_that_are_not_whole_or_not_one_image_are_refused() {
     let samples = deflated(&[0, 1]);
     let head = header(1, 1, 8, 0);
@@ -316,7 +360,7 @@ fn a_bomb_in_a_profile_is_stopped_at_the_limit() {
     let file = png(&[(b"IHDR", &header(1, 1, 8, 0)), (b"iCCP", &profile), (b"IDAT", &samples), (b"IEND", b"")]);
     let limits = Limits { metadata_bytes: 1 << 16, ..Limits::default() };
     let refused = open_image(Cursor::new(&file), &limits);
-    assert!(matches!(refused, Err(Error::LimitsExceeded { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::LimitsExceeded { value: 0x10_0000.., .. })), "{refused:?}");
     assert!(read(&file).is_ok());
 }
 
@@ -420,6 +464,53 @@ fn gif_files_of_one_frame_are_read_and_others_refused() {
 }
 
 #[test]
+fn a_gif_file_needs_no_end_code_but_all_pixels() {
+    let gif = |data: &[u8]| {
+        let start = b"GIF89a\x03\0\x01\0\x80\0\0\x01\x02\x03\x04\x05\x06,\0\0\0\0\x03\0\x01\0\0\x02";
+        [&start[..], &[data.len() as u8], data, b"\0;"].concat()
+    };
+    // Codes of 3 bits: clear, 1, 0, 1; then, of 4 bits, the end.
+    let whole = read(&gif(&[0x0c, 0x52])).expect("an image");
+    let endless = read(&gif(&[0x0c, 0x02])).expect("an image");
+    assert!(endless.planes == whole.planes && endless.planes.samples()[[0, 0, 0]] == 4);
+    broken(read(&gif(&[0x0c])));
+    let file = gif(&[0x0c, 0x02]);
+    for length in 0..file.len() {
+        broken(read(&file[..length]));
+    }
+}
+
+#[test]
+fn kinds_of_jpeg_that_are_not_decoded_are_unsupported_and_not_damaged() {
+    let mut file = Cursor::new(Vec::new());
+    let original = example(1, 9, 8, 8).to_image().expect("an image");
+    original.write_to(&mut file, ImageFormat::Jpeg).expect("a file");
+    let mut jpeg = file.into_inner();
+    let frame = jpeg.windows(2).position(|bytes| bytes == [0xff, 0xc0]).expect("the start of a frame");
+    jpeg[frame + 4] = 12;
+    assert!(unsupported(read(&jpeg)).contains("12-bit JPEG"));
+    jpeg[frame + 4] = 8;
+    for (marker, kind) in [(0xc3, "lossless"), (0xc5, "hierarchical"), (0xc9, "arithmetic"), (0xca, "arithmetic")] {
+        jpeg[frame + 1] = marker;
+        assert!(unsupported(read(&jpeg)).contains(kind));
+    }
+}
+
+#[test]
+fn samples_are_decoded_when_they_are_asked_for() {
+    let mut file = Cursor::new(Vec::new());
+    example(3, 64, 64, 8).to_image().expect("an image").write_to(&mut file, ImageFormat::Jpeg).expect("a file");
+    let mut jpeg = file.into_inner();
+    let tables = jpeg.windows(2).position(|bytes| bytes == [0xff, 0xc4]).expect("Huffman tables");
+    jpeg[tables + 1] = 0xfe; // a comment: the scan cannot be decoded
+    let mut reader = open_image(Cursor::new(&jpeg), &Limits::default()).expect("a reader");
+    assert_eq!(reader.lossy_source(), Some("JPEG"));
+    for _ in 0..2 {
+        broken(reader.read_rows(1));
+    }
+}
+
+#[test]
 fn lossy_files_are_read_and_named() {
     let mut jpeg = Cursor::new(Vec::new());
     let original = example(1, 9, 8, 8).to_image().expect("an image");
@@ -484,6 +575,16 @@ fn floating_point_images_and_other_files_are_refused() {
     for file in [&b""[..], b"no image", &[0; 64]] {
         assert!(broken(read(file)).contains("no format"));
     }
+    let others: [(&[u8], &str); 5] = [
+        (b"II\x2b\0\x08\0\0\0", "BigTIFF"),
+        (b"MM\0\x2b\0\x08\0\0", "BigTIFF"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x18ftypheic", "HEIF"),
+    ];
+    for (file, name) in others {
+        assert!(unsupported(read(file)).contains(name));
+    }
     let icons = [0, 0, 1, 0, 2, 0];
     assert!(unsupported(read(&icons)).contains("several"));
     let mut file = Cursor::new(Vec::new());
@@ -526,6 +627,32 @@ fn what_bmp_and_tga_files_say_beside_the_samples_is_named() {
         (image.planes.samples()[[2, 0, 0]], &image.not_kept[..]),
         (1, &["the text in the header".to_owned()][..])
     );
+    let header = [0, 1, 1, 0, 0, 2, 0, 24, 0, 0, 0, 0, 2, 0, 1, 0, 8, 0x20];
+    let image = read(&[&header[..], &[1, 2, 3, 4, 5, 6], &[1, 0]].concat()).expect("an image");
+    assert_eq!((image.planes.samples()[[0, 0, 0]], &image.not_kept[..]), (6, &["the palette".to_owned()][..]));
+}
+
+#[test]
+fn pixels_that_a_bmp_file_leaves_out_are_named() {
+    let not_kept = |kind: u8, data: &[u8]| {
+        let mut file = b"BM\0\0\0\0\0\0\0\0\x3e\0\0\0\x28\0\0\0\x04\0\0\0\x02\0\0\0\x01\0".to_vec();
+        file.extend([if kind == 1 { 8 } else { 4 }, 0, kind, 0, 0, 0]);
+        file.extend([0; 12]);
+        file.extend([2, 0, 0, 0, 0, 0, 0, 0]);
+        file.extend([10, 20, 30, 0, 40, 50, 60, 0]);
+        file.extend(data);
+        read(&file).expect("an image").not_kept
+    };
+    for whole in [&[4, 0, 0, 0, 4, 1, 0, 1][..], &[0, 4, 0, 1, 0, 1, 0, 0, 3, 1, 1, 0, 0, 1], &[9, 0, 0, 0, 4, 1, 0, 1]]
+    {
+        assert!(not_kept(1, whole).is_empty());
+    }
+    assert!(not_kept(2, &[4, 0x01, 0, 0, 0, 4, 0x01, 0x10, 0, 1]).is_empty());
+    let named = |pixels| [format!("that {pixels} pixels are left out (they are black now)")];
+    assert_eq!(not_kept(1, &[2, 0, 0, 0, 4, 1, 0, 1]), named(2));
+    assert_eq!(not_kept(1, &[4, 0, 0, 1]), named(4));
+    assert_eq!(not_kept(1, &[0, 2, 3, 1, 1, 0, 0, 1]), named(7));
+    assert_eq!(not_kept(2, &[3, 0x01, 0, 0, 4, 0x01, 0, 1]), named(1));
 }
 
 fn number_at(bytes: &[u8], at: usize) -> usize {

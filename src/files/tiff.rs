@@ -9,9 +9,9 @@ use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, ValueBuffer};
 use tiff::{ColorType, TiffError};
 
-use super::{ImageInfo, ImageReader, Whole, io_error, rows, set_blocks};
+use super::{ImageInfo, ImageReader, Later, io_error, rows, set_blocks};
 use crate::base::error::{Error, Result};
-use crate::base::limits::Limits;
+use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind};
 
@@ -62,8 +62,7 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
     let mut decoder = decoder.with_limits(memory);
     let (metadata, not_kept) = metadata(&mut decoder, limits)?;
     let lossy = lossy_source(&mut decoder)?;
-    let planes = planes(&mut decoder, info)?;
-    let mut reader = ImageReader::new(info, metadata, Whole::new(planes));
+    let mut reader = ImageReader::new(info, metadata, Later::new(move || planes(&mut decoder, info)));
     reader.lossy_source = lossy.map(str::to_owned);
     reader.not_kept = not_kept;
     Ok(reader)
@@ -114,6 +113,9 @@ fn metadata(decoder: &mut Decoder<impl BufRead + Seek>, limits: &Limits) -> Resu
         let found = decoder.image_ifd().find_tag_buf(tag, &mut value).map_err(tiff_error)?;
         Ok(found.map(|_| value.as_bytes().to_vec()))
     };
+    let of_blocks = |(tag, _): &(Tag, _)| matches!(*tag, Tag::IccProfile | XMP);
+    let sizes = decoder.image_ifd().directory().iter().filter(of_blocks).map(|(_, entry)| entry.count()).sum();
+    check("the size of the metadata in bytes", sizes, limits.metadata_bytes)?;
     let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).map_err(tiff_error)?;
     let orientation = orientation.filter(|number| (2..=8).contains(number));
     let blocks = [
@@ -155,12 +157,12 @@ fn planes(decoder: &mut Decoder<impl BufRead + Seek>, info: ImageInfo) -> Result
     if planar && layout.planes != channels {
         return Err(broken());
     }
-    let mut planes = Planes::zeros(channels, height, width, depth);
+    let mut planes = Planes::zeros(channels, height, width, depth)?;
     let row_samples = width as usize * in_plane;
     let bytes_per_row = ImageInfo { channels: in_plane, ..info }.row_bytes(depth);
     let mut bytes = Vec::new();
     for plane in 0..layout.planes.max(1) {
-        let mut part = Planes::zeros(in_plane, height, width, depth);
+        let mut part = Planes::zeros(in_plane, height, width, depth)?;
         for row in 0..height {
             let index = plane * height as usize + row as usize;
             match &buffer {

@@ -1,16 +1,18 @@
 //! WebP files: read, and written without loss, whole.
 
-use std::io::{BufRead, Seek, Write};
+use std::io::{BufRead, ErrorKind, Seek, SeekFrom, Write};
 
+use byteorder::{LittleEndian, ReadBytesExt};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
-use super::{ImageInfo, ImageReader, Whole, io_error, rows, set_blocks};
+use super::{ImageInfo, ImageReader, Later, io_error, rows, set_blocks};
 use crate::base::error::{Error, Result};
-use crate::base::limits::Limits;
+use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind};
 
-pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    let metadata_bytes = metadata_bytes(&mut input)?;
     let mut decoder = WebPDecoder::new(input).map_err(decoding_error)?;
     if decoder.is_animated() {
         return Err(Error::Unsupported("an animation (WebP)".to_owned()));
@@ -19,7 +21,7 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
     let channels = if decoder.has_alpha() { 4 } else { 3 };
     let info = ImageInfo { width, height, channels, depth: 8 };
     info.check(limits)?;
-    decoder.set_memory_limit(usize::try_from(limits.metadata_bytes).unwrap_or(usize::MAX));
+    check("the size of the metadata in bytes", metadata_bytes, limits.metadata_bytes)?;
     let mut metadata = Metadata::default();
     let blocks = [
         (MetadataKind::Icc, decoder.icc_profile().map_err(decoding_error)?),
@@ -27,18 +29,46 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
         (MetadataKind::Xmp, decoder.xmp_metadata().map_err(decoding_error)?),
     ];
     set_blocks(&mut metadata, blocks, limits)?;
-    let row_bytes = info.row_bytes(8);
-    let mut bytes = vec![0; row_bytes * height as usize];
-    decoder.set_memory_limit(usize::MAX);
-    decoder.read_image(&mut bytes).map_err(decoding_error)?;
-    let mut planes = Planes::zeros(channels, height, width, 8);
-    for (row, bytes) in (0..).zip(bytes.chunks_exact(row_bytes)) {
-        rows::put(&mut planes, row, bytes, 8);
-    }
     let lossy = decoder.is_lossy();
-    let mut reader = ImageReader::new(info, metadata, Whole::new(planes));
+    let samples = move || {
+        let row_bytes = info.row_bytes(8);
+        let mut bytes = vec![0; row_bytes * height as usize];
+        decoder.read_image(&mut bytes).map_err(decoding_error)?;
+        let mut planes = Planes::zeros(channels, height, width, 8)?;
+        for (row, bytes) in (0..).zip(bytes.chunks_exact(row_bytes)) {
+            rows::put(&mut planes, row, bytes, 8);
+        }
+        Ok(planes)
+    };
+    let mut reader = ImageReader::new(info, metadata, Later::new(samples));
     reader.lossy_source = lossy.then(|| "lossy WebP".to_owned());
     Ok(reader)
+}
+
+/// The declared size of ICC profile, Exif and XMP. What is wrong with the chunks, the decoder says. Goes back to where
+/// the input was.
+fn metadata_bytes(input: &mut (impl BufRead + Seek)) -> Result<u64> {
+    const HEADER_BYTES: i64 = 12; // RIFF, size, WEBP
+    let start = input.stream_position().map_err(io_error("read"))?;
+    let mut bytes = 0;
+    let mut walk = || -> std::io::Result<()> {
+        input.seek_relative(HEADER_BYTES)?;
+        loop {
+            let mut kind = [0; 4];
+            input.read_exact(&mut kind)?;
+            let length = input.read_u32::<LittleEndian>()?;
+            if matches!(&kind, b"ICCP" | b"EXIF" | b"XMP ") {
+                bytes += u64::from(length);
+            }
+            input.seek_relative(i64::from(length) + i64::from(length % 2))?;
+        }
+    };
+    match walk() {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(io_error("read")(error)),
+        _ => (),
+    }
+    input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
+    Ok(bytes)
 }
 
 /// Writes a lossless file; the samples are 8-bit RGB, with alpha or without.

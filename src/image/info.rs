@@ -2,7 +2,7 @@
 
 use super::planes::Planes;
 use crate::base::error::{Error, Result};
-use crate::base::limits::{Limits, check_samples};
+use crate::base::limits::{Limits, MAX_HEIGHT, MAX_WIDTH, check_samples};
 
 /// The shape of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,9 @@ impl ImageInfo {
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         if self.width == 0 || self.height == 0 {
             return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));
+        }
+        if self.width > MAX_WIDTH || self.height > MAX_HEIGHT {
+            return Err(Error::Unsupported(format!("an image of {} x {} pixels", self.width, self.height)));
         }
         check_samples(self.width, self.height, self.channels, limits)
     }

@@ -76,6 +76,11 @@ impl MetadataBlock {
         }
     }
 
+    /// Fails for a palette or PNG chunks that are none.
+    fn check(&self) -> Result<()> {
+        self.parts().map(drop)
+    }
+
     fn parts(&self) -> Result<Option<String>> {
         Ok(match self.kind {
             MetadataKind::Icc | MetadataKind::Exif | MetadataKind::Xmp => None,
@@ -131,12 +136,13 @@ impl Metadata {
         &self.blocks
     }
 
-    /// The table and the stored bytes of all blocks.
+    /// The table and the stored bytes of all blocks, which must be valid.
     pub(crate) fn store(&self, limits: &Limits) -> Result<(Vec<MetadataEntry>, Vec<u8>)> {
         let total = self.blocks.iter().map(|block| block.bytes.len() as u64).sum();
         check("the size of the metadata in bytes", total, limits.metadata_bytes.min(u32::MAX.into()))?;
         let (mut entries, mut stored) = (Vec::new(), Vec::new());
         for block in &self.blocks {
+            block.check()?;
             let compressed = deflate(&block.bytes);
             let smaller = if compressed.len() < block.bytes.len() { &compressed } else { &block.bytes };
             entries.push(MetadataEntry {
@@ -167,7 +173,9 @@ impl Metadata {
             } else {
                 inflate(block, entry.bytes.into(), "compressed metadata")?
             };
-            blocks.push(MetadataBlock { kind, bytes });
+            let block = MetadataBlock { kind, bytes };
+            block.check()?;
+            blocks.push(block);
         }
         Ok(Self { blocks })
     }

@@ -6,11 +6,25 @@ use image::{DynamicImage, ImageBuffer};
 use ndarray::{Array3, ArrayViewMut3, Axis};
 
 use crate::base::error::{Error, Result};
+use crate::base::limits::{MAX_HEIGHT, MAX_WIDTH};
 
 /// Most channels of an image: red, green, blue, alpha.
 pub(crate) const MAX_CHANNELS: usize = 4;
 /// Most bits of a sample.
 const MAX_DEPTH: u32 = 16;
+
+/// All-zero samples with axes (channel, row, column), which may be more than there is memory for.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn zeroed(shape: (usize, usize, usize)) -> Result<Array3<u16>> {
+    let samples = [shape.1, shape.2].iter().try_fold(shape.0, |product, &side| product.checked_mul(side));
+    let zeros = samples.and_then(|samples| bytemuck::allocation::try_zeroed_vec(samples).ok());
+    match zeros.map(|zeros| Array3::from_shape_vec(shape, zeros)) {
+        Some(Ok(zeros)) => Ok(zeros),
+        _ => Err(Error::OutOfMemory { bytes: samples.map_or(u64::MAX, |samples| 2 * samples as u64) }),
+    }
+}
 
 /// The samples of an image. The channels are grey; grey and alpha; red, green and blue; or these and alpha. Alpha is
 /// not multiplied into the others, and the greatest sample is opaque.
@@ -35,7 +49,7 @@ impl Planes {
         if !(1..=MAX_DEPTH).contains(&depth) {
             return unsupported(format!("{depth}-bit samples (they can have 1 to {MAX_DEPTH} bits)"));
         }
-        if width == 0 || height == 0 || u32::try_from(width.max(height)).is_err() {
+        if width == 0 || height == 0 || width > MAX_WIDTH as usize || height > MAX_HEIGHT as usize {
             return unsupported(format!("an image of {width} x {height} pixels"));
         }
         if depth < MAX_DEPTH
@@ -47,8 +61,11 @@ impl Planes {
     }
 
     /// All-zero planes; the caller has checked the shape.
-    pub(crate) fn zeros(channels: usize, height: u32, width: u32, depth: u32) -> Self {
-        Self { samples: Array3::zeros((channels, height as usize, width as usize)), depth }
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn zeros(channels: usize, height: u32, width: u32, depth: u32) -> Result<Self> {
+        Ok(Self { samples: zeroed((channels, height as usize, width as usize))?, depth })
     }
 
     /// The samples, with axes (channel, row, column).
@@ -226,6 +243,15 @@ mod tests {
                 assert_eq!(Planes::try_from(&image).expect("planes"), planes);
             }
         }
-        assert!(Planes::zeros(1, 1, 1, 4).to_image().is_err());
+        assert!(Planes::zeros(1, 1, 1, 4).expect("memory").to_image().is_err());
+    }
+
+    #[test]
+    fn samples_that_no_memory_holds_are_an_error() {
+        for shape in [(4, usize::MAX >> 4, 2), (4, usize::MAX, 1), (2, 1 << 40, 1 << 20), (1, 1 << 50, 1 << 10)] {
+            assert!(matches!(zeroed(shape), Err(Error::OutOfMemory { .. })), "{shape:?}");
+        }
+        assert_eq!(zeroed((3, 2, 5)).expect("memory"), Array3::<u16>::zeros((3, 2, 5)));
+        assert_eq!(zeroed((3, 0, 5)).expect("no memory").len(), 0);
     }
 }

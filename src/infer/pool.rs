@@ -9,7 +9,7 @@ use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::session::{Device, Networks, PackedNetworks, packed};
-use crate::base::bytes::CHECKSUM_BYTES;
+use crate::base::bytes::DIGEST_BYTES;
 use crate::base::error::{Error, Result};
 use crate::base::stop::Stop;
 use crate::image::Rect;
@@ -18,7 +18,7 @@ use crate::model::registry::{Model, Models};
 /// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
 /// thumbnail less, so they are kept.
 #[derive(Debug, Default)]
-struct Sessions(Mutex<HashMap<[u8; CHECKSUM_BYTES], OfModel>>);
+struct Sessions(Mutex<HashMap<[u8; DIGEST_BYTES], OfModel>>);
 
 /// The sessions of one model that no thread is using, and the weights that all of them share.
 #[derive(Debug)]

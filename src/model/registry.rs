@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::family::{Content, Family};
 use super::file::ModelFile;
-use crate::base::bytes::{CHECKSUM_BYTES, checksum};
+use crate::base::bytes::{DIGEST_BYTES, digest};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 
 /// The id, in the header of a file, of a model that is not in the registry.
@@ -98,7 +98,7 @@ pub(crate) struct ModelIdentity {
     /// Registry id, or 0xffff for a model from a file.
     pub id: u16,
     /// The first bytes of the SHA-256 of the model file.
-    pub digest: [u8; CHECKSUM_BYTES],
+    pub digest: [u8; DIGEST_BYTES],
 }
 
 /// A model that keeps the contract, and its identity.
@@ -110,7 +110,7 @@ pub(crate) struct Model {
 
 impl Model {
     fn read(id: u16, file: &[u8]) -> Result<Self> {
-        let identity = ModelIdentity { id, digest: checksum(file) };
+        let identity = ModelIdentity { id, digest: digest(file) };
         Ok(Self { identity, file: Arc::new(ModelFile::read(file)?) })
     }
 
@@ -177,7 +177,7 @@ impl Models {
         if let Some(external) = self.external.as_ref().filter(|external| external.identity == identity) {
             return Ok(external.clone());
         }
-        let digest = hex(&identity.digest);
+        let digest = hex(&identity.digest[..4]);
         if identity.id == EXTERNAL_ID {
             let detail = format!("the file was made with the model file of SHA-256 {digest}...; give it with --model");
             return malformed(FormatErrorKind::UnknownModel, detail);

@@ -3,6 +3,7 @@
 pub(crate) mod network;
 pub(crate) mod png;
 pub(crate) mod vp8l;
+pub(crate) mod work;
 
 use ndarray::{Array3, ArrayView3, s};
 
@@ -91,11 +92,11 @@ pub(crate) fn decode(
             }
         }
         Coder::Network(network) => network::decode(engine, network, sizes, tiles, damaged),
-        Coder::Vp8l => decode_each(tiles, sizes.len(), vp8l::decode, damaged),
+        Coder::Vp8l => decode_each(engine, tiles, sizes.len(), vp8l::decode, damaged),
         Coder::Png => {
             let depth = depth_of(sizes);
             let decode = |stream: &[u8], width, height, channels| png::decode(stream, width, height, channels, depth);
-            decode_each(tiles, sizes.len(), decode, damaged)
+            decode_each(engine, tiles, sizes.len(), decode, damaged)
         }
     }
 }
@@ -119,12 +120,14 @@ fn encode_each(
 
 /// Decodes one tile after the other.
 fn decode_each(
+    engine: &Engine,
     tiles: &[TileStream<'_>],
     channels: usize,
     decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
     damaged: impl Fn(usize) -> Error,
 ) -> Result<Vec<DecodedTile>> {
     let tile = |(index, &TileStream { rect, stream }): (usize, &TileStream<'_>)| {
+        engine.stop.check()?;
         let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
         Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
     };

@@ -20,6 +20,8 @@ use crate::walk::{autoregressive, flow};
 
 /// Side of the squares of a tile that a network codes to see what learning gains.
 const SAMPLED_SIDE: u32 = 96;
+/// A stream has a byte for each so many pixels, or more, so that its bytes bound the work that it asks for.
+const PIXELS_OF_A_BYTE: usize = 1 << 15;
 /// With at most this share of the bits in them, there is no doubt: their borders cost less.
 const CLEAR_GAIN: f64 = 0.98;
 
@@ -44,7 +46,7 @@ pub(super) fn encode(
     engine.for_tiles(&model, rects, |networks, range| {
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(coder.adaptation.offsets())?;
-        let streams = encode_tiles(networks, coder.adaptation.learning(), coded, &rects[range.clone()])?;
+        let streams = encode_tiles(networks, coder, coded, &rects[range.clone()])?;
         rects[range].iter().for_each(|&rect| done(rect));
         Ok(streams)
     })
@@ -65,7 +67,11 @@ pub(crate) fn measure(
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(offsets)?;
         let tiles = coded_tiles(networks, None, coded, &rects[range])?;
-        Ok(tiles.into_iter().map(|tile| 8 * to_stream(&words_of(networks, tile)).len() as u64).collect())
+        let bits = |tile: ActiveTile<Encoder>| {
+            let pixels = tile.samples.width() * tile.samples.height();
+            8 * to_stream(&words_of(networks, false, tile), pixels).len() as u64
+        };
+        Ok(tiles.into_iter().map(bits).collect())
     })?;
     Ok(bits.into_iter().sum())
 }
@@ -89,11 +95,14 @@ pub(super) fn decode(
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
+        if coder.lanes && shape.pinned {
+            return malformed(FormatErrorKind::InvalidField, "a model with pinned components has lanes");
+        }
         if learning.is_some() && (shape.pinned || networks.family == Family::Flow) {
             return malformed(FormatErrorKind::InvalidField, "a flow, or a model with pinned components, learns");
         }
         networks.offset_biases(coder.adaptation.offsets())?;
-        decode_tiles(networks, learning, sizes, (tiles, range), &damaged)
+        decode_tiles(networks, coder, sizes, (tiles, range), &damaged)
     })
 }
 
@@ -118,26 +127,16 @@ pub(crate) fn check_channels(networks: &Networks, sizes: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Tiles from so many pixels on, of networks without pinned components that do not learn, have a state of the entropy coder
-/// for each lane of a block: they decode faster, and are 72 bytes larger.
-const LANES_FROM: usize = 1 << 17;
-
-/// Whether a tile of so many pixels has a state for each lane.
-fn has_lanes(networks: &Networks, pixels: usize, learning: Option<Learning>) -> bool {
-    pixels >= LANES_FROM && !networks.shape().pinned && learning.is_none()
-}
-
-/// The words of a tile whose samples have been coded.
-fn words_of(networks: &Networks, tile: ActiveTile<Encoder>) -> Vec<u32> {
-    let samples = &tile.samples;
-    if !has_lanes(networks, samples.width() * samples.height(), tile.learning) {
+/// The words of a tile whose samples have been coded, under a state for each lane or under one.
+fn words_of(networks: &Networks, lanes: bool, tile: ActiveTile<Encoder>) -> Vec<u32> {
+    if !lanes {
         return tile.coder.finish();
     }
     let groups = match networks.family {
-        Family::Autoregressive => autoregressive::groups(samples),
-        Family::Flow => flow::groups(samples),
+        Family::Autoregressive => autoregressive::groups(&tile.samples),
+        Family::Flow => flow::groups(&tile.samples),
     };
-    tile.coder.finish_lanes(&groups, samples.channels())
+    tile.coder.finish_lanes(&groups, tile.samples.channels())
 }
 
 /// A tile that is going to be encoded.
@@ -185,16 +184,12 @@ fn encoded_learning(
         without = coded_tiles(networks, None, coded, &[rect])?;
     }
     let without = without.remove(0);
-    Ok(if bits(&learned) < bits(&without) { learned } else { without })
+    Ok(if learned.coder.finish().len() < without.coder.finish().len() { learned } else { without })
 }
 
 /// Encodes a group of tiles, each learning if that makes it smaller.
-fn encode_tiles(
-    networks: &mut Networks,
-    learning: Option<Learning>,
-    coded: &Coded,
-    rects: &[Rect],
-) -> Result<Vec<Vec<u8>>> {
+fn encode_tiles(networks: &mut Networks, coder: &NetworkCoder, coded: &Coded, rects: &[Rect]) -> Result<Vec<Vec<u8>>> {
+    let learning = coder.adaptation.learning();
     let tiles: Vec<ActiveTile<Encoder>> = match learning {
         Some(learning) => {
             let tile = |&rect: &Rect| encoded_learning(networks, learning, coded, rect);
@@ -204,29 +199,36 @@ fn encode_tiles(
     };
     let stream = |tile: ActiveTile<Encoder>| {
         let mark = learning.map(|_| u8::from(tile.learning.is_some()));
-        mark.into_iter().chain(to_stream(&words_of(networks, tile))).collect()
+        let pixels = tile.samples.width() * tile.samples.height();
+        mark.into_iter().chain(to_stream(&words_of(networks, coder.lanes, tile), pixels)).collect()
     };
     Ok(tiles.into_iter().map(stream).collect())
 }
 
-/// Words as bytes, the low one first, without the zeros at the end.
-fn to_stream(words: &[u32]) -> Vec<u8> {
+/// Words as bytes, the low one first, without the zeros at the end, but for those that the least length asks for.
+fn to_stream(words: &[u32], pixels: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    bytes.truncate(bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1));
+    bytes.resize(without_zeros(&bytes).len().max(pixels.div_ceil(PIXELS_OF_A_BYTE)), 0);
     bytes
 }
 
-/// The words of a stream; `None` if it ends in a zero.
-fn to_words(stream: &[u8]) -> Option<Vec<u32>> {
+/// The words of the stream of a tile of so many pixels; `None` if it is shorter than the least, or longer and ends in a
+/// zero.
+fn to_words(stream: &[u8], pixels: usize) -> Option<Vec<u32>> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
-    let ends_in_zero = stream.last() == Some(&0);
-    (!ends_in_zero).then(|| stream.chunks(4).map(word).collect())
+    let least = pixels.div_ceil(PIXELS_OF_A_BYTE);
+    let bytes = without_zeros(stream);
+    (stream.len() == bytes.len().max(least)).then(|| bytes.chunks(4).map(word).collect())
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)]
 }
 
 /// Decodes a group of tiles.
 fn decode_tiles(
     networks: &mut Networks,
-    learning: Option<Learning>,
+    coder: &NetworkCoder,
     sizes: &[u32],
     (all, range): (&[TileStream<'_>], Range<usize>),
     damaged: impl Fn(usize) -> Error,
@@ -235,13 +237,13 @@ fn decode_tiles(
     let mut tiles = Vec::with_capacity(range.len());
     for index in range.clone() {
         let rect = all[index].rect;
-        let (learning, stream) = match (learning, all[index].stream) {
+        let (learning, stream) = match (coder.adaptation.learning(), all[index].stream) {
             (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
             (Some(learning), [1, stream @ ..]) if learning.fits(rect.pixels()) => (Some(learning), stream),
             (Some(_), _) => return Err(damaged(index)),
         };
-        let new = if has_lanes(networks, rect.pixels(), learning) { Decoder::of_lanes } else { Decoder::new };
-        let coder = to_words(stream).and_then(new).ok_or_else(|| damaged(index))?;
+        let new = if coder.lanes { Decoder::of_lanes } else { Decoder::new };
+        let coder = to_words(stream, rect.pixels()).and_then(new).ok_or_else(|| damaged(index))?;
         let samples = TileSamples::new(rect.width as usize, rect.height as usize, sizes.len(), alphabets[0].depth);
         tiles.push(ActiveTile { samples, coder, learning });
     }
@@ -267,11 +269,34 @@ mod tests {
             (&[0, 0x0100], b"\0\0\0\0\0\x01"),
             (&[u32::MAX, 7], b"\xff\xff\xff\xff\x07"),
         ] {
-            assert_eq!(to_stream(words), stream);
-            assert_eq!(to_words(stream).expect("words"), words);
+            assert_eq!(to_stream(words, 0), stream);
+            assert_eq!(to_words(stream, 0).expect("words"), words);
         }
         for stream in [&b"\0"[..], b"\x01\0", b"\x01\x02\x03\x04\0"] {
-            assert_eq!(to_words(stream), None);
+            assert_eq!(to_words(stream, 0), None);
+        }
+    }
+
+    #[test]
+    fn streams_have_a_byte_for_some_pixels() {
+        for (pixels, least) in [(1, 1), (1 << 15, 1), ((1 << 15) + 1, 2), (3 << 15, 3), (1 << 24, 512)] {
+            for length in 0..least + 9 {
+                // No zeros, all zeros, and a zero at the end.
+                let full = vec![1; length];
+                let words = to_words(&full, pixels);
+                assert_eq!(words.is_some(), length >= least, "{length} bytes for {pixels} pixels");
+                if let Some(words) = words {
+                    assert_eq!(to_stream(&words, pixels), full);
+                }
+                assert_eq!(to_words(&vec![0; length], pixels), (length == least).then(Vec::new));
+                let ends_in_zero = [&full[..], &[0]].concat();
+                let words = to_words(&ends_in_zero, pixels);
+                assert_eq!(words.is_some(), length + 1 == least, "{length} bytes and a zero for {pixels} pixels");
+                if let Some(words) = words {
+                    assert_eq!(to_stream(&words, pixels), ends_in_zero);
+                }
+            }
+            assert_eq!(to_stream(&[], pixels), vec![0; least]);
         }
     }
 }

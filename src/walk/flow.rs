@@ -90,13 +90,15 @@ fn gather<C>(
 
 /// Adds the pixels of the coarsest lattice of a tile, of which nothing is known, and a wide mixture in the middle of the
 /// range for them.
-fn push_coarsest<C>(
+fn push_coarsest<C: SampleCoder>(
     batch: &mut Batch,
     shape: MixtureShape,
     (index, tile): (usize, &ActiveTile<C>),
     alphabets: &[Alphabet],
 ) {
-    batch.align();
+    if tile.coder.quantiles().is_some() {
+        batch.align();
+    }
     let predictions = [1 << (alphabets[0].depth - 1); MAX_CHANNELS];
     for (x, y) in levels::coarsest(tile.samples.width(), tile.samples.height()) {
         batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation: Normalisation::default() });

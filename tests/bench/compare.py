@@ -24,7 +24,7 @@ set, and the fastest time is kept, for encoding and for decoding.
 ansel-plain codes the samples as they are (--transforms none): the difference is what
 recovered luma-chroma planes, palettes and the like gain. ansel-fast and ansel-max do so with
 the smaller and the larger network, ansel-flow with the flow, ansel-effort-max with a network
-that learns (--effort max).
+that learns (--effort high).
 
 WebP has no grey mode: a grey image reaches it as RGB with three equal channels. oxipng
 receives an uncompressed PNG that was made before the clock starts.
@@ -54,11 +54,11 @@ import report
 PLAIN = ["--transforms", "none"]
 OURS = {"ansel": [], "ansel-plain": PLAIN, "ansel-fast": ["--model", "fast", *PLAIN],
         "ansel-max": ["--model", "max", *PLAIN], "ansel-flow": ["--model", "flow", *PLAIN],
-        "ansel-effort-max": ["--effort", "max", *PLAIN]}
+        "ansel-effort-max": ["--effort", "high", *PLAIN]}
 LABELS = {"ansel": "ansel", "ansel-plain": "ansel, no transforms",
           "ansel-fast": "ansel fast, no transforms", "ansel-max": "ansel max, no transforms",
           "ansel-flow": "ansel flow, no transforms",
-          "ansel-effort-max": "ansel --effort max, no transforms"}
+          "ansel-effort-max": "ansel --effort high, no transforms"}
 PEERS = {"jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7", "jxl9": "JPEG XL effort 9",
          "jxl10": "JPEG XL effort 10", "webp": "WebP lossless method 4",
          "oxipng": "oxipng level 2"}

@@ -53,12 +53,19 @@ pub struct RawPart {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawTile {
-    pub checksum: [u8; 4],
+    /// Of the samples.
+    pub checksum: [u8; 8],
     pub lengths: Vec<u64>,
 }
 
+/// Of a description.
 pub fn checksum(bytes: &[u8]) -> [u8; 4] {
     Sha256::digest(bytes)[..4].try_into().expect("four bytes")
+}
+
+/// The name of a model file.
+pub fn digest(file: &[u8]) -> [u8; 16] {
+    Sha256::digest(file)[..16].try_into().expect("sixteen bytes")
 }
 
 /// A number in its shortest form.
@@ -176,7 +183,7 @@ impl RawBand {
             let kind_of_coder = input.byte();
             if matches!(kind_of_coder, 1 | 4 | 6) {
                 input.number();
-                input.take(if kind_of_coder == 4 { 7 } else { 4 });
+                input.take(if kind_of_coder == 4 { 19 } else { 16 });
                 if kind_of_coder == 6 {
                     let moves = input.number() as usize;
                     input.take(moves);
@@ -186,7 +193,10 @@ impl RawBand {
         };
         let parts: Vec<RawPart> = (0..count).map(part).collect();
         let tile_count = width.div_ceil(tile.0) * rows.div_ceil(tile.1);
-        let entry = |_| RawTile { checksum: input.checksum(), lengths: (0..count).map(|_| input.number()).collect() };
+        let entry = |_| RawTile {
+            checksum: input.take(8).try_into().expect("eight bytes"),
+            lengths: (0..count).map(|_| input.number()).collect(),
+        };
         let tiles: Vec<RawTile> = (0..tile_count).map(entry).collect();
         assert_eq!(input.at, end, "the end of the table");
         let sum = checksum(&input.bytes[start..end]);
@@ -235,4 +245,40 @@ impl RawBand {
         self.tiles[tile].lengths[part] = stream.len() as u64;
         self
     }
+}
+
+/// A black image of 8 bits in one tile under a coder. Under a network, a stream without words is the right one: its
+/// state stays 0, and so does every symbol.
+pub fn black(channels: u8, (width, height): (u64, u64), coder: Vec<u8>, stream: &[u8]) -> RawFile {
+    let samples = vec![0; 2 * usize::from(channels) * (width * height) as usize];
+    let tile =
+        RawTile { checksum: xxhash_rust::xxh3::xxh3_64(&samples).to_le_bytes(), lengths: vec![stream.len() as u64] };
+    let band = RawBand {
+        tile: (width, height),
+        count: 1,
+        parts: vec![RawPart { kind: channels, transforms: Vec::new(), coder }],
+        tiles: vec![tile],
+        streams: stream.to_vec(),
+    };
+    RawFile {
+        version: 1,
+        kind: 0x70 | channels,
+        width,
+        height,
+        band_rows: height,
+        blocks: 0,
+        entries: Vec::new(),
+        metadata: Vec::new(),
+        bands: vec![band],
+    }
+}
+
+/// A network of the registry as the coder of a part.
+pub fn network(model: &ansel::RegisteredModel) -> Vec<u8> {
+    [vec![1], number(model.id.into()), digest(model.file).to_vec()].concat()
+}
+
+/// The same, learning.
+pub fn learning(model: &ansel::RegisteredModel) -> Vec<u8> {
+    [vec![4], number(model.id.into()), digest(model.file).to_vec(), vec![63, 4, 10]].concat()
 }

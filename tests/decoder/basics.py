@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+from xxh3 import xxh3
+
 
 class FormatError(Exception):
     """An input that the format calls an error."""
@@ -18,6 +20,10 @@ def clamp(x, a, b):
 
 def checksum(data):
     return sha256(data).digest()[:4]
+
+
+def sample_checksum(data):
+    return xxh3(data).to_bytes(8, "little")
 
 
 def eight(v, D):

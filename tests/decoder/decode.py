@@ -9,7 +9,7 @@ needs Python 3.9, and Pillow for files with VP8L in them. It is meant to be read
 it decodes some hundreds of pixels per second. Exit code: 0 success, 1 a file that is missing or that the format calls an
 error, 2 wrong usage, 3 Pillow is missing.
 
-The modules are in the order of the text, each with one function or more for each of its sections: basics.py
+The modules are in the order of the text, each with one function or more for each of its sections: xxh3.py, basics.py
 (Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), levels.py, network.py, mixture.py (to CDF), streams.py (to
 PNG), learning.py, counts.py (Decisions).
 """
@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
-from basics import FormatError, Reader, checksum, require
+from basics import FormatError, Reader, checksum, require, sample_checksum
 from levels import flow_tile
 from network import known_answer_test, model, read_model, with_offsets
 from streams import NoPillow, png_tile, vp8l_tile
@@ -34,7 +34,10 @@ def file(data, folder):
     """Decodes a file: its header, its metadata, and its samples, row after row, channels interleaved."""
     reader = Reader(data)
     head = header(reader)
-    blocks = [(kind, metadata(kind, reader.take(stored), size, check)) for kind, stored, size, check in head.metadata]
+    blocks = []
+    for kind, stored, size, check in head.metadata:
+        block = metadata(kind, reader.take(stored), size, check)
+        blocks.append((kind, block, describe(kind, block)))
     samples = []
     for first in range(0, head.height, head.band_rows):
         samples += band(reader, head, min(head.band_rows, head.height - first), folder)
@@ -50,9 +53,9 @@ def header(reader):
     kind = reader.byte()
     channels, depth = kind & 15, (kind >> 4) + 1
     require(1 <= channels <= 4, "%d channels" % channels)
-    width = reader.number("the width", 1, 2**32 - 1)
-    height = reader.number("the height", 1, 2**32 - 1)
-    band_rows = reader.number("the rows of a band", 1, height)
+    width = reader.number("the width", 1, 2**24)
+    height = reader.number("the height", 1, 2**31 - 1)
+    band_rows = reader.number("the rows of a band", 1, min(height, 2**24 // width))
     M = reader.byte()
     require(M <= 8, "more than 8 metadata blocks")
     entries = [metadata_entry(reader) for _ in range(M)]
@@ -88,11 +91,8 @@ def metadata(kind, block, uncompressed, check):
 
 
 def describe(kind, block):
-    """What a block of metadata holds. A palette and chunks that are not valid do not hinder the decoder."""
-    try:
-        return {4: palette, 5: png_chunks}[kind](Reader(block)) if kind > 3 else ""
-    except FormatError as error:
-        return "not valid: %s" % error
+    """What a block of metadata holds."""
+    return {4: palette, 5: png_chunks}[kind](Reader(block)) if kind > 3 else ""
 
 
 def palette(block):
@@ -133,7 +133,7 @@ def band(reader, head, rows, folder):
     places = list(tiles(head.width, rows, tile_width, tile_height))
     table = []
     for _ in places:
-        check = body.take(4)
+        check = body.take(8)
         table.append((check, [body.number("the bytes of a stream", most=2**32 - 1) for _ in parts]))
     body.end("the description of a band")
     pixels = [[None] * head.width for _ in range(rows)]
@@ -141,7 +141,7 @@ def band(reader, head, rows, folder):
         tile = decode_tile(reader, head, parts, lengths, (left, top, w, h), folder)
         samples = [sample for row in tile for pixel in row for sample in pixel]
         require(max(samples) < 1 << head.depth, "a sample is beyond the depth")
-        same = checksum(struct.pack("<%dH" % len(samples), *samples)) == check
+        same = sample_checksum(struct.pack("<%dH" % len(samples), *samples)) == check
         require(same, "the checksum of the tile at %d, %d differs" % (left, top))
         for y in range(h):
             pixels[top + y][left:left + w] = tile[y]
@@ -159,19 +159,21 @@ def read_part(body, head, P):
         transforms.append(transform(description, len(sizes), depth_of(sizes), P))
         sizes = transforms[-1].sizes
     coder = body.byte()
+    lanes = coder in (17, 22)
+    coder -= 16 * lanes
     require(coder in (0, 1, 2, 3, 4, 6) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
-    model_checksum = learning = offsets = None
+    model_name = learning = offsets = None
     if coder in (1, 4, 6):
         body.number("the model id", most=0xffff)
-        model_checksum = body.take(4)
+        model_name = body.take(16)
     if coder == 6:
         offsets = body.take(body.number("the bytes of bias offsets", most=65536))
     if coder == 4:
         chunk, step, pull = body.take(3)
         require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
         learning = chunk + 1, step, pull
-    return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_checksum,
-                           learning=learning, offsets=offsets)
+    return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_name,
+                           learning=learning, offsets=offsets, lanes=lanes)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -206,8 +208,9 @@ def decode_planes(part, stream, w, h, folder):
         learning, stream = part.learning if stream[0] else None, stream[1:]
         require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")
     if found.context == "levels":
-        return flow_tile(found, stream, w, h, part.sizes, depth_of(part.sizes))
-    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), learning)
+        return flow_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), part.lanes)
+    require(not part.lanes or found.context != "repeats", "a model with pinned components has lanes")
+    return network_tile(found, stream, w, h, part.sizes, depth_of(part.sizes), part.lanes, learning)
 
 
 def undo(part, symbols, place):
@@ -239,8 +242,8 @@ def main(arguments):
     elif len(arguments) == 3:
         source, folder, target = arguments
         head, blocks, samples = file(Path(source).read_bytes(), folder)
-        for kind, block in blocks:
-            line = "metadata %d: %d bytes, %s %s" % (kind, len(block), sha256(block).hexdigest(), describe(kind, block))
+        for kind, block, parts in blocks:
+            line = "metadata %d: %d bytes, %s %s" % (kind, len(block), sha256(block).hexdigest(), parts)
             print(line.rstrip())
         Path(target).write_bytes(pnm(head, samples))
     else:

@@ -1,9 +1,9 @@
 """FORMAT.md, section "Levels": how a flow walks over a tile."""
 
 from basics import eight, require
-from mixture import mixture
+from mixture import channels, pixels_of
 from network import network
-from streams import Stream
+from streams import LaneStream, Stream
 
 LEVELS = 7
 PHASES = [(1, 1), (1, 0), (0, 1)]  # x / s and y / s of a phase's pixels, modulo 2
@@ -15,22 +15,27 @@ KNOWN = [
 T = [16, 24, 40]
 
 
-def flow_tile(model, data, w, h, sizes, D):
+def flow_tile(model, data, w, h, sizes, D, lanes):
     """The symbols of a tile: rows of pixels of all planes."""
-    stream = Stream(data)
+    stream = (LaneStream if lanes else Stream)(data, w * h)
+    block = (16, stream.choose) if lanes else (1,)
     C, K = len(sizes), model.K
     rows = [[None] * w for _ in range(h)]
     without_context = [0] * (K + K * C) + [384] * (K * C) + [0] * (K * C * (C - 1) // 2)
-    for y in range(0, h, 2**LEVELS):
-        for x in range(0, w, 2**LEVELS):
-            rows[y][x] = mixture(without_context, K, [], [1 << (D - 1)] * C, sizes, D, stream)
+    places = [(x, y) for y in range(0, h, 2**LEVELS) for x in range(0, w, 2**LEVELS)]
+    together = [channels(without_context, K, [], [1 << (D - 1)] * C, sizes, D, stream) for _ in places]
+    for (x, y), pixel in zip(places, pixels_of(together, *block)):
+        rows[y][x] = pixel
     for n in reversed(range(LEVELS)):
         s = 2**n
         for phase, (column, row) in enumerate(PHASES):
-            for y in range(row * s, h, 2 * s):
-                for x in range(column * s, w, 2 * s):
-                    P, inputs = context(rows, x, y, w, h, n, phase, C, D)
-                    rows[y][x] = mixture(network(model.chains[phase], inputs), K, [], P, sizes, D, stream)
+            places = [(x, y) for y in range(row * s, h, 2 * s) for x in range(column * s, w, 2 * s)]
+            together = []
+            for x, y in places:
+                P, inputs = context(rows, x, y, w, h, n, phase, C, D)
+                together.append(channels(network(model.chains[phase], inputs), K, [], P, sizes, D, stream))
+            for (x, y), pixel in zip(places, pixels_of(together, *block)):
+                rows[y][x] = pixel
     require(stream.finished(), "a stream does not end with its last symbol")
     return rows
 

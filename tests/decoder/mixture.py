@@ -28,9 +28,34 @@ def exp2(e, f):
     return EXP2[step] << shift if shift >= 0 else EXP2[step] >> -shift
 
 
-def mixture(outputs, K, candidates, P, sizes, D, stream, normal=(1, 0), trace=None, counts=None, above=None):
-    """Decodes the channels of a pixel, whose context has a sign and a shift, `normal`. Where a network learns, `trace` takes note of what it learns from, and `counts` are
-    those of the tile, `above` the pixel above."""
+def mixture(*arguments, **learning):
+    """Decodes the channels of a pixel, one after the other."""
+    return pixels_of([channels(*arguments, **learning)], 1)[0]
+
+
+def pixels_of(all_channels, size, choose=lambda lane: None):
+    """The pixels of these `channels`: block after block of so many pixels, within one channel after channel, lane after
+    lane."""
+    pixels = []
+    for first in range(0, len(all_channels), size):
+        left = list(enumerate(all_channels[first:first + size]))
+        while left:
+            going_on = []
+            for lane, decoded in left:
+                choose(lane)
+                try:
+                    next(decoded)
+                    going_on.append((lane, decoded))
+                except StopIteration as end:
+                    pixels.append(end.value)
+            left = going_on
+    return pixels
+
+
+def channels(outputs, K, candidates, P, sizes, D, stream, normal=(1, 0), trace=None, counts=None, above=None):
+    """Decodes a channel of a pixel, whose context has a sign and a shift, `normal`, each time it is asked to; at last gives
+    all. Where a network learns, `trace` takes note of what it learns from, and `counts` are those of the tile, `above` the
+    pixel above."""
     C = len(sizes)
     logits, means, logscales, coefficients = groups_of(outputs, K, C, normal[1])
     weights = normalise([exp2(logit - max(logits), 31) for logit in logits])
@@ -47,6 +72,7 @@ def mixture(outputs, K, candidates, P, sizes, D, stream, normal=(1, 0), trace=No
             trace.channels.append((x, low, high, parts, R))
         if trace or c + 1 < C:
             weights = posterior(weights, low, high)
+        yield
     if trace:
         trace.posterior = weights
     return pixel

@@ -8,7 +8,7 @@ from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 
-from basics import FormatError, checksum, clamp, require
+from basics import FormatError, clamp, require
 
 
 class Model(NamedTuple):
@@ -109,12 +109,12 @@ def read_model(path):
 
 
 @lru_cache(None)
-def model(model_checksum, folder):
-    """The model with a checksum. (This decoder takes any model of the folder for one of the registry.)"""
+def model(name, folder):
+    """The model of this name. (This decoder takes any model of the folder for one of the registry.)"""
     for path in sorted(Path(folder).glob("*.onnx")):
-        if checksum(path.read_bytes()) == model_checksum:
+        if sha256(path.read_bytes()).digest()[:16] == name:
             return read_model(path)
-    raise FormatError("no model in %s has the checksum %s" % (folder, model_checksum.hex()))
+    raise FormatError("no model in %s has the SHA-256 %s..." % (folder, name[:4].hex()))
 
 
 # Network

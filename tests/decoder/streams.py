@@ -9,8 +9,11 @@ from basics import require
 
 # Streams
 class Stream:
-    def __init__(self, data):
-        require(not data or data[-1] != 0, "the last byte of a stream is 0")
+    def __init__(self, data, P):
+        least = (P + 2**15 - 1) // 2**15
+        require(len(data) >= least, "a stream has %d bytes for %d pixels" % (len(data), P))
+        require(len(data) == least or data[-1] != 0, "the last byte of a stream is 0")
+        data = data.rstrip(b"\0")
         data += bytes(-len(data) % 4)
         self.words = list(struct.unpack("<%dI" % (len(data) // 4), data))
         self.A = self.words.pop() if self.words else 0
@@ -43,6 +46,42 @@ class Stream:
 
     def finished(self):
         return not self.words and self.A == 0
+
+
+class LaneStream(Stream):
+    """Section "Lanes"."""
+
+    def __init__(self, data, P):
+        super().__init__(data, P)
+        self.lanes = [0] * 16
+        for lane in range(15, 0, -1):
+            n = self.bits(5)
+            m = self.bits(max(n, 16) - 16) << min(n, 16)
+            m += self.bits(min(n, 16))
+            word = self.bits(16) << 16
+            self.lanes[lane] = ((1 << n) + m << 32) + word + self.bits(16)
+        require(self.A >= 1 << 32, "the states of a stream are damaged")
+        self.lanes[0] = self.A
+        self.borrowed = False
+
+    def bits(self, count):
+        value = self.quantile() >> (24 - count)
+        Stream.take(self, value << (24 - count), (value + 1) << (24 - count))
+        return value
+
+    def choose(self, lane):
+        self.lane = lane
+        self.A = self.lanes[lane]
+
+    def take(self, start, end):
+        self.A = (self.A >> 24) * (end - start) + self.quantile() - start
+        if self.A < 1 << 32:
+            self.borrowed |= not self.words
+            self.A = (self.A << 32) + (self.words.pop() if self.words else 0)
+        self.lanes[self.lane] = self.A
+
+    def finished(self):
+        return not self.words and not self.borrowed and all(A == 1 << 33 for A in self.lanes)
 
 
 # VP8L

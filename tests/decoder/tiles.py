@@ -5,9 +5,9 @@ from types import SimpleNamespace
 from basics import clamp, eight, require
 from counts import Counts
 from learning import Learner
-from mixture import mixture
+from mixture import channels, mixture, pixels_of
 from network import network
-from streams import Stream
+from streams import LaneStream, Stream
 
 
 # Tiles
@@ -18,9 +18,10 @@ def tiles(width, rows, tile_width, tile_height):
             yield left, top, min(tile_width, width - left), min(tile_height, rows - top)
 
 
-def network_tile(model, data, w, h, sizes, D, learning=None):
-    """The symbols of a tile: rows of pixels of all planes. `learning`: chunk, step and pull, if the network learns."""
-    stream = Stream(data)
+def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
+    """The symbols of a tile: rows of pixels of all planes. `lanes`: whether there is a state for each lane; `learning`: chunk,
+    step and pull, if the network learns."""
+    stream = (LaneStream if lanes else Stream)(data, w * h)
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
     counts = Counts(w * h) if learning else None
@@ -28,24 +29,33 @@ def network_tile(model, data, w, h, sizes, D, learning=None):
     s = border(rows, w, C, D)
     repeats = Repeats(s, w * h, sizes, D) if model.context == "repeats" else None
     for step in coding_order(w, h):
+        if lanes:
+            together = []
+            for x, y in step:
+                P = prediction(s, x, y, C)
+                inputs, normal = context(model, s, x, y, P, C, D)
+                outputs = network(model.layers, inputs, model.high)
+                together.append(channels(outputs, model.K, [], P, sizes, D, stream, normal))
+            for (x, y), pixel in zip(step, pixels_of(together, 16, stream.choose)):
+                rows[y][x] = pixel
+            continue
         coded = []
         for x, y in step:
             P = prediction(s, x, y, C)
-            found, normal = None, (1, 0)
-            if model.context == "normalized":
-                inputs, normal = normalized(s, x, y, P, C, D)
-            else:
-                inputs = context(s, x, y, P, C, D)
+            (inputs, normal), found = context(model, s, x, y, P, C, D), None
             if repeats:
                 found = repeats.find(x, y)
                 inputs += repeats.context(x, y, P, found)
             candidates = found.candidates if found else []
             if learner:
                 activations, trace = learner.run(inputs), SimpleNamespace(channels=[])
-                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, normal, trace, counts, s(x, y - 1))
+                above = s(x, y - 1)
+                rows[y][x] = mixture(
+                    activations[-1], model.K, candidates, P, sizes, D, stream, normal, trace, counts, above)
                 learner.learn(activations, trace, normal, D)
             else:
-                rows[y][x] = mixture(network(model.layers, inputs, model.high), model.K, candidates, P, sizes, D, stream, normal)
+                outputs = network(model.layers, inputs, model.high)
+                rows[y][x] = mixture(outputs, model.K, candidates, P, sizes, D, stream, normal)
             coded.append((x, y, found))
         if repeats:
             for x, y, found in coded:
@@ -85,9 +95,12 @@ def prediction(s, x, y, C):
     return [clamp(N + W - NW, min(N, W), max(N, W)) for W, N, NW in around]
 
 
-def context(s, x, y, P, C, D):
+def context(model, s, x, y, P, C, D):
+    """The context, without that of repeats, and its sign and shift."""
+    if model.context == "normalized":
+        return normalized(s, x, y, P, C, D)
     taps = [eight(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
-    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)]
+    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)], (1, 0)
 
 
 # Normalised contexts
@@ -99,7 +112,6 @@ CLASSES = [1, 6, 12, 18, 24, 31, 40, 51, 67, 88, 119, 164, 233, 345, 564]
 
 
 def normalized(s, x, y, P, C, D):
-    """The context, and the sign and the shift."""
     def at(tap, c):
         return s(x + tap[0], y + tap[1])[c]
 

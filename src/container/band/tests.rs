@@ -7,10 +7,11 @@ use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::registry::ModelIdentity;
 
 const ROWS: u32 = 5;
-const IDENTITY: ModelIdentity = ModelIdentity { id: 300, digest: [1, 2, 3, 4] };
+const IDENTITY: ModelIdentity =
+    ModelIdentity { id: 300, digest: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] };
 
 fn network(adaptation: Adaptation) -> Coder {
-    Coder::Network(NetworkCoder { model: IDENTITY, adaptation })
+    Coder::Network(NetworkCoder { model: IDENTITY, adaptation, lanes: false })
 }
 
 /// The header of images of 8 columns and at least [`ROWS`] rows.
@@ -51,7 +52,7 @@ fn part(channels: usize, transforms: Vec<Transform>, coder: Coder) -> Part {
 
 fn tiles(count: usize, parts: usize) -> Vec<TileEntry> {
     let entry = |index: usize| TileEntry {
-        checksum: [index as u8; CHECKSUM_BYTES],
+        checksum: [index as u8; SAMPLE_CHECKSUM_BYTES],
         stream_bytes: (0..parts).map(|part| (1000 * index + part) as u32).collect(),
     };
     (0..count).map(entry).collect()
@@ -108,7 +109,7 @@ impl Raw {
                 Coder::Constant => vec![0],
                 Coder::Vp8l => vec![2],
                 Coder::Png => vec![3],
-                Coder::Network(NetworkCoder { model, adaptation }) => {
+                Coder::Network(NetworkCoder { model, adaptation, .. }) => {
                     let (kind, rest) = match adaptation {
                         Adaptation::None => (1, Vec::new()),
                         Adaptation::Offsets(offsets) => (6, [number(offsets.len() as u64), offsets.clone()].concat()),
@@ -210,7 +211,7 @@ fn what_a_band_says_is_what_it_holds() {
     let band = example();
     assert_eq!((band.tile_size(), band.tiles(), band.stream_bytes()), ((3, 4), 6, 2 * (1 + 2 + 3 + 4 + 5) * 1000 + 6));
     let parts = band.parts();
-    assert_eq!((parts[0].channels, parts[0].coder, parts[0].model), (3, "network", Some((300, [1, 2, 3, 4]))));
+    assert_eq!((parts[0].channels, parts[0].coder, parts[0].model), (3, "network", Some((300, IDENTITY.digest))));
     assert_eq!(parts[0].transforms, ["grey", "unused values"]);
     assert_eq!((parts[1].channels, parts[1].coder, parts[1].model), (1, "constant", None));
     assert_eq!(band.grid(&header(4, 8), ROWS).len(), 6);
@@ -327,7 +328,7 @@ fn a_table_of_another_length_is_found() {
 #[test]
 fn streams_of_four_gibibytes_are_invalid() {
     assert_invalid("4294967296 where 4294967295 is the most", |raw| {
-        raw.table.splice(4..5, number(1 << 32));
+        raw.table.splice(8..9, number(1 << 32));
     });
 }
 
@@ -342,7 +343,7 @@ fn only_the_shortest_form_of_a_number_is_valid() {
     assert_invalid("only form", |raw| lengthen(&mut raw.tile[1], 0));
     assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].transforms[1], 0));
     assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].coder, 2));
-    assert_invalid("only form", |raw| lengthen(&mut raw.table, 4));
+    assert_invalid("only form", |raw| lengthen(&mut raw.table, 8));
     // The length of the band itself.
     let mut file = written(&example());
     lengthen(&mut file, 0);

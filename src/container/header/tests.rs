@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::error::{Error, FormatError};
 
-const LIMITS: Limits = Limits { samples: 1 << 40, metadata_bytes: 1 << 20 };
+const LIMITS: Limits = Limits { samples: 1 << 60, metadata_bytes: 1 << 20, work: 0, memory: 0 };
 
 fn entry(kind: u8, stored_bytes: u32, bytes: u32) -> MetadataEntry {
     MetadataEntry { kind, stored_bytes, bytes, checksum: [kind; CHECKSUM_BYTES] }
@@ -87,7 +87,9 @@ fn what_is_written_is_read() {
     for (channels, depth) in (1..=4).flat_map(|channels| (1..=16).map(move |depth| (channels, depth))) {
         headers.push(Header { channels, depth, metadata: Vec::new(), ..example() });
     }
-    for (width, height, band_rows) in [(1, 1, 1), (u32::MAX, 1, 1), (1, u32::MAX, 7), (127, 128, 128), (20_000, 3, 2)] {
+    for (width, height, band_rows) in
+        [(1, 1, 1), (1 << 24, 1, 1), (1 << 24, 9, 1), (1, MAX_HEIGHT, 1 << 24), (127, 128, 128), (20_000, 3, 2)]
+    {
         headers.push(Header { width, height, band_rows, ..example() });
     }
     for header in headers {
@@ -148,8 +150,9 @@ fn channels_that_no_image_has_are_invalid() {
 
 #[test]
 fn sides_of_nothing_or_beyond_their_range_are_invalid() {
-    for field in 0..3 {
+    for (field, most) in [(0, 1 << 24), (1, (1 << 31) - 1), (2, 700)] {
         assert_invalid("no pixels", |raw| raw.numbers[field] = number(0));
+        assert_invalid(&format!("{} where {most} is the most", most + 1), |raw| raw.numbers[field] = number(most + 1));
         assert_invalid("is the most", |raw| raw.numbers[field] = number(1 << 32));
         assert_invalid("is the most", |raw| raw.numbers[field] = number(u64::MAX));
     }
@@ -158,6 +161,15 @@ fn sides_of_nothing_or_beyond_their_range_are_invalid() {
         raw.numbers[1] = number(999);
         raw.numbers[2] = number(1000);
     });
+}
+
+#[test]
+fn bands_of_more_pixels_than_2_to_the_24th_are_invalid() {
+    for (width, height, most) in [(1 << 24, 2, 1), ((1 << 23) + 1, 2, 1), (1 << 23, 3, 2), (5000, 5000, 3355)] {
+        let rows = |rows| changed(|raw| raw.numbers = [number(width), number(height), number(rows)]);
+        assert_eq!(Header::read(&rows(most)[..], &LIMITS).expect("a valid header").band_rows, most as u32);
+        assert_eq!(defect(&rows(most + 1)).kind(), FormatErrorKind::InvalidField, "{width} x {height}");
+    }
 }
 
 #[test]
@@ -177,7 +189,7 @@ fn numbers_in_another_than_their_shortest_form_are_invalid() {
 
 #[test]
 fn an_image_beyond_the_limit_is_refused_before_its_tables_are_read() {
-    for (width, height) in [(u32::MAX, u32::MAX), (u32::MAX, 700), (1000, u32::MAX)] {
+    for (width, height) in [(MAX_WIDTH, MAX_HEIGHT), (MAX_WIDTH, 700), (1000, MAX_HEIGHT)] {
         let mut raw = Raw::of(&example());
         (raw.numbers[0], raw.numbers[1]) = (number(width.into()), number(height.into()));
         let fixed = 10 + raw.numbers[0].len() + raw.numbers[1].len();
@@ -191,7 +203,7 @@ fn an_image_beyond_the_limit_is_refused_before_its_tables_are_read() {
 #[test]
 fn the_limit_itself_is_allowed() {
     let file = example().to_bytes();
-    let exact = Limits { samples: 2_100_000, metadata_bytes: 2050 };
+    let exact = Limits { samples: 2_100_000, metadata_bytes: 2050, ..LIMITS };
     assert!(Header::read(&file[..], &exact).is_ok());
     for below in [Limits { samples: 2_099_999, ..exact.clone() }, Limits { metadata_bytes: 2049, ..exact }] {
         assert!(matches!(Header::read(&file[..], &below), Err(Error::LimitsExceeded { .. })));

@@ -60,15 +60,23 @@ pub(super) fn walk(input: &mut (impl BufRead + Seek), limits: &Limits) -> Result
             walked.data.end = position;
             continue;
         }
-        kept += CHUNK_HEADER_BYTES as u64 + u64::from(length);
-        check("the size of the metadata in bytes", kept, limits.metadata_bytes)?;
-        let data = read_chunk(input, kind, length)?;
         match &kind {
-            b"IHDR" => walked.header = data,
-            b"IEND" => break,
-            _ => walked.chunks.push(PngChunk { kind, data }),
+            b"IHDR" => walked.header = read_chunk(input, kind, length)?,
+            b"IEND" => {
+                read_chunk(input, kind, length)?;
+                break;
+            }
+            _ => {
+                kept += CHUNK_HEADER_BYTES as u64 + u64::from(length);
+                if kept > limits.metadata_bytes {
+                    input.seek_relative(i64::from(length) + 4).map_err(io_error("read"))?; // counted, not read
+                    continue;
+                }
+                walked.chunks.push(PngChunk { kind, data: read_chunk(input, kind, length)? });
+            }
         }
     }
+    check("the size of the metadata in bytes", kept, limits.metadata_bytes)?;
     if walked.data.is_empty() {
         return Err(Error::Image("no IDAT chunk".to_owned()));
     }
@@ -134,16 +142,15 @@ pub(super) fn metadata(
     limits: &Limits,
 ) -> Result<(Metadata, Option<Palette>)> {
     let mut metadata = Metadata::default();
-    let bytes: usize = chunks.iter().map(|chunk| CHUNK_HEADER_BYTES + chunk.data.len()).sum();
-    let mut room = limits.metadata_bytes.saturating_sub(bytes as u64);
+    let mut bytes = chunks.iter().map(|chunk| (CHUNK_HEADER_BYTES + chunk.data.len()) as u64).sum();
     let mut palette = if indexed { Some(Palette { depth, colours: Vec::new(), alpha: Vec::new() }) } else { None };
     let mut left = Vec::with_capacity(chunks.len());
     for mut chunk in chunks {
         let new = |kind, metadata: &Metadata| metadata.get(kind).is_none();
         match &chunk.kind {
             b"iCCP" if new(MetadataKind::Icc, &metadata) => {
-                if let Some((start, profile)) = icc_profile(&chunk.data, room)? {
-                    room = room.saturating_sub(profile.len() as u64);
+                if let Some((start, profile)) = icc_profile(&chunk.data, bytes, limits)? {
+                    bytes += profile.len() as u64;
                     metadata.set(MetadataKind::Icc, profile);
                     chunk.data.truncate(start);
                 }
@@ -188,15 +195,20 @@ fn check_marker(chunk: &PngChunk) -> Result<()> {
     Ok(())
 }
 
-/// The length of the name and method of an iCCP chunk, and the profile; none if it is not whole.
-fn icc_profile(data: &[u8], room: u64) -> Result<Option<(usize, Vec<u8>)>> {
+/// The length of the name and method of an iCCP chunk, and the profile; none if it is not whole. It may be as large as
+/// the limit leaves room for, beside the `bytes` of the others.
+fn icc_profile(data: &[u8], bytes: u64, limits: &Limits) -> Result<Option<(usize, Vec<u8>)>> {
+    const MOST_COUNTED: u64 = 1 << 30; // that message is worth a second
     let Some(start) = data.iter().position(|&byte| byte == 0).map(|end| end + 2) else { return Ok(None) };
     if start >= data.len() {
         return Err(Error::Image("an empty iCCP chunk".to_owned()));
     }
     let mut profile = Vec::new();
-    let read = ZlibDecoder::new(&data[start..]).take(room + 1).read_to_end(&mut profile);
-    check("the size of the metadata in bytes", profile.len() as u64, room)?;
+    let room = limits.metadata_bytes.saturating_sub(bytes);
+    let mut inflated = ZlibDecoder::new(&data[start..]);
+    let read = inflated.by_ref().take(room).read_to_end(&mut profile);
+    let beyond = std::io::copy(&mut inflated.take(MOST_COUNTED), &mut std::io::sink()).unwrap_or(0);
+    check("the size of the metadata in bytes", bytes + profile.len() as u64 + beyond, limits.metadata_bytes)?;
     Ok((read.is_ok() && data[start - 1] == 0).then_some((start, profile)))
 }
 

@@ -139,3 +139,18 @@ fn what_is_not_deflate_is_found() {
     let entry = MetadataEntry { kind: 2, stored_bytes: 50, bytes: 60, checksum: checksum(&stored) };
     assert_eq!(defect(&[entry], &stored).kind(), FormatErrorKind::InvalidField);
 }
+
+#[test]
+fn blocks_that_are_not_what_they_should_be_are_neither_stored_nor_loaded() {
+    for (kind, bytes) in [(MetadataKind::Palette, &[1, 1, 0, 0, 0][..]), (MetadataKind::PngChunks, b"\0\0\0\0tEX")] {
+        let mut metadata = Metadata::default();
+        metadata.set(kind, bytes.to_vec());
+        assert!(matches!(metadata.store(&Limits::default()), Err(Error::Format(_))));
+        let length = bytes.len() as u32;
+        let entry = MetadataEntry { kind: kind as u8, stored_bytes: length, bytes: length, checksum: checksum(bytes) };
+        assert_eq!(defect(&[entry], bytes).kind(), FormatErrorKind::InvalidField);
+        // Others are bytes that nobody reads.
+        let entry = MetadataEntry { kind: MetadataKind::Exif as u8, ..entry };
+        assert!(Metadata::load(&[entry], bytes).is_ok());
+    }
+}

@@ -1,0 +1,162 @@
+//! What files and models are, in lines and in JSON.
+
+use ansel::{Band, FileInfo, ImageInfo, MetadataBlock, PartSummary, RegisteredModel};
+use serde_json::{Value, json};
+
+use super::failure::Result;
+use super::jobs::Job;
+use super::place::Place;
+use super::report::{Reporter, count};
+
+/// Bits per sample of a whole file.
+pub fn bpsp(bytes: u64, samples: u64) -> f64 {
+    8.0 * bytes as f64 / samples as f64
+}
+
+/// Says that a file was compressed or decompressed.
+pub fn done(reporter: &Reporter, job: &Job, info: ImageInfo, more: &str, more_json: Value) -> Result<()> {
+    let Job { input, target } = job;
+    let ImageInfo { width, height, channels, depth } = info;
+    let value = || {
+        let mut value = more_json;
+        input.put(&mut value, "input");
+        target.put(&mut value, "output");
+        for (key, number) in [("width", width), ("height", height), ("channels", channels as u32), ("depth", depth)] {
+            value[key] = number.into();
+        }
+        value
+    };
+    let bits = count(depth, "bit");
+    reporter.status(|| format!("{input} -> {target}  {width} x {height} x {channels}, {bits}{more}"), value)
+}
+
+/// How a part is coded, and by which model.
+fn coder(part: &PartSummary) -> String {
+    let Some((id, digest)) = part.model else { return part.coder.to_owned() };
+    let digest = hex(&digest);
+    let change = match adaptation(part) {
+        "none" => String::new(),
+        adaptation => format!(", {adaptation}"),
+    };
+    match ansel::models().iter().find(|model| model.id == id && model.digest().starts_with(&digest)) {
+        Some(model) => {
+            let passes = model.family.passes().map(|passes| format!(", {passes} network passes for any image size"));
+            let more = passes.unwrap_or_default() + &change;
+            format!("model {} {} ({digest}){more}", model.name, model.content.name())
+        }
+        None => format!("a model not carried by this program (id {id}, {digest}){change}"),
+    }
+}
+
+/// How the networks of a part are fitted to the image.
+fn adaptation(part: &PartSummary) -> &'static str {
+    match (part.learning, part.offsets) {
+        (true, _) => "learning",
+        (_, true) => "bias offsets",
+        _ => "none",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The tiles of all bands.
+pub fn tiles(info: &FileInfo) -> u64 {
+    info.bands.iter().map(|band| band.tiles() as u64).sum()
+}
+
+fn stream_bytes(info: &FileInfo) -> u64 {
+    info.bands.iter().map(Band::stream_bytes).sum()
+}
+
+/// What a file holds; `ideal_bits` if it was decoded.
+pub fn info(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> String {
+    let header = &info.header;
+    let (channels, bits) = (count(header.channels() as u64, "channel"), count(header.depth(), "bit"));
+    let mut lines = vec![
+        format!("file        {file}, format version {}", header.version()),
+        format!("image       {} x {} pixels", header.width(), header.height()),
+        format!("samples     {channels} of {bits}"),
+    ];
+    for (index, band) in info.bands.iter().enumerate() {
+        let (width, height) = band.tile_size();
+        let tiles = count(band.tiles() as u64, "tile");
+        lines.push(format!("band {index:<6} {tiles} of up to {width} x {height} pixels"));
+        for part in band.parts() {
+            let transforms: String = part.transforms.iter().map(|transform| format!("{transform}, ")).collect();
+            let channels = count(part.channels as u64, "channel");
+            lines.push(format!("  part      {channels}: {transforms}{}", coder(&part)));
+        }
+    }
+    lines.extend(info.metadata.blocks().iter().map(|block| format!("metadata    {}", block.describe())));
+    let (metadata, streams) = (header.metadata_bytes(), stream_bytes(info));
+    let size = count(info.bytes, "byte");
+    lines.push(format!("size        {size}, {:.4} bpsp", bpsp(info.bytes, header.samples())));
+    for (name, bytes) in [("tables", info.bytes - metadata - streams), ("metadata", metadata), ("streams", streams)] {
+        lines.push(format!("  {name:<8}  {}", count(bytes, "byte")));
+    }
+    if let Some(bits) = ideal_bits {
+        let ideal = bits / 8.0;
+        let over = 100.0 * (info.bytes as f64 / ideal - 1.0);
+        let over = if ideal > 0.0 { format!("; the file is {over:.4} % larger") } else { String::new() };
+        lines.push(format!("ideal       {ideal:.1} bytes under the models{over}"));
+    }
+    lines.join("\n")
+}
+
+pub fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
+    let header = &info.header;
+    let part = |part: &PartSummary| {
+        let passes = |id| ansel::models().iter().find(|model| model.id == id).and_then(|model| model.family.passes());
+        let model = part.model.map(|(id, digest)| json!({ "id": id, "digest": hex(&digest), "passes": passes(id) }));
+        json!({
+            "channels": part.channels, "transforms": part.transforms, "coder": part.coder, "model": model,
+            "adaptation": adaptation(part),
+        })
+    };
+    let band = |band: &Band| {
+        json!({
+            "tiles": band.tiles(),
+            "tile_size": band.tile_size(),
+            "parts": band.parts().iter().map(part).collect::<Vec<_>>(),
+            "stream_bytes": band.stream_bytes(),
+        })
+    };
+    let block = |block: &MetadataBlock| json!({ "kind": block.kind.name(), "bytes": block.bytes.len(), "description": block.describe() });
+    let mut value = json!({
+        "version": header.version(),
+        "width": header.width(),
+        "height": header.height(),
+        "channels": header.channels(),
+        "depth": header.depth(),
+        "bands": info.bands.iter().map(band).collect::<Vec<_>>(),
+        "metadata": info.metadata.blocks().iter().map(block).collect::<Vec<_>>(),
+        "bytes": { "file": info.bytes, "metadata": header.metadata_bytes(), "streams": stream_bytes(info) },
+        "bpsp": bpsp(info.bytes, header.samples()),
+    });
+    file.put(&mut value, "file");
+    if let Some(bits) = ideal_bits {
+        value["ideal_bits"] = bits.into();
+    }
+    value
+}
+
+/// The line above those of [`model`].
+pub fn models_head() -> String {
+    "id  name      content         kMAC/px    bytes  sha-256".to_owned()
+}
+
+/// A model of the registry.
+pub fn model(model: &RegisteredModel, multiplications: usize) -> String {
+    let RegisteredModel { id, name, file, .. } = model;
+    let (kmac, content, bytes) = (multiplications as f64 / 1000.0, model.content.name(), file.len());
+    format!("{id:<3} {name:<9} {content:<14}  {kmac:>7.1}  {bytes:>7}  {}", model.digest())
+}
+
+pub fn model_json(model: &RegisteredModel, multiplications: usize) -> Value {
+    json!({
+        "id": model.id, "name": model.name, "content": model.content.name(),
+        "kmac_per_pixel": multiplications as f64 / 1000.0, "bytes": model.file.len(), "sha256": model.digest(),
+    })
+}

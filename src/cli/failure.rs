@@ -1,0 +1,116 @@
+//! What can go wrong, in words and as an exit code.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use ansel::{Error, ErrorKind};
+
+use super::place::{Place, printable};
+
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// Why a command, or one of its inputs, failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments make no sense together.
+    Usage(String),
+    /// A damaged file of which what is intact was written; warnings have named what is lost.
+    Salvaged,
+    /// What the library says, and what reading and writing files says.
+    Library(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+impl Failure {
+    /// Reading or writing a path failed.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| io_error(action, path)(source).into()
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        let error = match self {
+            Self::Usage(_) => return 2,
+            Self::Salvaged => return 3,
+            Self::Library(error) => error,
+        };
+        match (error.kind(), error) {
+            (ErrorKind::Damaged, _) => 3,
+            (ErrorKind::Unsupported, _) => 4,
+            (ErrorKind::Limits, _) => 5,
+            (ErrorKind::Runtime, _) | (_, Error::Model(_)) => 6,
+            (ErrorKind::Misuse, _) => 2,
+            (ErrorKind::Bug, _) => 7,
+            _ => 1,
+        }
+    }
+
+    /// One line about what failed at an input.
+    pub fn message(&self, input: Option<&Place>) -> String {
+        let error = match self {
+            Self::Usage(text) => return text.clone(),
+            Self::Salvaged => {
+                let what = "damaged; what is intact was written";
+                return input.map_or_else(|| what.to_owned(), |input| format!("{input}: {what}"));
+            }
+            Self::Library(Error::Io { action, path, source }) => {
+                return format!("cannot {action} {}: {}", printable(path.as_os_str()), one_line(source));
+            }
+            Self::Library(error) => error,
+        };
+        let text = one_line(error);
+        let remedy = match error {
+            Error::LimitsExceeded { what, .. } if what.contains("metadata") => " (see --max-metadata)",
+            Error::LimitsExceeded { .. } => " (see --max-samples)",
+            _ => "",
+        };
+        match (input, error) {
+            (
+                Some(input),
+                Error::Format(_) | Error::Image(_) | Error::Unsupported(_) | Error::LimitsExceeded { .. },
+            ) => {
+                format!("{input}: {text}{remedy}")
+            }
+            _ => format!("{text}{remedy}"),
+        }
+    }
+}
+
+/// A text on one line that no terminal takes for a command.
+fn one_line(text: impl std::fmt::Display) -> String {
+    printable(OsStr::new(&text.to_string().replace('\n', " ")))
+}
+
+/// An [`Error::Io`] about a path.
+pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { action, path: path.to_owned(), source }
+}
+
+/// Puts a path into an [`Error::Io`] of the library about one action: it knows streams only. Pipes that bring too much
+/// are beyond the limits.
+pub fn about(done: &'static str, path: &Path) -> impl Fn(Error) -> Error {
+    move |error| match error {
+        Error::Io { action: "read", source, .. } if source.kind() == std::io::ErrorKind::FileTooLarge => {
+            let limit = source.get_ref().and_then(|source| source.downcast_ref()).map_or(0, |&TooLong(limit)| limit);
+            Error::LimitsExceeded { what: "the number of bytes of the input", value: limit + 1, limit }
+        }
+        Error::Io { action, source, .. } if action == done => io_error(action, path)(source),
+        other => other,
+    }
+}
+
+/// More bytes than this came from a pipe.
+#[derive(Debug)]
+pub struct TooLong(pub u64);
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "more than {} bytes", self.0)
+    }
+}
+
+impl std::error::Error for TooLong {}

@@ -1,0 +1,232 @@
+//! Which inputs there are, and how they are read.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use ansel::Limits;
+
+use super::failure::{Failure, Result, TooLong};
+use super::place::Place;
+use super::report::Reporter;
+
+/// A file to work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    pub place: Place,
+    /// The folder that it was found in, below the one that was named; none if the file itself was named.
+    pub below: Option<PathBuf>,
+}
+
+/// Lists the inputs; a folder stands for its files that have one of the extensions, in the order of their names, and
+/// with `recursive` for those of all folders below it, too.
+pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            inputs.push(Input { place: Place::new(path), below: None });
+            continue;
+        }
+        let before = inputs.len();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(below) = folders.pop() {
+            let (files, mut inner) = entries(reporter, &path.join(&below), recursive, extensions)?;
+            let input = |file| Input { place: Place::File(file), below: Some(below.clone()) };
+            inputs.extend(files.into_iter().map(input));
+            inner.reverse();
+            folders.extend(inner.iter().filter_map(|folder| Some(below.join(folder.file_name()?))));
+        }
+        if inputs.len() == before {
+            let reason = format!("no file in it ends in .{}", extensions.join(", ."));
+            return Err(Failure::io("find inputs in", path)(io::Error::new(ErrorKind::NotFound, reason)));
+        }
+    }
+    if inputs.iter().filter(|input| input.place == Place::Standard).count() > 1 {
+        return Err(Failure::Usage("standard input can be read once only".to_owned()));
+    }
+    Ok(inputs)
+}
+
+/// The files of a folder that have one of the extensions, and its folders if they are wanted, by name.
+fn entries(
+    reporter: &Reporter,
+    folder: &Path,
+    recursive: bool,
+    extensions: &[&str],
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let entries: io::Result<Vec<PathBuf>> =
+        std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut paths = entries.map_err(Failure::io("list", folder))?;
+    paths.sort();
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for path in paths {
+        let is_link = path.is_symlink();
+        if path.is_dir() {
+            if recursive && is_link {
+                reporter.warn(&Place::File(path), "not entered: it is a link to a folder")?;
+            } else if recursive {
+                folders.push(path);
+            }
+        } else if has_extension(&path, extensions) {
+            match path.metadata() {
+                Ok(found) if found.is_file() => files.push(path),
+                Ok(_) => reporter.warn(&Place::File(path), "not read: it is a pipe or a device")?,
+                Err(_) if is_link => reporter.warn(&Place::File(path), "not read: it is a link to nothing")?,
+                Err(error) => reporter.warn(&Place::File(path), &format!("not read: {error}"))?,
+            }
+        }
+    }
+    Ok((files, folders))
+}
+
+/// Whether a name ends in one of the extensions, large or small.
+pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
+}
+
+/// What can be read from any position.
+pub trait ReadSeek: BufRead + Seek {}
+
+impl<T: BufRead + Seek> ReadSeek for T {}
+
+/// Bytes that are read at most behind the end of an .ansel file.
+const MOST_BEHIND: u64 = 1 << 20;
+
+/// Opens an image.
+pub fn open_image(place: &Place, limits: &Limits) -> Result<Box<dyn ReadSeek>> {
+    open(place, limits, u64::MAX)
+}
+
+/// Opens an .ansel file.
+pub fn open_ansel(place: &Place, limits: &Limits) -> Result<Box<dyn ReadSeek>> {
+    open(place, limits, MOST_BEHIND)
+}
+
+fn open(place: &Place, limits: &Limits, most_behind: u64) -> Result<Box<dyn ReadSeek>> {
+    let source: Box<dyn Read> = match place {
+        Place::Standard => Box::new(io::stdin().lock()),
+        Place::File(path) => {
+            let file = File::open(path).map_err(Failure::io("read", path))?;
+            if path.is_file() {
+                return Ok(Box::new(BufReader::new(file)));
+            }
+            Box::new(file)
+        }
+    };
+    Ok(Box::new(Piped::new(source, most_bytes(limits), most_behind)))
+}
+
+/// More than any image within the limits has, in any format.
+fn most_bytes(limits: &Limits) -> u64 {
+    const HEADER_BYTES: u64 = 1 << 20;
+    limits.samples.saturating_mul(2).saturating_add(limits.metadata_bytes).saturating_add(HEADER_BYTES)
+}
+
+/// What comes from a pipe or a device, which have no positions: read as far as it is asked for, and kept.
+struct Piped<R> {
+    source: R,
+    seen: Vec<u8>,
+    position: u64,
+    most: u64,
+    /// Bytes that are read when it is asked where the end is.
+    most_behind: u64,
+}
+
+impl<R: Read> Piped<R> {
+    fn new(source: R, most: u64, most_behind: u64) -> Self {
+        Self { source, seen: Vec::new(), position: 0, most, most_behind }
+    }
+
+    /// Reads until `length` bytes are known, or all.
+    fn read_to(&mut self, length: u64) -> io::Result<()> {
+        const CHUNK_BYTES: u64 = 1 << 16;
+        while (self.seen.len() as u64) < length {
+            if self.source.by_ref().take(CHUNK_BYTES).read_to_end(&mut self.seen)? == 0 {
+                break;
+            }
+            if self.seen.len() as u64 > self.most {
+                return Err(io::Error::new(ErrorKind::FileTooLarge, TooLong(self.most)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Piped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: Read> BufRead for Piped<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.read_to(self.position.saturating_add(1))?;
+        Ok(self.seen.get(self.position as usize..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.position += amount as u64;
+    }
+}
+
+impl<R: Read> Seek for Piped<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => {
+                self.read_to(self.position.saturating_add(self.most_behind))?;
+                (self.seen.len() as u64).checked_add_signed(offset)
+            }
+        };
+        self.position = position.ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// Reads a model file. It is the library that bounds them: this is more.
+pub fn read_model(path: &Path) -> Result<Vec<u8>> {
+    const MOST_BYTES: u64 = 64 << 20;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(Failure::io("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_read_as_far_as_it_is_asked_for() {
+        let mut piped = Piped::new(io::repeat(7), 1 << 20, u64::MAX);
+        let mut bytes = [0; 10];
+        piped.read_exact(&mut bytes).expect("bytes");
+        assert_eq!((bytes, piped.seen.len()), ([7; 10], 1 << 16));
+        piped.seek(SeekFrom::Start(1 << 19)).expect("a position");
+        assert_eq!(piped.seen.len(), 1 << 16);
+        piped.read_exact(&mut bytes).expect("bytes");
+        assert!(piped.seek(SeekFrom::End(0)).is_err_and(|error| error.kind() == ErrorKind::FileTooLarge));
+        assert!(piped.seen.len() <= (1 << 20) + (1 << 16));
+        let mut piped = Piped::new(io::repeat(7), u64::MAX, 100);
+        assert_eq!(piped.seek(SeekFrom::End(0)).expect("a position"), 1 << 16);
+    }
+
+    #[test]
+    fn a_pipe_has_the_positions_of_a_file() {
+        let bytes: Vec<u8> = (0..200).collect();
+        let mut piped = Piped::new(&bytes[..], 1000, u64::MAX);
+        assert_eq!(piped.seek(SeekFrom::End(-10)).expect("a position"), 190);
+        let mut rest = Vec::new();
+        piped.read_to_end(&mut rest).expect("bytes");
+        assert_eq!(rest, bytes[190..]);
+        piped.seek(SeekFrom::Start(3)).expect("a position");
+        piped.seek_relative(4).expect("a position");
+        assert_eq!(piped.fill_buf().expect("bytes")[0], 7);
+        assert!(piped.seek(SeekFrom::Current(-8)).is_err());
+        piped.seek(SeekFrom::Start(1 << 40)).expect("a position");
+        assert!(piped.fill_buf().expect("no bytes").is_empty());
+    }
+}

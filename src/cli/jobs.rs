@@ -1,0 +1,190 @@
+//! Which result goes where.
+
+use std::collections::HashSet;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use super::args::Output;
+use super::failure::{Failure, Result};
+use super::input::{self, Input, has_extension};
+use super::output::is_special;
+use super::place::{Place, printable};
+use super::report::Reporter;
+use super::signals;
+
+/// An input, and where its result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    pub input: Place,
+    pub target: Place,
+}
+
+/// What is read, and what is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Direction {
+    pub command: &'static str,
+    /// What files of a folder end in.
+    pub read: &'static [&'static str],
+    /// What a result may end in.
+    pub written: &'static [&'static str],
+    /// What it ends in if nothing is said.
+    pub default: &'static str,
+}
+
+/// Whether a result is written to standard output.
+pub fn to_standard(paths: &[PathBuf], output: &Output, direction: Direction) -> bool {
+    match &output.output {
+        Some(path) => path.as_os_str() == "-",
+        None if matches!(second_is_result(paths, output, direction), Ok(Some(_))) => false,
+        None => paths.iter().any(|path| path.as_os_str() == "-"),
+    }
+}
+
+/// Finds the inputs and where their results go; warns of what an earlier run left there.
+pub fn plan(reporter: &Reporter, paths: &[PathBuf], output: &Output, direction: Direction) -> Result<Vec<Job>> {
+    let (paths, place) = match second_is_result(paths, output, direction)? {
+        Some((input, result)) => (std::slice::from_ref(input), Some(result.clone())),
+        None => (paths, output.output.clone()),
+    };
+    let inputs = input::list(reporter, paths, output.recursive, direction.read)?;
+    let jobs = with_targets(inputs, place.as_deref(), direction.default)?;
+    check(&jobs, output)?;
+    let written = jobs.iter().filter(|job| job.target != Place::Standard);
+    let folders: HashSet<&Path> = written.map(|job| folder_of(job.target.path())).collect();
+    for path in folders.into_iter().flat_map(signals::left_behind) {
+        reporter.warn(&Place::File(path), "an unfinished file of a run that was stopped: it can be removed")?;
+    }
+    Ok(jobs)
+}
+
+/// `ansel compress a.png b.ansel`: the second path is the result, if it looks like one and is not there, or may be
+/// overwritten. Fails, and says what to type, where that cannot be meant.
+fn second_is_result<'a>(
+    paths: &'a [PathBuf],
+    output: &Output,
+    direction: Direction,
+) -> Result<Option<(&'a PathBuf, &'a PathBuf)>> {
+    let is_result = |path: &&PathBuf| has_extension(path, direction.written);
+    let Some(result) = paths.last().filter(is_result).filter(|_| output.output.is_none() && paths.len() > 1) else {
+        return Ok(None);
+    };
+    let (name, there) = (printable(result.as_os_str()), result.symlink_metadata().is_ok());
+    let command = direction.command;
+    match paths {
+        [input, _] if input.is_dir() => {
+            Err(Failure::Usage(format!("the results of a folder need a folder: ansel {command} FOLDER -o FOLDER")))
+        }
+        [input, _] if !there || output.force => Ok(Some((input, result))),
+        [input, _] => Err(Failure::Usage(format!(
+            "{name} exists and is no input; to overwrite it: ansel {command} {} -o {name} --force",
+            printable(input.as_os_str())
+        ))),
+        _ if !there => Err(Failure::Usage(format!(
+            "{name} is no input, and several results need a folder: ansel {command} IN... -o FOLDER"
+        ))),
+        _ => Ok(None),
+    }
+}
+
+/// Every input with where its result goes; fails if two results would go to one place: files in a row on standard
+/// output could not be told apart.
+fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: &str) -> Result<Vec<Job>> {
+    let several = inputs.len() > 1 || inputs.iter().any(|input| input.below.is_some());
+    let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
+    let mut taken = HashSet::new();
+    for input in inputs {
+        let target = target(&input, several, output, extension);
+        if !taken.insert(target.clone()) {
+            if target == Place::Standard {
+                return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
+            }
+            let reason = "the results of two inputs would go there (give each a place of its own)";
+            return Err(Failure::io("write", target.path())(std::io::Error::new(ErrorKind::AlreadyExists, reason)));
+        }
+        jobs.push(Job { input: input.place, target });
+    }
+    Ok(jobs)
+}
+
+/// Where the result of `input` goes: `output` if it names a file, else a name with `extension` in that folder or beside
+/// the input.
+fn target(input: &Input, several: bool, output: Option<&Path>, extension: &str) -> Place {
+    let ends_in_separator = |path: &Path| path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+    let file = match (output, &input.place) {
+        (Some(path), _) if path.as_os_str() == "-" => return Place::Standard,
+        (Some(path), _) if !several && !path.is_dir() && !ends_in_separator(path) => return Place::new(path),
+        (None, Place::Standard) => return Place::Standard,
+        (Some(folder), Place::Standard) => folder.join("stdin"),
+        (None, Place::File(file)) => file.clone(),
+        (Some(folder), Place::File(file)) => {
+            folder.join(input.below.as_deref().unwrap_or(Path::new(""))).join(file.file_name().unwrap_or_default())
+        }
+    };
+    Place::File(file.with_extension(extension))
+}
+
+/// Fails for what cannot be meant: a source that its result would replace, binary data on a terminal, and removing
+/// what cannot be read back.
+fn check(jobs: &[Job], output: &Output) -> Result<()> {
+    let canonical = |place: &Place| match place {
+        Place::Standard => None,
+        Place::File(path) => path.canonicalize().ok(),
+    };
+    let sources: HashSet<PathBuf> = jobs.iter().filter_map(|job| canonical(&job.input)).collect();
+    for Job { input, target } in jobs {
+        if canonical(target).is_some_and(|path| path.is_file() && sources.contains(&path)) {
+            return Err(Failure::Usage(format!("{target} is an input, and its result would replace it")));
+        }
+        if *target == Place::Standard && !output.force && std::io::stdout().is_terminal() {
+            let text = "binary data is not written to a terminal (use -o FILE, or > FILE, or --force)";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let is_stream = |place: &Place| *place == Place::Standard || is_special(place.path());
+        if output.rm && (is_stream(input) || is_stream(target)) {
+            return Err(Failure::Usage("--rm is for files, not for streams and devices".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Input {
+        Input { place: Place::new(Path::new(name)), below: None }
+    }
+
+    fn goes_to(input: &Input, several: bool, output: Option<&str>) -> String {
+        target(input, several, output.map(Path::new), "ansel").to_string()
+    }
+
+    #[test]
+    fn two_inputs_with_one_target_are_refused() {
+        let targets =
+            |names: [&str; 2], output| with_targets(names.map(named).to_vec(), Some(Path::new(output)), "ansel");
+        assert!(targets(["a/x.png", "b/x.png"], "out").is_err_and(|failure| failure.exit_code() == 1));
+        assert!(targets(["x.png", "x.bmp"], "out").is_err());
+        assert!(targets(["a/x.png", "b/y.png"], "out").is_ok());
+        assert!(targets(["a/x.png", "b/y.png"], "-").is_err_and(|failure| failure.exit_code() == 2));
+    }
+
+    #[test]
+    fn results_go_beside_the_input_or_where_the_output_says() {
+        assert_eq!(goes_to(&named("a/photo.png"), false, None), "a/photo.ansel");
+        assert_eq!(goes_to(&named("photo.png"), true, None), "photo.ansel");
+        assert_eq!(goes_to(&named("photo.png"), false, Some("x.bin")), "x.bin");
+        assert_eq!(goes_to(&named("a/photo.png"), true, Some("out")), "out/photo.ansel");
+        assert_eq!(goes_to(&named("a/photo.png"), false, Some("out/")), "out/photo.ansel");
+        assert_eq!(goes_to(&named("photo.png"), false, Some("-")), "-");
+        assert_eq!(goes_to(&named("-"), false, None), "-");
+        let found = Input { below: Some("b/c".into()), ..named("a/b/c/photo.png") };
+        assert_eq!(goes_to(&found, true, Some("out")), "out/b/c/photo.ansel");
+        assert_eq!(goes_to(&found, true, None), "a/b/c/photo.ansel");
+    }
+}

@@ -1,0 +1,85 @@
+//! Arguments -> the library's options, and what commands share.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ansel::{Codec, CodecBuilder, Device, ImageInfo, Limits, ModelChoice, Progress};
+
+use super::args::{self, DecodingModel, DeviceName, Engine};
+use super::failure::Result;
+use super::input;
+use super::jobs::Job;
+use super::output::{self, Written};
+use super::report::Reporter;
+
+/// A codec for a model that is named, or that a file holds.
+pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Result<CodecBuilder> {
+    let named = ansel::models().iter().any(|registered| registered.name == model);
+    let model = if named || !Path::new(model).exists() {
+        ModelChoice::Named(model.to_owned())
+    } else {
+        ModelChoice::File(input::read_model(Path::new(model))?.into())
+    };
+    let threads = engine.threads.map_or(0, NonZeroUsize::get);
+    Ok(Codec::builder().model(model).threads(threads).device(device(engine)).limits(limits(limits_given)))
+}
+
+/// A codec to decode with.
+pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Codec> {
+    let builder = codec(model.model.as_deref().unwrap_or("default"), engine, limits)?;
+    reporter.detail(&describe(engine))?;
+    Ok(shown(builder.build()?, reporter))
+}
+
+/// A codec whose progress is shown.
+pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
+    let bar = reporter.bar.clone();
+    codec.reporting(Progress(Arc::new(move |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })))
+}
+
+fn device(engine: &Engine) -> Device {
+    match engine.device {
+        DeviceName::Auto => Device::Auto,
+        DeviceName::Cpu => Device::Cpu,
+        DeviceName::Cuda => Device::Cuda,
+    }
+}
+
+pub fn limits(given: &args::Limits) -> Limits {
+    Limits { samples: given.max_samples, metadata_bytes: given.max_metadata, ..Limits::default() }
+}
+
+/// Device, instructions and threads, in words.
+pub fn describe(engine: &Engine) -> String {
+    let device = match device(engine) {
+        Device::Cuda => "CUDA",
+        Device::Auto if cfg!(feature = "cuda") => "CUDA, or the CPU if CUDA cannot be used",
+        _ => "the CPU",
+    };
+    let threads = engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads = super::report::count(threads.get() as u64, "thread");
+    format!("device {device}, instructions {}, {threads}", ansel::instructions())
+}
+
+/// How long an image took, in words.
+pub fn time(info: ImageInfo, time: Duration) -> String {
+    let megapixels = f64::from(info.width) * f64::from(info.height) / 1e6;
+    let seconds = time.as_secs_f64();
+    format!("{seconds:.2} seconds, {:.3} megapixels per second", megapixels / seconds.max(1e-9))
+}
+
+/// Removes an input, unless its result lacks something.
+pub fn remove(reporter: &Reporter, job: &Job, written: &Written, not_kept: &[String]) -> Result<()> {
+    if !not_kept.is_empty() {
+        return reporter.warn(&job.input, "not removed, since its result does not have all of it");
+    }
+    if job.input.path().is_symlink() {
+        return reporter.warn(&job.input, "not removed, since it is a link");
+    }
+    output::remove_input(job, written)
+}

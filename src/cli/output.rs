@@ -1,0 +1,118 @@
+//! How results are written: nothing is in place before it is complete.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::failure::{Failure, Result, about, io_error};
+use super::jobs::{Job, folder_of};
+use super::place::Place;
+use super::signals::Unfinished;
+
+/// A result that is in its place.
+#[derive(Debug)]
+pub struct Written {
+    path: PathBuf,
+    digest: [u8; 32],
+}
+
+/// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
+pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
+    match place {
+        Place::File(path) if !force && path.symlink_metadata().is_ok() && !is_special(path) => {
+            Err(Failure::io("write", path)(exists()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether something is there that is written to rather than replaced: a device, a pipe.
+pub fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn exists() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "it exists (use --force to overwrite)")
+}
+
+/// Writes a result: to standard output, to a device or pipe, or to an unfinished file that is renamed when it is
+/// complete. What `content` fails to write becomes an error about `place`.
+pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> ansel::Result<()>) -> Result<Written> {
+    let path = place.path();
+    if *place == Place::Standard {
+        return fill(io::stdout().lock(), path, content);
+    }
+    if is_special(path) {
+        let device = File::options().write(true).open(path).map_err(Failure::io("write", path))?;
+        return fill(device, path, content);
+    }
+    // A link stays a link: what it points to is replaced.
+    let linked = if path.is_symlink() { path.canonicalize().ok() } else { None };
+    let path = linked.as_deref().unwrap_or(path);
+    let folder = folder_of(path);
+    std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
+    let unfinished = Unfinished::create(folder).map_err(Failure::io("write", path))?;
+    let written = fill(unfinished.file.as_file(), path, content)?;
+    unfinished.file.as_file().sync_all().map_err(Failure::io("write", path))?;
+    unfinished.finish(path, force).map_err(|error| {
+        let error = if error.kind() == ErrorKind::AlreadyExists { exists() } else { error };
+        Failure::io("write", path)(error)
+    })?;
+    Ok(written)
+}
+
+/// Writes all of a result, and computes its digest.
+fn fill(output: impl Write, path: &Path, content: impl FnOnce(&mut dyn Write) -> ansel::Result<()>) -> Result<Written> {
+    let mut output = Digesting { output: BufWriter::new(output), digest: Sha256::new() };
+    content(&mut output)
+        .and_then(|()| output.flush().map_err(io_error("write", path)))
+        .map_err(about("write", path))?;
+    Ok(Written { path: path.to_owned(), digest: output.digest.finalize().into() })
+}
+
+/// Passes bytes on, and takes their digest.
+struct Digesting<W> {
+    output: W,
+    digest: Sha256,
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// Removes an input whose result is on the disk, and reads back as it was written.
+pub fn remove_input(job: &Job, written: &Written) -> Result<()> {
+    let Written { path, digest } = written;
+    sync_folder(path).map_err(Failure::io("write", path))?;
+    if digest_of(path).map_err(Failure::io("read", path))? != *digest {
+        let reason = "it is not what was written, so the input is kept";
+        return Err(Failure::io("read back", path)(io::Error::new(ErrorKind::InvalidData, reason)));
+    }
+    std::fs::remove_file(job.input.path()).map_err(Failure::io("remove", job.input.path()))
+}
+
+/// Makes sure that the name of a file is on the disk, too.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+}
+
+fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
+    let mut file = File::open(path)?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digest.finalize().into()),
+            read => digest.update(&buffer[..read]),
+        }
+    }
+}

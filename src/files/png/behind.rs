@@ -1,0 +1,79 @@
+//! Data behind the samples in the IDAT chunks of a PNG file. The decoder passes over it.
+
+use std::io::{self, BufRead, Seek, SeekFrom};
+
+use byteorder::{BigEndian, ByteOrder, ReadBytesExt};
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::super::io_error;
+use super::chunks::Walked;
+use crate::base::error::Result;
+use crate::base::limits::Limits;
+
+/// First column and row, and steps, of the passes of an interlaced image.
+const PASSES: [[u64; 4]; 7] =
+    [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+
+/// Whether the IDAT chunks go on behind the last row. Nothing is looked at in images beyond the limits; what is wrong
+/// with the data, the decoder says.
+pub(super) fn has_more(input: &mut (impl BufRead + Seek), walked: &Walked, limits: &Limits) -> Result<bool> {
+    match data_bytes(&walked.header, limits) {
+        Some(needed) => goes_on(input, walked, needed).map_err(io_error("read")),
+        None => Ok(false),
+    }
+}
+
+/// The bytes of all rows with their filters, of an image within the limits.
+fn data_bytes(header: &[u8], limits: &Limits) -> Option<u64> {
+    let [width, height] = [0, 4].map(|at| u64::from(BigEndian::read_u32(&header[at..])));
+    let channels = match header[9] {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    if width.checked_mul(height)?.checked_mul(channels)? > limits.samples {
+        return None;
+    }
+    let rows = |width: u64, height: u64| match width {
+        0 => 0,
+        _ => height * (1 + (width * channels * u64::from(header[8])).div_ceil(8)),
+    };
+    let pass = |[x, y, right, down]: [u64; 4]| {
+        rows(width.saturating_sub(x).div_ceil(right), height.saturating_sub(y).div_ceil(down))
+    };
+    Some(if header[12] == 0 { rows(width, height) } else { PASSES.map(pass).iter().sum() })
+}
+
+fn goes_on(input: &mut (impl BufRead + Seek), walked: &Walked, needed: u64) -> io::Result<bool> {
+    let mut stream = Decompress::new(true);
+    let mut inflated = vec![0; 1 << 16];
+    let mut ended = false;
+    let mut position = input.seek(SeekFrom::Start(walked.data.start))?;
+    while position < walked.data.end {
+        let mut left = input.read_u32::<BigEndian>()? as usize;
+        position += 12 + left as u64;
+        input.seek_relative(4)?; // IDAT
+        while left > 0 {
+            if ended {
+                return Ok(true);
+            }
+            let bytes = input.fill_buf()?;
+            let bytes = &bytes[..bytes.len().min(left)];
+            let before = (stream.total_in(), stream.total_out());
+            let Ok(status) = stream.decompress(bytes, &mut inflated, FlushDecompress::None) else { return Ok(false) };
+            let read = (stream.total_in() - before.0) as usize;
+            input.consume(read);
+            left -= read;
+            ended = status == Status::StreamEnd;
+            if stream.total_out() > needed {
+                return Ok(true);
+            }
+            if !ended && before == (stream.total_in(), stream.total_out()) {
+                return Ok(false);
+            }
+        }
+        input.seek_relative(4)?; // the checksum
+    }
+    Ok(false)
+}
