@@ -13,7 +13,7 @@ use crate::container::{Band, Header};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Cdf};
 use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, Normalisation, PINNED, PixelMixture};
-use crate::infer::Evaluator;
+use crate::infer::{Evaluator, outputs_of};
 use crate::infer::learner::Learner;
 use crate::infer::pool::lock;
 use crate::infer::session::{Network, networks_of};
@@ -290,11 +290,12 @@ pub fn learning(bytes: &[u8]) {
             for (contexts, errors) in contexts.chunks(piece * model.context_size()).zip(errors.chunks(piece * outputs))
             {
                 learner.run(contexts, &mut some).expect("a learner does not fail");
-                all.extend(&some);
+                let pixels = errors.len() / outputs;
+                all.extend((0..pixels).flat_map(|pixel| outputs_of(&some, outputs, pixel)));
                 for (pixel, errors) in errors.chunks(outputs).enumerate() {
                     learner.errors(pixel).copy_from_slice(errors);
                 }
-                learner.advance(errors.len() / outputs);
+                learner.advance(pixels);
             }
             assert!(learner.keeps_contract(), "a row beyond its bound");
         }
