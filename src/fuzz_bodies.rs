@@ -295,7 +295,7 @@ pub fn learning(bytes: &[u8]) {
                 for (pixel, errors) in errors.chunks(outputs).enumerate() {
                     learner.errors(pixel).copy_from_slice(errors);
                 }
-                learner.advance(errors.len() / outputs);
+                learner.advance(pixels);
             }
             assert!(learner.keeps_contract(), "a row beyond its bound");
         }

@@ -60,20 +60,41 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     let repeated: [i32; ABOVE] = std::array::from_fn(|i| predictions[i % C]);
     let bits = shift + TAP_BITS - 1 - alphabet.depth as i32;
     let (up, down, flip) = (bits.max(0), (-bits).max(0), -i32::from(negative));
-    let normalised = |tap: u16, prediction: i32| {
+    let wide = |tap: u16, prediction: i32| {
         let difference = ((i32::from(tap) - prediction) ^ flip) - flip;
         ((difference << up) >> down).clamp(-128, 127) as i16
     };
-    for row in above {
-        contexts.extend_from_slice(&std::array::from_fn::<_, ABOVE, _>(|i| normalised(row[i], repeated[i])));
+    // Differences of up to 15 bits have 16 bits, which vectors hold twice as many of.
+    let narrow = |tap: u16, prediction: i32| {
+        let difference = ((tap as i16 - prediction as i16) ^ flip as i16) - flip as i16;
+        ((difference << up) >> down).clamp(-128, 127)
+    };
+    if alphabet.depth < 16 {
+        push_taps(above, left, &repeated, narrow, contexts);
+    } else {
+        push_taps(above, left, &repeated, wide, contexts);
     }
-    contexts.extend_from_slice(&std::array::from_fn::<_, LEFT, _>(|i| normalised(left[i], repeated[i])));
     let half = 1 << (alphabet.depth - 1);
     contexts.extend_from_slice(&predictions.map(|p| alphabet.to_eight_bits(p - half) as i16));
     let flag = |index: usize| if index == class as usize { CLASS_FLAG } else { 0 };
     contexts.extend_from_slice(&std::array::from_fn::<_, CLASSES, _>(flag));
     let predictions = std::array::from_fn(|channel| if channel < C { predictions[channel] } else { 0 });
     (predictions, Normalisation { sign: if negative { -1 } else { 1 }, shift: shift as u32 })
+}
+
+/// Appends the contexts of the taps, from each and the prediction of its channel.
+#[inline(always)]
+fn push_taps<const ABOVE: usize, const LEFT: usize>(
+    above: [&[u16; ABOVE]; REACH],
+    left: &[u16; LEFT],
+    predictions: &[i32; ABOVE],
+    normalised: impl Fn(u16, i32) -> i16,
+    contexts: &mut Vec<i16>,
+) {
+    for row in above {
+        contexts.extend_from_slice(&std::array::from_fn::<_, ABOVE, _>(|i| normalised(row[i], predictions[i])));
+    }
+    contexts.extend_from_slice(&std::array::from_fn::<_, LEFT, _>(|i| normalised(left[i], predictions[i])));
 }
 
 /// How much the neighbours of a pixel differ: the sum of the magnitudes of the differences of those that lie side by side or

@@ -54,8 +54,8 @@ def pixels_of(all_channels, size, choose=lambda lane: None):
 
 def channels(outputs, K, candidates, P, sizes, D, stream, normal=(1, 0), trace=None, counts=None, above=None):
     """Decodes a channel of a pixel, whose context has a sign and a shift, `normal`, each time it is asked to; at last gives
-    all. Where a network learns, `trace` takes note of what it learns from, and `counts` are those of the tile, `above`
-    the pixel above."""
+    all. Where a network learns, `trace` takes note of what it learns from, and `counts` are those of the tile, `above` the
+    pixel above."""
     C = len(sizes)
     logits, means, logscales, coefficients = groups_of(outputs, K, C, normal[1])
     weights = normalise([exp2(logit - max(logits), 31) for logit in logits])

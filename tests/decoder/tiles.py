@@ -33,7 +33,7 @@ def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
             together = []
             for x, y in step:
                 P = prediction(s, x, y, C)
-                inputs, normal = whole_context(model, s, x, y, P, C, D)
+                inputs, normal = context(model, s, x, y, P, C, D)
                 outputs = network(model.layers, inputs, model.high)
                 together.append(channels(outputs, model.K, [], P, sizes, D, stream, normal))
             for (x, y), pixel in zip(step, pixels_of(together, 16, stream.choose)):
@@ -42,31 +42,26 @@ def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
         coded = []
         for x, y in step:
             P = prediction(s, x, y, C)
-            found = None
-            inputs, normal = whole_context(model, s, x, y, P, C, D)
+            (inputs, normal), found = context(model, s, x, y, P, C, D), None
             if repeats:
                 found = repeats.find(x, y)
                 inputs += repeats.context(x, y, P, found)
             candidates = found.candidates if found else []
             if learner:
                 activations, trace = learner.run(inputs), SimpleNamespace(channels=[])
-                rows[y][x] = mixture(activations[-1], model.K, candidates, P, sizes, D, stream, normal, trace, counts, s(x, y - 1))
+                above = s(x, y - 1)
+                rows[y][x] = mixture(
+                    activations[-1], model.K, candidates, P, sizes, D, stream, normal, trace, counts, above)
                 learner.learn(activations, trace, normal, D)
             else:
-                rows[y][x] = mixture(network(model.layers, inputs, model.high), model.K, candidates, P, sizes, D, stream, normal)
+                outputs = network(model.layers, inputs, model.high)
+                rows[y][x] = mixture(outputs, model.K, candidates, P, sizes, D, stream, normal)
             coded.append((x, y, found))
         if repeats:
             for x, y, found in coded:
                 repeats.learn(x, y, found)
     require(stream.finished(), "a stream does not end with its last symbol")
     return rows
-
-
-def whole_context(model, s, x, y, P, C, D):
-    """The context of a pixel, but for what repeats tell; and its sign and shift."""
-    if model.context == "normalized":
-        return normalized(s, x, y, P, C, D)
-    return context(s, x, y, P, C, D), (1, 0)
 
 
 # Border
@@ -100,9 +95,12 @@ def prediction(s, x, y, C):
     return [clamp(N + W - NW, min(N, W), max(N, W)) for W, N, NW in around]
 
 
-def context(s, x, y, P, C, D):
+def context(model, s, x, y, P, C, D):
+    """The context, without that of repeats, and its sign and shift."""
+    if model.context == "normalized":
+        return normalized(s, x, y, P, C, D)
     taps = [eight(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
-    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)]
+    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)], (1, 0)
 
 
 # Normalised contexts
@@ -114,7 +112,6 @@ CLASSES = [1, 6, 12, 18, 24, 31, 40, 51, 67, 88, 119, 164, 233, 345, 564]
 
 
 def normalized(s, x, y, P, C, D):
-    """The context, and the sign and the shift."""
     def at(tap, c):
         return s(x + tap[0], y + tap[1])[c]
 

@@ -60,7 +60,7 @@ fn a_phase_is_a_file_of_one_network_but_for_its_contexts() {
 fn networks_that_do_not_fit_the_family_are_refused() {
     assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", "local"));
     assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", "repeats"));
-    assert_refused("initializers instead of", |model| set_metadata(model, "ansel.family", "autoregressive"));
+    assert_refused("contexts of kind", |model| set_metadata(model, "ansel.family", "autoregressive"));
     assert_refused("known answers instead of", |model| set_metadata(model, "ansel.known_answer", "one two"));
     assert_refused("known answers instead of", |model| set_metadata(model, "ansel.known_answer", "1 2 3 4"));
     assert_refused("contexts to", |model| set_metadata(model, "ansel.channels", "1"));
