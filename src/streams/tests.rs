@@ -324,6 +324,21 @@ fn learning_without_a_mark_in_small_tiles_and_by_pinned_models_is_refused() {
 }
 
 #[test]
+fn the_mark_of_learning_is_none_of_the_bytes_that_a_stream_has_at_least() {
+    let coder = learning(Content::Grey);
+    let rect = Rect { x: 0, y: 0, width: 9, height: 8 };
+    for (stream, valid) in [(&[0][..], false), (&[1], false), (&[0, 0], true), (&[1, 0], true), (&[1, 0, 0], false)] {
+        match decode(&ENGINE, &coder, &[256], &[TileStream { rect, stream }], damaged) {
+            Ok(tiles) => assert!(valid && tiles.len() == 1, "{stream:?}"),
+            refused => {
+                assert!(!valid, "{stream:?}");
+                assert_damaged(refused, 0);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_model_of_other_channels_is_refused() {
     let grey = network(Content::Grey);
     let samples = Array3::zeros((3, HEIGHT, WIDTH));
