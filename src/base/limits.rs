@@ -31,7 +31,7 @@ pub struct Limits {
     pub metadata_bytes: u64,
     /// Most multiplications of networks that decoding may cost: pixels x multiplications per pixel of their model, four
     /// times as many where the network learns. A core does some 10^10 of them in a second. Default 2^50, which no image
-    /// within the default of `samples` needs.
+    /// within the default of `samples` needs under a model of the registry.
     pub work: u64,
     /// Most bytes of samples, two each, that a decoder or an encoder holds at once: of what it gives back, and of the
     /// band that it codes, which has at most 2^24 pixels. Default: no limit.

@@ -138,18 +138,20 @@ fn every_rectangle_of_an_image_is_decoded_alone() {
 
 #[test]
 fn regions_of_transformed_and_vp8l_bands_are_right() {
-    // Grey as colour, a palette, sparse values, luma and chroma; and tiles in two directions.
-    let (grey, colour) = (photograph(1, 60, 40), photograph(3, 60, 40).samples().clone());
-    let equal = Array3::from_shape_fn((3, 40, 60), |(_, y, x)| grey.samples()[(0, y, x)]);
+    // Grey as colour, a palette, sparse values, luma and chroma; and tiles in two directions, in two bands.
+    let mut codec = dividing(2);
+    codec.division = Division { tile_side: 32, graphics_tile_side: 40, band_pixels: 4000 };
+    let (grey, colour) = (photograph(1, 60, 80), photograph(3, 60, 80).samples().clone());
+    let equal = Array3::from_shape_fn((3, 80, 60), |(_, y, x)| grey.samples()[(0, y, x)]);
     let sparse = grey.samples().mapv(|sample| sample / 5 * 5);
-    let pattern = pattern(3, 60, 40, 4).samples().clone();
+    let pattern = pattern(3, 60, 80, 4).samples().clone();
     let images = [(equal, "grey"), (pattern, ""), (sparse, "unused values"), (colour, "")];
     for (samples, transform) in images {
         let planes = Planes::new(samples, 8).expect("valid planes");
-        let file = compressed(&CODEC, &planes);
+        let file = compressed(&codec, &planes);
         let parts = bands(&file)[0].parts();
         assert!(transform.is_empty() || parts[0].transforms.first() == Some(&transform), "{parts:?}");
-        for region in [Rect { x: 3, y: 17, width: 30, height: 9 }, Rect { x: 59, y: 39, width: 1, height: 1 }] {
+        for region in [Rect { x: 3, y: 17, width: 30, height: 39 }, Rect { x: 59, y: 79, width: 1, height: 1 }] {
             let part = region_of(&file, region).expect("a region");
             assert!(*part.samples() == planes.samples().slice(s![.., region.rows(), region.columns()]));
         }
