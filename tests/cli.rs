@@ -654,8 +654,7 @@ fn images_beyond_the_limits_are_exit_code_5() {
     assert_says(&place.fail(5, ["compress", "huge.ppm"]), &["huge.ppm", "limit", "12884508675"]);
     place.succeed(["compress", "photo.png"]);
     let file = RawFile::parse(&place.read("photo.ansel"));
-    let most = u32::MAX.into();
-    place.write("huge.ansel", RawFile { width: most, height: most, ..file }.to_bytes());
+    place.write("huge.ansel", RawFile { width: 1 << 24, height: (1 << 31) - 1, ..file }.to_bytes());
     assert_says(&place.fail(5, ["decompress", "huge.ansel"]), &["huge.ansel", "limit"]);
     assert_says(&place.fail(5, ["info", "huge.ansel"]), &["huge.ansel", "limit"]);
 }
