@@ -102,6 +102,18 @@ fn the_limit_of_memory_is_for_the_image_and_a_band() {
 }
 
 #[test]
+fn bands_have_at_most_2_to_the_24th_pixels() {
+    let codec = codec(Limits { samples: u64::MAX, memory: 1 << 30, ..Limits::default() });
+    for (width, rows, valid) in [(1 << 12, 1 << 12, true), (1 << 12, (1 << 12) + 1, false), ((1 << 23) + 1, 2, false)] {
+        let mut raw = black(1, (9, 7), network(model()), &[0]);
+        (raw.width, raw.height, raw.band_rows) = (width, rows, rows);
+        // A header that is refused, or what is left of the file.
+        let kind = format_error(codec.decompress(&raw.to_bytes()), "a band");
+        assert_eq!(kind == Kind::Truncated, valid, "{width} x {rows}: {kind:?}");
+    }
+}
+
+#[test]
 fn images_that_no_file_can_hold_are_not_written() {
     let codec = codec(Limits { samples: u64::MAX, ..Limits::default() });
     for (width, height) in [((1 << 24) + 1, 1), (1, 1 << 31), (0, 1), (1, 0)] {

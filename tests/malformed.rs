@@ -245,13 +245,11 @@ fn a_model_of_other_channels_is_refused() {
 fn every_field_out_of_range_is_refused() {
     let file = small_file();
     type Case = (&'static str, fn(&mut RawFile));
-    let cases: [Case; 40] = [
+    let cases: [Case; 38] = [
         ("no width", |raw| raw.width = 0),
         ("no height", |raw| raw.height = 0),
         ("a width of 2^24 + 1", |raw| raw.width = (1 << 24) + 1),
         ("a height of 2^31", |raw| raw.height = 1 << 31),
-        ("a band of more than 2^24 pixels", |raw| (raw.width, raw.height, raw.band_rows) = (8192, 2049, 2049)),
-        ("bands of two rows of more than 2^23 pixels", |raw| (raw.width, raw.band_rows) = ((1 << 23) + 1, 2)),
         ("a width beyond 32 bits", |raw| raw.width = 1 << 32),
         ("a height beyond 64 bits less one", |raw| raw.height = u64::MAX),
         ("bands without rows", |raw| raw.band_rows = 0),

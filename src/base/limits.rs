@@ -30,8 +30,8 @@ pub struct Limits {
     /// Most bytes of metadata, uncompressed, all blocks together. Default 64 MiB.
     pub metadata_bytes: u64,
     /// Most multiplications of networks that decoding may cost: pixels x multiplications per pixel of their model, four
-    /// times as many where the network learns. A core does some 10^10 of them in a second. Default 2^50, which no image
-    /// within the default of `samples` needs.
+    /// times as many where the network learns. A core does 1 to 4 times 10^10 of them in a second. Default 2^50, which no image
+    /// within the default of `samples` needs under a model of the registry.
     pub work: u64,
     /// Most bytes of samples, two each, that a decoder or an encoder holds at once: of what it gives back, and of the
     /// band that it codes, which has at most 2^24 pixels. Default: no limit.
@@ -39,8 +39,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For files from anywhere: at most 2^28 samples, 16 MiB of metadata, 2^44 multiplications (half an hour of one core)
-    /// and 1 GiB of samples.
+    /// For files from anywhere: at most 2^28 samples, 16 MiB of metadata, 2^44 multiplications (at most half an hour of
+    /// one core) and 1 GiB of samples.
     ///
     /// ```
     /// let limits = ansel::Limits::untrusted();
