@@ -135,8 +135,8 @@ impl Header {
             side => Ok(side as u32),
         };
         let (width, height) = (side(MAX_WIDTH)?, side(MAX_HEIGHT)?);
-        let band_rows = side(height.min(MAX_BAND_PIXELS / width))?;
         check_samples(width, height, channels.into(), limits)?;
+        let band_rows = side(height.min(MAX_BAND_PIXELS / width))?;
         let blocks = input.byte()?;
         if blocks > MAX_METADATA_BLOCKS {
             return malformed(FormatErrorKind::InvalidField, format!("{blocks} metadata blocks"));

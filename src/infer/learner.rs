@@ -26,7 +26,7 @@ use crate::context::{ContextKind, normalized};
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::{Evaluator, to_blocks};
 use crate::model::adaptation::Learning;
-use crate::model::contract::{CheckedModel, Layer};
+use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
 use crate::model::offsets::{self, Offsets};
 
 /// A network that learns from one tile.
@@ -112,7 +112,10 @@ impl Learner {
         let number = updates.checked_sub(*left_out).filter(|&number| number > 0)? as i64;
         let layer = |((sums, learned), layer): ((&Vec<i64>, &LearningLayer), &Layer)| {
             let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - learned.bias_bits);
-            let rounded = |(sum, &shift): (&i64, &u32)| (2 * sum + unit(shift)).div_euclid(2 * unit(shift)) as i32;
+            let rounded = |(sum, &shift): (&i64, &u32)| {
+                let most = DELTA_MAX >> (shift + offsets::UNIT_BITS);
+                (2 * sum + unit(shift)).div_euclid(2 * unit(shift)).clamp(-most, most) as i32
+            };
             sums.iter().zip(&layer.shifts).map(rounded).collect()
         };
         Some(Offsets(sums.iter().zip(&self.layers).zip(&model.layers).map(layer).collect()))

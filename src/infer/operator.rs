@@ -4,7 +4,7 @@
 //! The node takes `contexts` (pixel, context) and `deltas` (row, of all layers in turn). Its output is as large as that
 //! of the largest batch, so that one tensor serves all runs; what the contexts do not reach keeps what it held.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ort::memory::Allocator;
 use ort::operator::{
@@ -15,6 +15,7 @@ use ort::value::{Tensor, TensorElementType, TensorRef};
 use prost::Message;
 
 use super::kernel::{Kernel, LANES, Packed};
+use super::pool::lock;
 use super::runtime::{self, runtime_error};
 use crate::base::error::{Error, Result};
 use crate::model::onnx::{GraphProto, INT16, INT32, ModelProto, NodeProto, OperatorSetId, ValueInfo};
@@ -46,6 +47,9 @@ impl OperatorSession {
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime is missing, or refuses the operator.
     pub fn new(packed: Arc<Packed>) -> Result<Self> {
+        // ONNX Runtime notes the domain of operators with each session, but not safely in two threads at once.
+        static CREATING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = lock(&CREATING);
         let environment = runtime::environment()?;
         let domain = OperatorDomain::new(DOMAIN).map_err(runtime_error)?;
         let domain = domain.add(NetworkOperator { packed: packed.clone() }).map_err(runtime_error)?;

@@ -39,7 +39,9 @@ fn learning(content: Content) -> Coder {
 
 fn offsets(content: Content) -> Vec<u8> {
     let layers = &model(content).file.networks[0].layers;
-    let offsets = layers.iter().map(|layer| (0..layer.biases.len()).map(|row| row as i32 % 5 - 2).collect());
+    // Some rows have so large a unit that an offset has no room.
+    let offset = |(row, &shift): (usize, &u32)| if shift < 16 { row as i32 % 5 - 2 } else { 0 };
+    let offsets = layers.iter().map(|layer| layer.shifts.iter().enumerate().map(offset).collect());
     Offsets(offsets.collect()).to_bytes()
 }
 
