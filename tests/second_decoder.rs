@@ -249,7 +249,7 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         let file = codec.compress(&planes, &metadata).expect("a compressed image");
         compare(&codec, name, &planes, &metadata, &file, &mut ways);
     }
-    for name in ["fast", "max"] {
+    for name in ["turbo", "fast", "max"] {
         let planes = mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
         let codec = Codec::builder().model(ModelChoice::Named(name.to_owned())).build().expect("a codec");
         let file = codec.compress(&planes, &Metadata::default()).expect("a compressed image");
@@ -269,11 +269,11 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
         compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
     }
-    let planes = arcs(96);
-    let moved = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
-    let file = moved.compress(&planes, &Metadata::default()).expect("a compressed image");
-    assert!(moved.read_info(std::io::Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
-    compare(&codec, "moved", &planes, &Metadata::default(), &file, &mut ways);
+    let planes = arcs(128);
+    let offsets = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
+    let file = offsets.compress(&planes, &Metadata::default()).expect("a compressed image");
+    assert!(offsets.read_info(std::io::Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
+    compare(&codec, "bias offsets", &planes, &Metadata::default(), &file, &mut ways);
     // Streams that are filled up: without words, a network gives the first symbol of each plane.
     for (name, coder, stream) in
         [("filled up", network as fn(_) -> _, &[0][..]), ("learning, filled up", learning, &[0, 0])]
