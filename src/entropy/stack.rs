@@ -1,5 +1,5 @@
 //! Intervals <-> words, as a stack: what is pushed last is popped first. Either side may do both, whatever it codes. Format:
-//! sections "Streams" and "Several states".
+//! sections "Streams" and "Lanes".
 //!
 //! [`Stack`] is constriction's ANS coder (Duda 2013) with one state. [`LaneStack`] has a state for each lane of a block, all
 //! with the same words, so that a decoder knows the quantiles of 16 pixels at once (interleaved ANS, Giesen 2014).
@@ -8,26 +8,16 @@
 //! 1. a push is undone by a pop of the same interval, and a pop by a push, in any state, even if no words are left;
 //! 2. words that are not what an encoder wrote are popped without a panic and without end.
 //!
-//! # Several states
+//! # A state for each lane
 //!
-//! A stream of several states has 16 states `A[0] ... A[15]` of 64 bits. Each symbol has a lane, and is popped from the state of
-//! its lane as under "Streams", but that a state always takes a word when it falls below 2^32, and zeros when none are left.
-//! All states take their words from the same end of the same `B`.
+//! FORMAT.md, section "Lanes", has the bytes: version 1 begins with an [empty stack](Stack::default) below the lanes, so that all
+//! states begin at 2^33, and end there when a tile is decoded. What is below may be any stack of one state, though: its last
+//! words then become the states' first ones ([`LaneStack::split`]), and are given back ([`LaneStack::join`]). A family with
+//! latent variables needs that.
 //!
-//! The states are part of the stream. A decoder starts with `A[0]` and `B` of a stream of one state. Then it pops from `A[0]`, as
-//! symbols of `2^b` equal intervals, for each lane from 15 to 1: 5 bits `n`; the upper `max(n, 16) - 16` and the lower
-//! `min(n, 16)` bits of a number `m`; the upper and the lower 16 bits of a number `l`; `A[lane] = (2^n + m) 2^32 + l`. If `A[0]` is
-//! then below 2^32, the stream is damaged.
-//!
-//! Not all symbols of a tile are coded in 16 states, but the last ones in one, so that an encoder, which begins with them, has
-//! something to begin the 16 states with. Where a decoder passes from 16 states to one, each lane from 15 to 0 has either
-//! `A[lane] = 2^33`, if no lane after it has anything else, or `2^32 <= A[lane] < 2^33`; of the latter, the lower 32 bits are
-//! appended to the words that are left in `B`. These words are then a stream of one state. Anything else, and words of zeros
-//! that were taken, are damage.
-//!
-//! Known words: the tail is `[1000 i, 1000 i + 5000 + i)` for `i` from 39 to 0; then, in order of coding before it, come three
+//! Known words: on a stack of the intervals `[1000 i, 1000 i + 5000 + i)` for `i` from 39 to 0 lie three
 //! blocks `s` from 2 to 0 of `[4096 lane + s, 4096 lane + s + 2^(8 + lane))` in lanes 0 to 15. The stream has 32 words, which
-//! begin with `420000db 03005e9d 04004e60` and end with `03000230 012200d0 00000020`; the tail by itself has 14, so that lanes
+//! begin with `420000db 03005e9d 04004e60` and end with `03000230 012200d0 00000020`; the stack below by itself has 14, so that lanes
 //! 14 and 15 begin with 2^33.
 
 use constriction::stream::stack::DefaultAnsCoder;
