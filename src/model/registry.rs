@@ -39,7 +39,7 @@ static REGISTRY: [RegisteredModel; 10] = [
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
     registered(4, "default", Content::Grey, include_bytes!("../../models/grey-ba2b7e1b.onnx")),
-    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-b5edfc68.onnx")),
+    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-56c283a8.onnx")),
     registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-7024ea7f.onnx")),
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
