@@ -1,14 +1,16 @@
 """Images as training data.
 
-    python data.py IMAGES_FOLDER images.npz [--megapixels N]
+    python data.py IMAGES_FOLDER images.npz [--megapixels N] [--digests photographs.sha256]
 
 packs every image of a folder (as 8-bit RGB) into one file: `samples`, all pixels one after the other
 (N, 3) uint8, and `sizes` (images, 2) as (height, width). With --megapixels, of larger sets, an even part of every
 image, so that the file has about three times as many megabytes. Every 16th image, in the order of file names,
-is held out of training; fixed crops of the held-out images are the validation set.
+is held out of training; fixed crops of the held-out images are the validation set. With --digests, the images have to be
+those of a list: in each line the SHA-256 of the pixels as (H, W, 3) uint8, and the name of the file without its ending.
 """
 
 import argparse
+import hashlib
 import pathlib
 
 import numpy as np
@@ -32,6 +34,14 @@ def list_images(folder):
 def read_image(path):
     """An image file as (H, W, 3) uint8."""
     return np.asarray(Image.open(path).convert("RGB"))
+
+
+def check(folder, digests):
+    """Exits with a message if a folder does not have the images of a list of digests."""
+    found = {path.stem: hashlib.sha256(read_image(path).tobytes()).hexdigest() for path in list_images(folder)}
+    wanted = {name: digest for digest, name in (line.split() for line in pathlib.Path(digests).read_text().splitlines())}
+    if different := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
+        raise SystemExit(f"{len(different)} images differ from {digests}, the first of them {different[0]}")
 
 
 def middle(image, share):
@@ -211,5 +221,8 @@ if __name__ == "__main__":
     parser.add_argument("folder")
     parser.add_argument("output")
     parser.add_argument("--megapixels", type=float, default=float("inf"), help="keep about this many")
+    parser.add_argument("--digests", help="list of the images that the folder has to have")
     options = parser.parse_args()
+    if options.digests:
+        check(options.folder, options.digests)
     pack(options.folder, options.output, options.megapixels)
