@@ -39,7 +39,7 @@ def read_image(path):
 def check(folder, digests):
     """Exits with a message if a folder does not have the images of a list of digests."""
     found = {path.stem: hashlib.sha256(read_image(path).tobytes()).hexdigest() for path in list_images(folder)}
-    wanted = {name: digest for digest, name in (line.split() for line in pathlib.Path(digests).read_text().splitlines())}
+    wanted = {name: digest for digest, name in (line.split(maxsplit=1) for line in pathlib.Path(digests).read_text().splitlines())}
     if different := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
         raise SystemExit(f"{len(different)} images differ from {digests}, the first of them {different[0]}")
 
