@@ -10,9 +10,9 @@
 //! wrong here ends in a warning that names the remedy, and the build goes on.
 //! After a failed fetch the next build tries again.
 //!
-//! The script does nothing when the user brings a library (`ORT_DYLIB_PATH`,
-//! feature `system-onnxruntime` or `download-binaries`), and when docs.rs
-//! builds the documentation.
+//! The script does nothing without the feature `load-dynamic`, when the user
+//! brings a library (`ORT_DYLIB_PATH`, feature `system-onnxruntime` or
+//! `download-binaries`), and when docs.rs builds the documentation.
 
 use std::env;
 use std::ffi::OsStr;
@@ -115,7 +115,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=ORT_DYLIB_PATH");
     println!("cargo::rerun-if-env-changed=DOCS_RS");
-    if library_comes_from_elsewhere() {
+    if env::var_os("CARGO_FEATURE_LOAD_DYNAMIC").is_none() || library_comes_from_elsewhere() {
         return;
     }
     if let Err(problem) = provide() {
@@ -131,7 +131,7 @@ fn warn(message: &str) {
     }
 }
 
-/// Whether another source of the library is chosen, or none is needed.
+/// Whether another source of the library is chosen.
 fn library_comes_from_elsewhere() -> bool {
     ["ORT_DYLIB_PATH", "DOCS_RS", "CARGO_FEATURE_SYSTEM_ONNXRUNTIME", "CARGO_FEATURE_DOWNLOAD_BINARIES"]
         .into_iter()

@@ -38,6 +38,7 @@ mod codec;
 pub mod container;
 mod context;
 mod entropy;
+#[cfg(feature = "files")]
 mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -61,11 +62,12 @@ pub use self::codec::{
     Verified, Verify,
 };
 pub use self::container::{Band, Header, PartSummary};
+#[cfg(feature = "files")]
 pub use self::files::{
     ImageFile, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,
 };
 pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect, Sample};
-pub use self::infer::session::Device;
+pub use self::infer::session::{Device, EngineInfo};
 /// The instructions that networks are evaluated with on this processor, such as `vnni512`. The environment variable
 /// `ANSEL_INSTRUCTIONS` limits them, for tests and benchmarks; no file depends on them.
 #[must_use]

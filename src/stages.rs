@@ -12,7 +12,7 @@ use crate::entropy::mixture::{MixtureShape, PixelMixture};
 use crate::entropy::stack::{LaneStack, Stack};
 use crate::entropy::vectors::Vectors;
 use crate::infer::kernel::{Kernel, Packed};
-use crate::infer::session::{Device, Network, packed};
+use crate::infer::session::{Network, Wanted, packed};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::contract::Layer;
 use crate::model::file::ModelFile;
@@ -40,8 +40,8 @@ impl NetworkStage {
             crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Colour));
         let file = ModelFile::read(registered.expect("a default model").file);
         let file = file.expect("a model that keeps the contract");
-        let network =
-            Network::new(file.networks[0].clone(), packed(&file).remove(0), Device::Cpu).expect("ONNX Runtime");
+        let (model, packed) = (file.networks[0].clone(), packed(&file).remove(0));
+        let network = Network::new(model, packed, Wanted::default()).expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as i16 - 15).collect();
         Self { network, contexts, outputs: Vec::new() }
     }

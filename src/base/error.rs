@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -51,6 +52,17 @@ pub enum Error {
     /// ONNX Runtime is missing, unusable, or does not compute exactly.
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
+    /// What another library found wrong with an image file, or ONNX Runtime with a network. `kind` says what can be done:
+    /// it is as [`Image`](Self::Image), [`Unsupported`](Self::Unsupported) or [`Runtime`](Self::Runtime).
+    #[error("{text}")]
+    Foreign {
+        /// What the caller can do about it.
+        kind: ErrorKind,
+        /// The reason, in words.
+        text: String,
+        /// The other library's error.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// A call that does not fit what was done before, or arguments that do not fit each other: change the program.
     #[error("misuse: {0}")]
     Misuse(String),
@@ -95,9 +107,37 @@ impl Error {
             Self::LimitsExceeded { .. } | Self::OutOfMemory { .. } => ErrorKind::Limits,
             Self::Runtime(_) => ErrorKind::Runtime,
             Self::Model(_) | Self::Misuse(_) => ErrorKind::Misuse,
+            Self::Foreign { kind, .. } => *kind,
             Self::Stopped => ErrorKind::Stopped,
             Self::Verification(_) => ErrorKind::Bug,
         }
+    }
+}
+
+/// Errors of other libraries, which say what they have to say in their first line.
+impl Error {
+    /// Of an image file.
+    #[cfg(feature = "files")]
+    pub(crate) fn damaged(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::foreign(ErrorKind::Damaged, "not a readable image", source)
+    }
+
+    /// Of a valid image file that is not read or written.
+    #[cfg(feature = "files")]
+    pub(crate) fn unsupported(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::foreign(ErrorKind::Unsupported, "unsupported", source)
+    }
+
+    /// Of ONNX Runtime.
+    #[cfg(feature = "ort")]
+    pub(crate) fn runtime(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::foreign(ErrorKind::Runtime, "ONNX Runtime", source)
+    }
+
+    #[cfg(any(feature = "files", feature = "ort"))]
+    fn foreign(kind: ErrorKind, what: &str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let text = format!("{what}: {}", source.to_string().lines().next().unwrap_or_default());
+        Self::Foreign { kind, text, source: Arc::new(source) }
     }
 }
 

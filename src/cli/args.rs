@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -38,11 +39,17 @@ Set ORT_DYLIB_PATH to use another ONNX Runtime library than the one beside the p
 
 /// Lossless image compression with neural density models.
 #[derive(Debug, Parser)]
-#[command(name = "ansel", version, after_help = AFTER_HELP)]
+#[command(name = "ansel", version, long_version = LONG_VERSION.as_str(), after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What `--version` prints; `-V` prints the number alone.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let runtime = if cfg!(feature = "ort") { "with" } else { "without" };
+    format!("{}\n{runtime} ONNX Runtime, instructions {}", env!("CARGO_PKG_VERSION"), ansel::instructions())
+});
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -206,6 +213,9 @@ pub struct Models {
     /// Print JSON: one object per model
     #[arg(long)]
     pub json: bool,
+    /// Also say where and by what networks are evaluated
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// Where results go.
@@ -264,7 +274,7 @@ pub struct Report {
     /// Print JSON: one object per file, warning and failure
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
-    /// Also say which device and how many threads are used, and how long it takes
+    /// Also say which device, engine and instructions are used, how many threads, and how long it takes
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 }

@@ -34,7 +34,7 @@ fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
     let level = arguments.effort;
     let model = arguments.model.as_deref().unwrap_or(level.model());
     let builder = options::codec(model, &arguments.engine, &arguments.limits)?;
-    reporter.detail(&format!("effort {level}, model {model}, {}", options::describe(&arguments.engine)))?;
+    reporter.detail(&format!("effort {level}, model {model}, {}", options::threads(&arguments.engine)))?;
     let transforms = match arguments.transforms {
         TransformsName::All => Transforms::All,
         TransformsName::None => Transforms::None,
@@ -66,6 +66,7 @@ fn compress(arguments: &Compress, reporter: &Reporter, codec: &Codec, job: &Job)
         metadata.clear_hidden_colour();
     }
     let info = image.info();
+    options::say_engine(codec, info, reporter)?;
     let mut bytes = 0;
     let written = output::write(target, arguments.output.force, |file| {
         let mut encoder = codec.encoder(info, &metadata, file)?;

@@ -50,6 +50,7 @@ fn decompress(arguments: &Decompress, reporter: &Reporter, codec: &Codec, job: &
         Source::Planes { planes, metadata, .. } => (ImageInfo::of(planes), metadata.clone()),
         Source::Bands(decoder) => (decoder.header().info(), decoder.metadata().clone()),
     };
+    options::say_engine(codec, info, reporter)?;
     let metadata = if arguments.strip { Metadata::default() } else { metadata };
     check_extension(target, format, info.channels)?;
     let mut not_kept = Vec::new();

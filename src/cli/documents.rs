@@ -21,7 +21,8 @@ pub fn completions(shell: Shell) -> Outcome {
 
 /// Prints the manual page of the program, or of one of its commands.
 pub fn man(command: Option<&str>) -> Outcome {
-    let mut program = Arguments::command().disable_help_subcommand(true);
+    let version = env!("CARGO_PKG_VERSION"); // not the instructions of this processor
+    let mut program = Arguments::command().disable_help_subcommand(true).long_version(version);
     program.build();
     let page = match command {
         None => Ok(program),

@@ -74,6 +74,7 @@ impl Failure {
                 Error::Format(_)
                 | Error::Image(_)
                 | Error::Unsupported(_)
+                | Error::Foreign { kind: ErrorKind::Damaged | ErrorKind::Unsupported, .. }
                 | Error::LimitsExceeded { .. }
                 | Error::Misuse(_),
             ) => {

@@ -1,6 +1,6 @@
 //! `ansel info`, `ansel verify`, `ansel models`: what files and the program hold.
 
-use ansel::Codec;
+use ansel::{Codec, ImageInfo};
 use serde_json::json;
 
 use super::args::{DecodingModel, DeviceName, Engine, Info, Models, Verify};
@@ -49,6 +49,7 @@ pub fn verify(arguments: &Verify) -> Outcome {
     let (files, codec) = prepared.map_err(|failure| reporter.fail(None, &failure))?;
     for_each(&reporter, files.iter().map(|Input { place, .. }| (place, place)), |place| {
         let verified = codec.verify(input::open_ansel(place, &limits)?).map_err(about("read", place.path()))?;
+        options::say_engine(&codec, verified.info.header.info(), &reporter)?;
         let (bytes, tiles) = (verified.info.bytes, describe::tiles(&verified.info));
         let value = || {
             let mut value = json!({ "ok": true, "bytes": bytes, "tiles": tiles });
@@ -60,7 +61,7 @@ pub fn verify(arguments: &Verify) -> Outcome {
 }
 
 pub fn models(arguments: &Models) -> Outcome {
-    let reporter = Reporter::printing(arguments.json);
+    let reporter = Reporter { verbose: arguments.verbose, ..Reporter::printing(arguments.json) };
     let print = || -> Result<()> {
         if !arguments.json {
             reporter.answer(describe::models_head, || json!({}))?;
@@ -70,7 +71,8 @@ pub fn models(arguments: &Models) -> Outcome {
             let text = || describe::model(model, multiplications);
             reporter.answer(text, || describe::model_json(model, multiplications))?;
         }
-        Ok(())
+        let large = ImageInfo { width: u32::MAX, height: 1, channels: 3, depth: 8 };
+        options::say_engine(&Codec::default(), large, &reporter)
     };
     print().map_err(|failure| reporter.fail(None, &failure))
 }

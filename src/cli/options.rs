@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ansel::{Codec, CodecBuilder, Device, ImageInfo, Limits, ModelChoice, Progress};
+use ansel::{Codec, CodecBuilder, Device, EngineInfo, ImageInfo, Limits, ModelChoice, Progress};
 
 use super::args::{self, DecodingModel, DeviceName, Engine};
 use super::failure::Result;
@@ -29,7 +29,7 @@ pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Resul
 /// A codec to decode with.
 pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Codec> {
     let builder = codec(model.model.as_deref().unwrap_or("default"), engine, limits)?;
-    reporter.detail(&describe(engine))?;
+    reporter.detail(&threads(engine))?;
     Ok(shown(builder.build()?, reporter))
 }
 
@@ -54,16 +54,20 @@ pub fn limits(given: &args::Limits) -> Limits {
     Limits { samples: given.max_samples, metadata_bytes: given.max_metadata, ..Limits::default() }
 }
 
-/// Device, instructions and threads, in words.
-pub fn describe(engine: &Engine) -> String {
-    let device = match device(engine) {
-        Device::Cuda => "CUDA",
-        Device::Auto if cfg!(feature = "cuda") => "CUDA, or the CPU if CUDA cannot be used",
-        _ => "the CPU",
-    };
+/// How many threads are used, in words.
+pub fn threads(engine: &Engine) -> String {
     let threads = engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let threads = super::report::count(threads.get() as u64, "thread");
-    format!("device {device}, instructions {}, {threads}", ansel::instructions())
+    super::report::count(threads.get() as u64, "thread")
+}
+
+/// Says where and by what the networks for an image are evaluated, if that was asked for.
+pub fn say_engine(codec: &Codec, info: ImageInfo, reporter: &Reporter) -> Result<()> {
+    if !reporter.verbose {
+        return Ok(());
+    }
+    let EngineInfo { device, engine, instructions, not_cuda, .. } = codec.engine(info)?;
+    let reason = not_cuda.map(|reason| format!(" (not CUDA: {reason})")).unwrap_or_default();
+    reporter.detail(&format!("device {device}{reason}, {engine}, instructions {instructions}"))
 }
 
 /// How long an image took, in words.

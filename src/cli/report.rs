@@ -16,7 +16,7 @@ use super::place::Place;
 pub struct Reporter {
     quiet: bool,
     json: bool,
-    verbose: bool,
+    pub verbose: bool,
     /// Standard output is for the results themselves: JSON goes to standard error.
     data_on_standard: bool,
     pub bar: ProgressBar,

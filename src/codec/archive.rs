@@ -49,6 +49,7 @@ impl<R: Read + Seek> Archive<R> {
     pub(super) fn new(codec: Codec, mut input: R) -> Result<Self> {
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let start = input.stream_position().map_err(read_error)?;
+        let codec = codec.for_image(header.info());
         Ok(Self { codec, input, header, metadata, start })
     }
 

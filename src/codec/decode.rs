@@ -45,6 +45,7 @@ impl<R: Read> Decoder<R> {
         let mut input = Counted { input, bytes: 0 };
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let done = codec.done(header.samples());
+        let codec = codec.for_image(header.info());
         Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, ideal_bits: 0.0, work: 0 })
     }
 

@@ -67,6 +67,7 @@ impl<W: Write> Encoder<W> {
             return Err(Error::Verification("the header does not read back".to_owned()));
         }
         let done = codec.done(header.samples());
+        let codec = codec.for_image(info);
         let waiting = Vec::new();
         let mut encoder = Self { codec, header, output, done, waiting, band: 0, row: 0, written: 0, failed: false };
         encoder.write(&bytes)?;

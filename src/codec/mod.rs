@@ -26,6 +26,8 @@ use crate::base::stop::Stop;
 use crate::container::{Band, Header};
 use crate::image::{ImageInfo, Metadata, Planes};
 use crate::infer::pool::{Engine, lock};
+use crate::infer::session::EngineInfo;
+use crate::model::family::Content;
 
 /// What a file held.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,6 +178,25 @@ impl Codec {
     /// As [`decompress`](Self::decompress).
     pub fn read_info(&self, input: impl Read + Seek) -> Result<FileInfo> {
         self.open(input)?.into_info()
+    }
+
+    /// How networks are evaluated for an image of a shape: where, and by what.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if they cannot be.
+    pub fn engine(&self, info: ImageInfo) -> Result<EngineInfo> {
+        let engine = self.clone().for_image(info).engine;
+        let model = match engine.models().external() {
+            Some(model) => model.clone(),
+            None => engine.models().for_encoding(Content::Colour)?,
+        };
+        engine.info(&model)
+    }
+
+    /// This codec, for an image of a shape.
+    fn for_image(mut self, info: ImageInfo) -> Self {
+        self.engine = self.engine.for_pixels(u64::from(info.width) * u64::from(info.height));
+        self
     }
 
     /// Progress through so many samples.

@@ -135,7 +135,7 @@ pub(crate) fn long_range(
 ) -> Result<Vec<PlannedPart>> {
     let (_, height, width) = samples.dim();
     let pixels = height * width;
-    if parts.iter().all(|part| part.coder == Coder::Constant) {
+    if !cfg!(feature = "graphics") || parts.iter().all(|part| part.coder == Coder::Constant) {
         return Ok(Vec::new());
     }
     if pixels > LONG_RANGE_PIXELS && !may_repeat(parts, samples, depth, bytes)? {

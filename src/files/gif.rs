@@ -110,6 +110,6 @@ fn palette(colours: &[u8], transparent: Option<u8>) -> Result<Palette> {
 fn gif_error(error: DecodingError) -> Error {
     match error {
         DecodingError::Io(e) => io_error("read")(e),
-        other => Error::Image(other.to_string()),
+        other => Error::damaged(other),
     }
 }

@@ -2,11 +2,13 @@
 //! output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all else whole.
 
 mod bmp;
+mod dynamic;
 mod gif;
 mod jpeg;
 mod png;
 mod pnm;
 mod rows;
+mod shape;
 mod tiff;
 mod webp;
 mod whole;
@@ -424,9 +426,9 @@ fn set_blocks<const N: usize>(
 /// An error of the image crate, by what the caller can do. `action` is what was being done to the file.
 fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
     move |error| match error {
-        image::ImageError::Unsupported(e) => Error::Unsupported(e.to_string()),
         image::ImageError::IoError(e) => io_error(action)(e),
-        other => Error::Image(other.to_string()),
+        unsupported @ image::ImageError::Unsupported(_) => Error::unsupported(unsupported),
+        other => Error::damaged(other),
     }
 }
 
@@ -434,7 +436,7 @@ fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
 fn io_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |source| match source.kind() {
         ErrorKind::UnexpectedEof if source.get_ref().is_none() => Error::Image("the file ends early".to_owned()),
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Error::Image(source.to_string()),
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Error::damaged(source),
         _ => Error::Io { action, path: "the image".into(), source },
     }
 }

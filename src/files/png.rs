@@ -308,13 +308,13 @@ impl Write for Splicer {
 fn decoding_error(error: DecodingError) -> Error {
     match error {
         DecodingError::IoError(e) => io_error("read")(e),
-        other => Error::Image(other.to_string()),
+        other => Error::damaged(other),
     }
 }
 
 fn encoding_error(error: EncodingError) -> Error {
     match error {
         EncodingError::IoError(e) => io_error("write")(e),
-        other => Error::Image(other.to_string()),
+        other => Error::damaged(other),
     }
 }

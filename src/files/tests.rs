@@ -5,6 +5,7 @@ use std::io::Cursor;
 use ndarray::Array3;
 
 use super::*;
+use crate::base::error::ErrorKind;
 use crate::image::Palette;
 
 fn read(file: &[u8]) -> Result<ImageFile> {
@@ -27,16 +28,16 @@ fn example(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
 
 /// What the error says; fails if there is none, or another kind.
 fn unsupported<T>(result: Result<T>) -> String {
-    match result {
-        Err(Error::Unsupported(what)) => what,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("not refused"),
-    }
+    refusal(result, ErrorKind::Unsupported)
 }
 
 fn broken<T>(result: Result<T>) -> String {
+    refusal(result, ErrorKind::Damaged)
+}
+
+fn refusal<T>(result: Result<T>, kind: ErrorKind) -> String {
     match result {
-        Err(Error::Image(what)) => what,
+        Err(error) if error.kind() == kind => error.to_string(),
         Err(other) => panic!("another error: {other}"),
         Ok(_) => panic!("not refused"),
     }
@@ -657,4 +658,13 @@ fn pixels_that_a_bmp_file_leaves_out_are_named() {
 
 fn number_at(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
+}
+
+#[test]
+fn the_error_of_another_library_is_kept() {
+    let unknown_block = b"GIF89a\x01\0\x01\0\0\0\0\x99";
+    let error = open_image(Cursor::new(unknown_block), &Limits::default()).expect_err("no such block");
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    let source = std::error::Error::source(&error).expect("the error of the gif crate");
+    assert!(error.to_string().ends_with(&source.to_string()), "{error}: {source}");
 }

@@ -203,7 +203,7 @@ pub(super) fn write(planes: &Planes, metadata: &Metadata, output: impl Write + S
     }
     .map_err(|error| match error {
         TiffError::IoError(e) => io_error("write")(e),
-        other => Error::Unsupported(other.to_string()),
+        other => Error::unsupported(other),
     })
 }
 
@@ -242,7 +242,7 @@ where
 fn tiff_error(error: TiffError) -> Error {
     match error {
         TiffError::IoError(e) => io_error("read")(e),
-        TiffError::UnsupportedError(what) => Error::Unsupported(what.to_string()),
-        other => Error::Image(other.to_string()),
+        unsupported @ TiffError::UnsupportedError(_) => Error::unsupported(unsupported),
+        other => Error::damaged(other),
     }
 }

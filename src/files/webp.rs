@@ -96,7 +96,7 @@ pub(super) fn write(planes: &Planes, metadata: &Metadata, output: impl Write) ->
 fn decoding_error(error: DecodingError) -> Error {
     match error {
         DecodingError::IoError(e) => io_error("read")(e),
-        DecodingError::UnsupportedFeature(what) => Error::Unsupported(what),
-        other => Error::Image(other.to_string()),
+        unsupported @ DecodingError::UnsupportedFeature(_) => Error::unsupported(unsupported),
+        other => Error::damaged(other),
     }
 }

@@ -1,8 +1,6 @@
 //! The shape of an image.
 
 use super::planes::Planes;
-use crate::base::error::{Error, Result};
-use crate::base::limits::{Limits, MAX_HEIGHT, MAX_WIDTH, check_samples};
 
 /// The shape of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,27 +21,5 @@ impl ImageInfo {
     pub fn of(planes: &Planes) -> Self {
         let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
         Self { width, height, channels, depth }
-    }
-
-    /// Bytes of a row whose samples have so many bits.
-    pub(crate) fn row_bytes(&self, bits: u32) -> usize {
-        (u64::from(self.width) * self.channels as u64 * u64::from(bits)).div_ceil(8) as usize
-    }
-
-    /// Fails for what is no image, or beyond the limits. Called before anything of this size is allocated.
-    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
-        if self.width == 0 || self.height == 0 {
-            return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));
-        }
-        if self.width > MAX_WIDTH || self.height > MAX_HEIGHT {
-            return Err(Error::Unsupported(format!("an image of {} x {} pixels", self.width, self.height)));
-        }
-        check_samples(self.width, self.height, self.channels, limits)
-    }
-
-    /// "8-bit RGB", for messages.
-    pub(crate) fn kind(&self) -> String {
-        let colour = ["", "grey", "grey with alpha", "RGB", "RGB with alpha"].get(self.channels).unwrap_or(&"");
-        format!("{}-bit {colour}", self.depth)
     }
 }

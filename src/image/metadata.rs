@@ -3,7 +3,9 @@
 mod chunks;
 mod palette;
 
-pub(crate) use self::chunks::{CHUNK_HEADER_BYTES, PngChunk};
+#[cfg(feature = "files")]
+pub(crate) use self::chunks::CHUNK_HEADER_BYTES;
+pub(crate) use self::chunks::PngChunk;
 pub(crate) use self::palette::Palette;
 
 use std::io::{Read, Write};

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use image::{DynamicImage, ImageBuffer};
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 
 use super::info::ImageInfo;
@@ -208,64 +207,6 @@ impl Planes {
     pub fn depth(&self) -> u32 {
         self.depth
     }
-
-    /// The image with these samples.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] unless the samples have 8 or 16 bits: others would have to be scaled.
-    pub fn to_image(&self) -> Result<DynamicImage> {
-        let (width, height) = (self.width(), self.height());
-        macro_rules! image {
-            ($variant:ident) => {
-                ImageBuffer::from_raw(width, height, self.to_interleaved()?).map(DynamicImage::$variant)
-            };
-        }
-        let image = match (self.channels(), self.depth) {
-            (1, 8) => image!(ImageLuma8),
-            (2, 8) => image!(ImageLumaA8),
-            (3, 8) => image!(ImageRgb8),
-            (4, 8) => image!(ImageRgba8),
-            (1, 16) => image!(ImageLuma16),
-            (2, 16) => image!(ImageLumaA16),
-            (3, 16) => image!(ImageRgb16),
-            (4, 16) => image!(ImageRgba16),
-            (_, depth) => {
-                return Err(Error::Unsupported(format!("{depth}-bit samples where 8 or 16 bits are needed")));
-            }
-        };
-        Ok(image.expect("the buffer has the image's size"))
-    }
-}
-
-impl TryFrom<&Planes> for DynamicImage {
-    type Error = Error;
-
-    /// # Errors
-    /// As [`Planes::to_image`].
-    fn try_from(planes: &Planes) -> Result<Self> {
-        planes.to_image()
-    }
-}
-
-impl TryFrom<&DynamicImage> for Planes {
-    type Error = Error;
-
-    /// # Errors
-    /// [`Error::Unsupported`] for floating-point images: nothing is converted silently.
-    fn try_from(image: &DynamicImage) -> Result<Self> {
-        let info = |channels, depth| ImageInfo { width: image.width(), height: image.height(), channels, depth };
-        match image {
-            DynamicImage::ImageLuma8(pixels) => Self::from_interleaved(pixels, info(1, 8)),
-            DynamicImage::ImageLumaA8(pixels) => Self::from_interleaved(pixels, info(2, 8)),
-            DynamicImage::ImageRgb8(pixels) => Self::from_interleaved(pixels, info(3, 8)),
-            DynamicImage::ImageRgba8(pixels) => Self::from_interleaved(pixels, info(4, 8)),
-            DynamicImage::ImageLuma16(pixels) => Self::from_interleaved(pixels, info(1, 16)),
-            DynamicImage::ImageLumaA16(pixels) => Self::from_interleaved(pixels, info(2, 16)),
-            DynamicImage::ImageRgb16(pixels) => Self::from_interleaved(pixels, info(3, 16)),
-            DynamicImage::ImageRgba16(pixels) => Self::from_interleaved(pixels, info(4, 16)),
-            other => Err(Error::Unsupported(format!("{:?} images (samples must be integers)", other.color()))),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -309,19 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_cut_out_and_images_come_back() {
+    fn rows_are_cut_out() {
         for channels in 1..=4 {
-            for depth in [8, 16] {
-                let label = |(c, y, x): (usize, usize, usize)| (60 * c + 10 * y + x) as u16;
-                let planes = Planes::new(Array3::from_shape_fn((channels, 4, 3), label), depth).expect("planes");
-                let rows = planes.rows(1..3);
-                assert_eq!((rows.width(), rows.height(), rows.channels(), rows.depth()), (3, 2, channels, depth));
-                assert_eq!(rows.samples()[[channels - 1, 1, 2]], label((channels - 1, 2, 2)));
-                let image = planes.to_image().expect("an image");
-                assert_eq!(Planes::try_from(&image).expect("planes"), planes);
-            }
+            let label = |(c, y, x): (usize, usize, usize)| (60 * c + 10 * y + x) as u16;
+            let planes = Planes::new(Array3::from_shape_fn((channels, 4, 3), label), 8).expect("planes");
+            let rows = planes.rows(1..3);
+            assert_eq!((rows.width(), rows.height(), rows.channels(), rows.depth()), (3, 2, channels, 8));
+            assert_eq!(rows.samples()[[channels - 1, 1, 2]], label((channels - 1, 2, 2)));
         }
-        assert!(Planes::zeros(1, 1, 1, 4).expect("memory").to_image().is_err());
     }
 
     #[test]
@@ -352,7 +288,6 @@ mod tests {
         let planes = Planes::from_interleaved(&[0u16, 1, 2, 511], info).expect("planes");
         assert!(matches!(planes.to_interleaved::<u8>(), Err(Error::Misuse(_))));
         assert_eq!(planes.to_interleaved::<u16>().expect("words"), [0, 1, 2, 511]);
-        assert!(DynamicImage::try_from(&planes).is_err());
     }
 
     #[test]

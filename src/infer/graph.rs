@@ -21,6 +21,8 @@ pub(super) struct GraphSession {
     deltas: Vec<Tensor<f32>>,
     /// What the session takes of the contexts.
     contexts: Vec<f32>,
+    #[cfg(feature = "cuda")]
+    is_on_cuda: bool,
 }
 
 impl GraphSession {
@@ -36,21 +38,18 @@ impl GraphSession {
     /// On CUDA.
     ///
     /// # Errors
-    /// [`Error::Runtime`] if this build or this machine has no CUDA.
-    #[cfg(not(feature = "cuda"))]
-    pub fn on_cuda(_: Arc<CheckedModel>) -> Result<Self> {
-        Err(Error::Runtime("this build has no CUDA support (build with `--features cuda`)".to_owned()))
-    }
-
-    /// On CUDA.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`] if this build or this machine has no CUDA.
+    /// [`Error::Runtime`] if this machine has no CUDA.
     #[cfg(feature = "cuda")]
     pub fn on_cuda(model: Arc<CheckedModel>) -> Result<Self> {
         let provider = ort::ep::CUDA::default().with_tf32(false).build().error_on_failure();
         let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
-        Self::commit(model, builder.with_execution_providers([provider]).map_err(runtime_error)?)
+        let graph = Self::commit(model, builder.with_execution_providers([provider]).map_err(runtime_error)?)?;
+        Ok(Self { is_on_cuda: true, ..graph })
+    }
+
+    #[cfg(feature = "cuda")]
+    pub fn is_on_cuda(&self) -> bool {
+        self.is_on_cuda
     }
 
     fn commit(model: Arc<CheckedModel>, builder: SessionBuilder) -> Result<Self> {
@@ -58,7 +57,14 @@ impl GraphSession {
         let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
         let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
         let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
-        let mut graph = Self { model, session, deltas: Vec::new(), contexts: Vec::new() };
+        let mut graph = Self {
+            model,
+            session,
+            deltas: Vec::new(),
+            contexts: Vec::new(),
+            #[cfg(feature = "cuda")]
+            is_on_cuda: false,
+        };
         let none: Vec<Vec<i32>> = graph.model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
         graph.set_deltas(&none)?;
         Ok(graph)

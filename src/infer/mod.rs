@@ -1,12 +1,15 @@
 //! What evaluates contexts: the fused kernel, as an operator of ONNX Runtime; the plain graph in sessions of ONNX Runtime; and
 //! networks that learn. And the pool of sessions.
 
+#[cfg(feature = "ort")]
 mod graph;
 pub(crate) mod kernel;
 mod known_answer;
 pub(crate) mod learner;
+#[cfg(feature = "ort")]
 mod operator;
 pub(crate) mod pool;
+#[cfg(feature = "ort")]
 mod runtime;
 pub(crate) mod session;
 

@@ -180,6 +180,7 @@ impl Operator for NetworkOperator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::error::ErrorKind;
     use crate::model::file::ModelFile;
     use crate::model::registry::models;
     use crate::testing::Random;
@@ -213,6 +214,8 @@ mod tests {
         let mut session = OperatorSession::new(packed.clone()).expect("a session");
         session.set_deltas(&[vec![0; 3]]).expect("a tensor");
         let run = session.run(&vec![0; packed.context_size()], &mut Vec::new());
-        assert!(matches!(run, Err(Error::Runtime(_))));
+        let error = run.expect_err("deltas of another size");
+        assert_eq!(error.kind(), ErrorKind::Runtime);
+        assert!(std::error::Error::source(&error).is_some(), "the error of ONNX Runtime is kept");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::session::{Device, Networks, PackedNetworks, packed};
+use super::session::{Device, EngineInfo, Networks, PackedNetworks, Wanted, packed};
 use crate::base::bytes::DIGEST_BYTES;
 use crate::base::error::{Error, Result};
 use crate::base::stop::Stop;
@@ -24,26 +24,27 @@ struct Sessions(Mutex<HashMap<[u8; DIGEST_BYTES], OfModel>>);
 #[derive(Debug)]
 struct OfModel {
     packed: Arc<PackedNetworks>,
-    idle: Vec<Networks>,
+    /// For many pixels, and for few.
+    idle: [Vec<Networks>; 2],
 }
 
 impl Sessions {
-    fn take(&self, model: &Model, device: Device) -> Result<Networks> {
+    fn take(&self, model: &Model, wanted: Wanted) -> Result<Networks> {
         let packed = {
             let mut all = lock(&self.0);
-            let new = || OfModel { packed: Arc::new(packed(&model.file)), idle: Vec::new() };
+            let new = || OfModel { packed: Arc::new(packed(&model.file)), idle: Default::default() };
             let of_model = all.entry(model.identity.digest).or_insert_with(new);
-            if let Some(networks) = of_model.idle.pop() {
+            if let Some(networks) = of_model.idle[usize::from(wanted.few)].pop() {
                 return Ok(networks);
             }
             of_model.packed.clone()
         };
-        Networks::new(&model.file, &packed, device)
+        Networks::new(&model.file, &packed, wanted)
     }
 
-    fn give_back(&self, model: &Model, networks: Networks) {
+    fn give_back(&self, model: &Model, wanted: Wanted, networks: Networks) {
         if let Some(of_model) = lock(&self.0).get_mut(&model.identity.digest) {
-            of_model.idle.push(networks);
+            of_model.idle[usize::from(wanted.few)].push(networks);
         }
     }
 }
@@ -104,12 +105,18 @@ impl Threads {
 const LOCKSTEP_PIXELS: usize = 1 << 20;
 const LOCKSTEP_TILES: usize = 1024;
 
-/// What runs networks on tiles. Clones share models, sessions and threads, but for [`stop`](Self::stop).
+/// An image of so many pixels is coded without sessions of ONNX Runtime: see [`Wanted::few`].
+const FEW_PIXELS: u64 = 1 << 16;
+
+/// What runs networks on tiles. Clones share models, sessions and threads, and have a [`stop`](Self::stop) and an image of
+/// their own.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
     /// Ends the work of this clone.
     pub stop: Stop,
+    /// Whether this clone codes an image of few pixels.
+    few: bool,
 }
 
 #[derive(Debug, Default)]
@@ -124,12 +131,33 @@ impl Engine {
     /// An engine without sessions yet.
     pub fn new(models: Models, device: Device, threads: Threads) -> Self {
         let shared = Shared { models, sessions: Sessions::default(), device, threads };
-        Self { shared: Arc::new(shared), stop: Stop::default() }
+        Self { shared: Arc::new(shared), ..Self::default() }
+    }
+
+    /// This engine, for an image of so many pixels.
+    pub fn for_pixels(self, pixels: u64) -> Self {
+        Self { few: pixels <= FEW_PIXELS, ..self }
     }
 
     /// The models that may be used.
     pub fn models(&self) -> &Models {
         &self.shared.models
+    }
+
+    /// How networks are evaluated.
+    ///
+    /// # Errors
+    /// Those of the sessions.
+    pub fn info(&self, model: &Model) -> Result<EngineInfo> {
+        let wanted = self.wanted();
+        let networks = self.shared.sessions.take(model, wanted)?;
+        let info = networks.all[0].info();
+        self.shared.sessions.give_back(model, wanted, networks);
+        Ok(info)
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted { device: self.shared.device, few: self.few }
     }
 
     /// Runs `work` on groups of tiles in parallel, each with a session of its own, and returns what it made of each
@@ -146,17 +174,18 @@ impl Engine {
         rects: &[Rect],
         work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync + Send,
     ) -> Result<Vec<T>> {
-        let Shared { sessions, device, threads, .. } = &*self.shared;
+        let Shared { sessions, threads, .. } = &*self.shared;
+        let wanted = self.wanted();
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
         let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
         // Fewer in a group where there would not be a group for every thread.
         let group = rects.len().div_ceil(threads.number()).clamp(1, most);
         let done = threads.run(rects.len().div_ceil(group), |index| {
             self.stop.check()?;
-            let mut networks = sessions.take(model, *device)?;
+            let mut networks = sessions.take(model, wanted)?;
             networks.stop_with(&self.stop);
             let result = work(&mut networks, index * group..rects.len().min((index + 1) * group))?;
-            sessions.give_back(model, networks);
+            sessions.give_back(model, wanted, networks);
             Ok(result)
         })?;
         Ok(done.into_iter().flatten().collect())

@@ -1,38 +1,39 @@
 //! Finds and loads the ONNX Runtime library, once per process.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ort::environment::Environment;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
-/// An error of ONNX Runtime: its first line.
-pub(super) fn runtime_error(error: impl std::fmt::Display) -> Error {
-    Error::Runtime(error.to_string().lines().next().unwrap_or_default().to_owned())
+/// An error of ONNX Runtime.
+pub(super) fn runtime_error(error: impl Into<ort::Error>) -> Error {
+    Error::runtime(error.into())
 }
+
+type Reason = Arc<dyn std::error::Error + Send + Sync>;
 
 /// The process's ONNX Runtime.
 ///
 /// # Errors
-/// [`Error::Runtime`] if no usable library is found; the same error at every further call.
+/// [`ErrorKind::Runtime`] if no usable library is found; the same error at every further call.
 pub(crate) fn environment() -> Result<&'static Environment> {
-    static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
+    static ENVIRONMENT: OnceLock<std::result::Result<Environment, Reason>> = OnceLock::new();
     let loaded = ENVIRONMENT.get_or_init(load);
-    loaded.as_ref().map_err(|reason| Error::Runtime(reason.clone()))
+    loaded.as_ref().map_err(|reason| {
+        let text = format!(
+            "ONNX Runtime: {reason}; put ONNX Runtime 1.20 or newer beside the program, or set ORT_DYLIB_PATH to it"
+        );
+        Error::Foreign { kind: ErrorKind::Runtime, text, source: reason.clone() }
+    })
 }
 
-#[cfg(feature = "load-dynamic")]
-fn load() -> std::result::Result<Environment, String> {
-    let remedy = |e: &dyn std::fmt::Display| {
-        format!("{e}; put ONNX Runtime 1.20 or newer beside the program, or set ORT_DYLIB_PATH to it")
-    };
-    let builder = ort::init_from(library_path()).map_err(|e| remedy(&e))?;
-    builder.with_telemetry(false).build().map_err(|e| remedy(&e))
-}
-
-#[cfg(not(feature = "load-dynamic"))]
-fn load() -> std::result::Result<Environment, String> {
-    ort::init().with_telemetry(false).build().map_err(|e| e.to_string())
+fn load() -> std::result::Result<Environment, Reason> {
+    #[cfg(feature = "load-dynamic")]
+    let builder = ort::init_from(library_path()).map_err(|error| Arc::new(error) as Reason)?;
+    #[cfg(not(feature = "load-dynamic"))]
+    let builder = ort::init();
+    builder.with_telemetry(false).build().map_err(|error| Arc::new(error) as Reason)
 }
 
 /// What the user names, else the library beside the executable, else what the system's loader finds.

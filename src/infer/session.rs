@@ -1,11 +1,15 @@
-//! Sessions of the networks of a model on one device; each has passed its known-answer test.
+//! The networks of a model on one device, each by the engine that is best for it: sessions of ONNX Runtime, or the kernel
+//! alone. Each has passed its known-answer test.
 
 use std::sync::Arc;
 
+#[cfg(feature = "ort")]
 use ort::session::builder::GraphOptimizationLevel;
 
+#[cfg(feature = "ort")]
 use super::graph::GraphSession;
-use super::kernel::{Instructions, Packed};
+use super::kernel::{Instructions, Kernel, Packed};
+#[cfg(feature = "ort")]
 use super::operator::OperatorSession;
 use super::{Evaluator, known_answer, outputs_of};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
@@ -30,6 +34,20 @@ pub enum Device {
     Cuda,
 }
 
+/// How the networks of an image are evaluated. No file depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineInfo {
+    /// `CPU` or `CUDA`.
+    pub device: &'static str,
+    /// `kernel`, `kernel in ONNX Runtime` or `graph of ONNX Runtime`.
+    pub engine: &'static str,
+    /// The [instructions](crate::instructions) of the processor.
+    pub instructions: &'static str,
+    /// Why [`Device::Auto`] did not take CUDA, in a build that has it.
+    pub not_cuda: Option<String>,
+}
+
 /// The weights of a model's networks as the kernel reads them; all sessions share them.
 pub(crate) type PackedNetworks = Vec<Arc<Packed>>;
 
@@ -38,7 +56,16 @@ pub(crate) fn packed(file: &ModelFile) -> PackedNetworks {
     file.networks.iter().map(|model| Arc::new(Packed::new(&model.layers, model.precision()))).collect()
 }
 
-/// Sessions of all networks of a model file on one device. They belong to one thread.
+/// What engine to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Wanted {
+    pub device: Device,
+    /// For few pixels: on the CPU, the kernel is called without a session. To start ONNX Runtime takes as long as to code
+    /// some ten thousand pixels.
+    pub few: bool,
+}
+
+/// All networks of a model file on one device. They belong to one thread.
 #[derive(Debug)]
 pub(crate) struct Networks {
     pub family: Family,
@@ -47,13 +74,13 @@ pub(crate) struct Networks {
 }
 
 impl Networks {
-    /// Creates the sessions and has each pass its known-answer test.
+    /// Creates the engines and has each pass its known-answer test.
     ///
     /// # Errors
     /// As [`Network::new`].
-    pub fn new(file: &ModelFile, packed: &PackedNetworks, device: Device) -> Result<Self> {
+    pub fn new(file: &ModelFile, packed: &PackedNetworks, wanted: Wanted) -> Result<Self> {
         let network =
-            |(model, packed): (&Arc<CheckedModel>, &Arc<Packed>)| Network::new(model.clone(), packed.clone(), device);
+            |(model, packed): (&Arc<CheckedModel>, &Arc<Packed>)| Network::new(model.clone(), packed.clone(), wanted);
         let all = file.networks.iter().zip(packed).map(network).collect::<Result<_>>()?;
         Ok(Self { family: file.family, all })
     }
@@ -81,80 +108,138 @@ impl Networks {
     }
 }
 
-/// Sessions of a model file on the CPU.
+/// The networks of a model file on the CPU.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn networks_of(file: &[u8]) -> Networks {
     let file = ModelFile::read(file).expect("a model that keeps the contract");
-    Networks::new(&file, &packed(&file), Device::Cpu).expect("ONNX Runtime")
+    Networks::new(&file, &packed(&file), Wanted { device: Device::Cpu, few: false }).expect("ONNX Runtime")
 }
 
 /// What computes a network.
 #[derive(Debug)]
 enum Engine {
+    /// The kernel alone.
+    Kernel(Kernel),
     /// The kernel, as an operator of ONNX Runtime on the CPU.
+    #[cfg(feature = "ort")]
     Operator(OperatorSession),
     /// The plain graph.
+    #[cfg(feature = "ort")]
     Graph(GraphSession),
 }
 
 impl Engine {
-    /// The operator, where this processor has instructions for the kernel.
-    fn on_cpu(model: &Arc<CheckedModel>, packed: Arc<Packed>) -> Result<Self> {
+    /// The engine that is wanted, and why it is not CUDA if it could have been.
+    fn new(model: &Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<(Self, Option<String>)> {
+        let on_cpu = |few| Self::on_cpu(model, packed, few);
+        match wanted.device {
+            Device::Cuda => Ok((Self::on_cuda(model)?, None)),
+            Device::Auto if cfg!(feature = "cuda") && !wanted.few => match Self::on_cuda(model) {
+                Ok(engine) => Ok((engine, None)),
+                Err(reason) => Ok((on_cpu(false)?, Some(reason.to_string()))),
+            },
+            Device::Auto | Device::Cpu => Ok((on_cpu(wanted.few)?, None)),
+        }
+    }
+
+    /// The kernel, where this processor has instructions for it.
+    #[cfg(feature = "ort")]
+    fn on_cpu(model: &Arc<CheckedModel>, packed: Arc<Packed>, few: bool) -> Result<Self> {
         if Instructions::detect() == Instructions::Scalar {
             return Ok(Self::Graph(GraphSession::on_cpu(model.clone(), GraphOptimizationLevel::All)?));
         }
-        Ok(Self::Operator(OperatorSession::new(packed)?))
+        Ok(if few { Self::Kernel(Kernel::new(packed)) } else { Self::Operator(OperatorSession::new(packed)?) })
+    }
+
+    /// The kernel.
+    #[cfg(not(feature = "ort"))]
+    fn on_cpu(_: &Arc<CheckedModel>, packed: Arc<Packed>, _: bool) -> Result<Self> {
+        Ok(Self::Kernel(Kernel::new(packed)))
+    }
+
+    /// The plain graph.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] if this machine has no CUDA.
+    #[cfg(feature = "cuda")]
+    fn on_cuda(model: &Arc<CheckedModel>) -> Result<Self> {
+        GraphSession::on_cuda(model.clone()).map(Self::Graph)
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn on_cuda(_: &Arc<CheckedModel>) -> Result<Self> {
+        Err(Error::Runtime("this build has no CUDA support (build with `--features cuda`)".to_owned()))
     }
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Operator(_) => "kernel",
+            Self::Kernel(_) => "kernel",
+            #[cfg(feature = "ort")]
+            Self::Operator(_) => "kernel in ONNX Runtime",
+            #[cfg(feature = "ort")]
             Self::Graph(_) => "graph of ONNX Runtime",
+        }
+    }
+
+    fn device(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Graph(session) if session.is_on_cuda() => "CUDA",
+            _ => "CPU",
         }
     }
 
     fn set_deltas(&mut self, deltas: &[Vec<i32>]) -> Result<()> {
         match self {
+            Self::Kernel(kernel) => {
+                kernel.set_deltas(deltas);
+                Ok(())
+            }
+            #[cfg(feature = "ort")]
             Self::Operator(session) => session.set_deltas(deltas),
+            #[cfg(feature = "ort")]
             Self::Graph(session) => session.set_deltas(deltas),
         }
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
         match self {
+            Self::Kernel(kernel) => {
+                kernel.run(contexts, outputs);
+                Ok(())
+            }
+            #[cfg(feature = "ort")]
             Self::Operator(session) => session.run(contexts, outputs),
+            #[cfg(feature = "ort")]
             Self::Graph(session) => session.run(contexts, outputs),
         }
     }
 }
 
-/// A session of one network on one device. It belongs to one thread.
+/// One network on one device. It belongs to one thread.
 #[derive(Debug)]
 pub(crate) struct Network {
     model: Arc<CheckedModel>,
     engine: Engine,
+    /// What became of CUDA.
+    not_cuda: Option<String>,
     /// Ends runs.
     stop: Stop,
 }
 
 impl Network {
-    /// Creates a session and has it pass the known-answer test.
+    /// Creates an engine and has it pass the known-answer test.
     ///
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime is missing, the device is not there, or the test fails.
-    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, device: Device) -> Result<Self> {
-        let cuda = |model: &Arc<CheckedModel>| GraphSession::on_cuda(model.clone()).map(Engine::Graph);
-        let engine = match device {
-            Device::Cpu => Engine::on_cpu(&model, packed)?,
-            Device::Cuda => cuda(&model)?,
-            Device::Auto => cuda(&model).or_else(|_| Engine::on_cpu(&model, packed))?,
-        };
-        Self::proven(model, engine)
+    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<Self> {
+        let (engine, not_cuda) = Engine::new(&model, packed, wanted)?;
+        Ok(Self { not_cuda, ..Self::proven(model, engine)? })
     }
 
     /// The network, if the engine computes it as the model's author did.
     fn proven(model: Arc<CheckedModel>, engine: Engine) -> Result<Self> {
-        let mut network = Self { model, engine, stop: Stop::default() };
+        let mut network = Self { model, engine, not_cuda: None, stop: Stop::default() };
         let model = network.model.clone();
         let (columns, size) = (model.context_size(), model.shape.outputs());
         let answer = known_answer::digest(&model, |contexts, deltas| {
@@ -174,6 +259,13 @@ impl Network {
         }
         network.offset_biases(None)?;
         Ok(network)
+    }
+
+    /// How it is evaluated.
+    pub fn info(&self) -> EngineInfo {
+        let (device, engine) = (self.engine.device(), self.engine.name());
+        let instructions = Instructions::detect().name();
+        EngineInfo { device, engine, instructions, not_cuda: self.not_cuda.clone() }
     }
 
     /// What ends runs.
@@ -212,5 +304,5 @@ impl Evaluator for Network {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ort"))]
 mod tests;

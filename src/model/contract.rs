@@ -17,7 +17,6 @@ use std::collections::HashMap;
 
 use byteorder::{ByteOrder, LittleEndian};
 use ndarray::Array2;
-use prost::Message;
 
 use super::onnx::{self, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::base::error::{Error, Result};
@@ -61,6 +60,7 @@ pub(crate) struct CheckedModel {
     pub known_answer: String,
     pub layers: Vec<Layer>,
     /// The checked model, as ONNX.
+    #[cfg(any(test, feature = "ort"))]
     pub onnx: Vec<u8>,
 }
 
@@ -85,7 +85,15 @@ impl CheckedModel {
         let shape = MixtureShape { components, channels, pinned: context == ContextKind::Repeats };
         check_sizes(shape, context.size(channels, index), &layers)?;
         let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
-        Ok(Self { name, shape, context, known_answer, layers, onnx: model.encode_to_vec() })
+        Ok(Self {
+            name,
+            shape,
+            context,
+            known_answer,
+            layers,
+            #[cfg(any(test, feature = "ort"))]
+            onnx: prost::Message::encode_to_vec(&model),
+        })
     }
 
     /// What the inputs of its layers reach.

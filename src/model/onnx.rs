@@ -6,6 +6,7 @@ use prost::Message;
 /// Element types of `TensorProto.DataType`.
 pub(crate) const FLOAT: i32 = 1;
 pub(crate) const INT8: i32 = 3;
+#[cfg(feature = "ort")]
 pub(crate) const INT16: i32 = 5;
 pub(crate) const INT32: i32 = 6;
 

@@ -1,28 +1,25 @@
 //! Samples <-> the compressed rows of a PNG file, for images whose parts repeat over long distances: what filters and
 //! deflate do better than VP8L, and all samples of more than 8 bits. Format: section "PNG".
 //!
-//! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng.
+//! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng; a build
+//! without the feature `graphics` has none.
+
+#[cfg(feature = "graphics")]
+mod encode;
 
 use byteorder::{BigEndian, ByteOrder};
 use ndarray::{Array3, ArrayView3};
-use oxipng::{BitDepth, ColorType, Options, PngError, RawImage};
 
+#[cfg(feature = "graphics")]
+use self::encode::encode as encode_with;
 use crate::base::bytes::inflate;
-use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+#[cfg(not(feature = "graphics"))]
+use crate::base::error::Error;
+use crate::base::error::{FormatErrorKind, Result, malformed};
 
-const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-/// The colour types of 1 to 4 channels.
-const COLOUR_TYPES: [ColorType; 4] = [
-    ColorType::Grayscale { transparent_shade: None },
-    ColorType::GrayscaleAlpha,
-    ColorType::RGB { transparent_color: None },
-    ColorType::RGBA,
-];
 /// oxipng's levels: to keep the result, and to see how large it is going to be.
 const LEVEL: u8 = 4;
 const PROBE_LEVEL: u8 = 1;
-/// Bytes of a chunk but for its content: length, type, CRC.
-const CHUNK_BYTES: usize = 12;
 
 /// The stream of samples of `depth` bits and 1 to 4 channels.
 ///
@@ -40,41 +37,9 @@ pub(crate) fn probe(samples: ArrayView3<'_, u16>, depth: u32) -> Result<usize> {
     Ok(encode_with(samples, depth, PROBE_LEVEL)?.len())
 }
 
-fn encode_with(samples: ArrayView3<'_, u16>, depth: u32, level: u8) -> Result<Vec<u8>> {
-    let (channels, height, width) = samples.dim();
-    let bits = stored_bits(channels, depth);
-    let mut rows = Vec::with_capacity(height * row_bytes(width, channels, bits));
-    for row in samples.permuted_axes([1, 2, 0]).outer_iter() {
-        match bits {
-            16 => rows.extend(row.iter().flat_map(|sample| sample.to_be_bytes())),
-            8 => rows.extend(row.iter().map(|&sample| sample as u8)),
-            _ => {
-                // The first sample is in the high bits.
-                let samples: Vec<u16> = row.iter().copied().collect();
-                let shift = |index: usize| 8 - bits * (1 + index as u32);
-                let pack = |samples: &[u16]| (0..).zip(samples).fold(0, |byte, (i, &s)| byte | (s as u8) << shift(i));
-                rows.extend(samples.chunks(8 / bits as usize).map(pack));
-            }
-        }
-    }
-    let failed = |error: PngError| Error::Unsupported(format!("oxipng: {error}"));
-    let mut options = Options::from_preset(level);
-    // The header is not stored, so it has to stay what the decoder takes it for.
-    options.bit_depth_reduction = false;
-    options.color_type_reduction = false;
-    options.palette_reduction = false;
-    options.grayscale_reduction = false;
-    options.interlace = Some(false);
-    let bit_depth = match bits {
-        1 => BitDepth::One,
-        2 => BitDepth::Two,
-        4 => BitDepth::Four,
-        8 => BitDepth::Eight,
-        _ => BitDepth::Sixteen,
-    };
-    let image = RawImage::new(width as u32, height as u32, COLOUR_TYPES[channels - 1].clone(), bit_depth, rows);
-    let file = image.and_then(|image| image.create_optimized_png(&options)).map_err(failed)?;
-    Ok(image_data(&file))
+#[cfg(not(feature = "graphics"))]
+fn encode_with(_: ArrayView3<'_, u16>, _: u32, _: u8) -> Result<Vec<u8>> {
+    Err(Error::Unsupported("a build without the feature `graphics` encodes no PNG streams".to_owned()))
 }
 
 /// Bits that a sample takes: PNG has fewer than 8 for grey alone.
@@ -84,19 +49,6 @@ fn stored_bits(channels: usize, depth: u32) -> u32 {
 
 fn row_bytes(columns: usize, channels: usize, bits: u32) -> usize {
     (columns * channels * bits as usize).div_ceil(8)
-}
-
-/// The contents of the IDAT chunks of a PNG file.
-fn image_data(file: &[u8]) -> Vec<u8> {
-    let (mut rest, mut data) = (&file[SIGNATURE.len()..], Vec::new());
-    while let Some((head, _)) = rest.split_first_chunk::<8>() {
-        let length = BigEndian::read_u32(head) as usize;
-        if &head[4..] == b"IDAT" {
-            data.extend(&rest[8..8 + length]);
-        }
-        rest = &rest[CHUNK_BYTES + length..];
-    }
-    data
 }
 
 /// The samples of a stream; `width`, `height` and `channels` have been checked against the limits.
@@ -155,7 +107,7 @@ fn paeth(left: u8, above: u8, corner: u8) -> u8 {
     [left, above, corner].into_iter().min_by_key(distance).unwrap_or(left)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "graphics", feature = "files"))]
 mod tests {
     use super::*;
 

@@ -2,16 +2,22 @@
 //! "VP8L".
 //!
 //! The stream is stored without its header of 5 bytes: it says what is known already, so a stream cannot declare a
-//! size of its own. An encoder is libwebp; a decoder is the memory-safe one of image-webp.
+//! size of its own. The decoder is the memory-safe one of image-webp. The encoder is libwebp; a build without the feature
+//! `graphics` has none.
+
+#[cfg(feature = "graphics")]
+mod encode;
 
 use std::io::Cursor;
 
-use byteorder::{ByteOrder, LittleEndian};
 use image_webp::WebPDecoder;
-use ndarray::{Array3, ArrayView3};
-use webpx::{Encoder, Unstoppable};
+use ndarray::Array3;
+#[cfg(not(feature = "graphics"))]
+use ndarray::ArrayView3;
 
-use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+#[cfg(feature = "graphics")]
+pub(crate) use self::encode::encode;
+use crate::base::error::{FormatErrorKind, Result, malformed};
 
 /// Largest side, in pixels.
 const MAX_SIDE: usize = 16383;
@@ -20,60 +26,15 @@ const RIFF_BYTES: usize = 20;
 /// Bytes of the VP8L header: signature, sizes, hint for alpha, version.
 const HEADER_BYTES: usize = 5;
 const SIGNATURE: u8 = 0x2f;
-/// libwebp's methods and qualities: two quick ones, and its strongest, which takes some twenty times as long.
-const QUICK: [(u8, f32); 2] = [(4, 75.0), (5, 90.0)];
-const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
 /// Most bytes of a stream of so many pixels. Bounds the memory of a decoder, whose tables can be a few hundred times
 /// as large as the stream.
 fn most_bytes(width: u32, height: u32) -> u64 {
     4 * u64::from(width) * u64::from(height) + 1024
 }
 
-/// The stream of 8-bit samples of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels; `None` if the image is too
-/// large for VP8L, or the stream too long to be of use.
-///
-/// # Errors
-/// [`Error::Unsupported`] if libwebp fails, which it does when it lacks memory.
-pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Option<Vec<u8>>> {
-    let (channels, height, width) = samples.dim();
-    debug_assert!((1..=4).contains(&channels) && samples.iter().all(|&sample| sample < 256));
-    if width > MAX_SIDE || height > MAX_SIDE {
-        return Ok(None);
-    }
-    let sources: &[usize] = match channels {
-        1 => &[0, 0, 0],
-        2 => &[0, 0, 0, 1],
-        3 => &[0, 1, 2],
-        _ => &[0, 1, 2, 3],
-    };
-    let mut pixels = Vec::with_capacity(width * height * sources.len());
-    for y in 0..height {
-        for x in 0..width {
-            pixels.extend(sources.iter().map(|&channel| samples[(channel, y, x)] as u8));
-        }
-    }
-    let mut best: Option<Vec<u8>> = None;
-    let settings = if strongest { &STRONGEST[..] } else { &QUICK };
-    for &(method, quality) in settings {
-        let encoder = if has_alpha(channels) { Encoder::new_rgba } else { Encoder::new_rgb };
-        let stream = encode_with(encoder(&pixels, width as u32, height as u32), method, quality)?;
-        if best.as_ref().is_none_or(|best| stream.len() < best.len()) {
-            best = Some(stream);
-        }
-    }
-    Ok(best.filter(|stream| stream.len() as u64 <= most_bytes(width as u32, height as u32)))
-}
-
-fn encode_with(encoder: Encoder<'_>, method: u8, quality: f32) -> Result<Vec<u8>> {
-    let failed = |what: String| Error::Unsupported(format!("libwebp: {what}"));
-    let encoder = encoder.lossless(true).exact(true).method(method).quality(quality);
-    let file = encoder.encode(Unstoppable).map_err(|error| failed(error.to_string()))?;
-    let size = file.get(16..RIFF_BYTES).map(|size| LittleEndian::read_u32(size) as usize);
-    let chunk = size.and_then(|size| file.get(RIFF_BYTES..RIFF_BYTES + size));
-    match chunk {
-        Some([SIGNATURE, _, _, _, _, stream @ ..]) if &file[12..16] == b"VP8L" => Ok(stream.to_vec()),
-        _ => Err(failed("not a plain VP8L file".into())),
-    }
+#[cfg(not(feature = "graphics"))]
+pub(crate) fn encode(_: ArrayView3<'_, u16>, _: bool) -> Result<Option<Vec<u8>>> {
+    Ok(None)
 }
 
 /// The samples of a stream; `width`, `height` and `channels` have been checked against the limits.
@@ -127,5 +88,5 @@ fn rebuild(stream: &[u8], width: u32, height: u32, alpha: bool) -> Vec<u8> {
     file
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "graphics"))]
 mod tests;

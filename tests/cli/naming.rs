@@ -2,7 +2,7 @@
 
 use ansel::{Metadata, Planes};
 
-use crate::common::{photograph, ramp};
+use crate::common::{gentle, photograph, ramp};
 use crate::place::{Place, assert_says, json};
 
 #[test]
@@ -144,10 +144,27 @@ fn completions_and_manual_pages_are_printed() {
 }
 
 #[test]
-fn verbose_says_device_threads_and_time() {
+fn verbose_says_device_engine_threads_and_time() {
     let (place, _) = Place::with_photo();
     let text = place.status(["compress", "photo.png", "-v", "--threads", "1", "--device", "cpu"]);
-    assert_says(&text, &["effort 6", "model default", "device the CPU", "1 thread\n", "seconds"]);
+    assert_says(&text, &["effort 6", "model default", "device CPU, kernel, instructions ", "1 thread\n", "seconds"]);
     let text = place.status(["decompress", "photo.ansel", "-v", "-f", "--threads", "3"]);
-    assert_says(&text, &["device", "3 threads", "megapixels per second"]);
+    assert_says(&text, &["device CPU", "3 threads", "megapixels per second"]);
+    let large = gentle(3, 300, 220); // enough for a session of ONNX Runtime
+    place.write_png("large.png", &large, &Metadata::default());
+    let text = place.status(["compress", "large.png", "-v"]);
+    assert_says(&text, &["device CPU, ", " ONNX Runtime, instructions "]);
+    assert_says(&place.status(["verify", "large.ansel", "-v"]), &["device CPU, ", " ONNX Runtime"]);
+    assert_says(&place.status(["models", "-v"]), &["device CPU, ", " ONNX Runtime"]);
+    assert_says(&place.succeed(["--version"]), &["ansel ", "with ONNX Runtime, instructions "]);
+}
+
+#[test]
+fn onnx_runtime_leaves_nothing_in_the_home_folder() {
+    let place = Place::new();
+    place.write_png("large.png", &gentle(3, 300, 220), &Metadata::default());
+    let mut command = place.command(["compress", "large.png", "-q"]);
+    command.env("HOME", place.0.path()).env_remove("XDG_CACHE_HOME").env_remove("ORT_DISABLE_TELEMETRY");
+    place.succeed_in(&mut command);
+    assert_eq!(place.names(), ["large.ansel", "large.png"]);
 }

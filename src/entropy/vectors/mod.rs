@@ -146,6 +146,7 @@ fn entry<const N: usize>(table: &[u64; N], index: u32) -> u64 {
 }
 
 /// 2^52 in binary64: its mantissa counts units.
+#[cfg(target_arch = "x86_64")]
 const TWO_TO_52: u64 = (1023 + 52) << 52;
 
 #[cfg(test)]

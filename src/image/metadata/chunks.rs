@@ -17,11 +17,6 @@ pub(crate) struct PngChunk {
 }
 
 impl PngChunk {
-    /// A chunk that stands for what is kept elsewhere.
-    pub fn marker(kind: &[u8; 4]) -> Self {
-        Self { kind: *kind, data: Vec::new() }
-    }
-
     /// The type, as text.
     pub fn name(&self) -> String {
         String::from_utf8_lossy(&self.kind).into_owned()
@@ -34,17 +29,6 @@ impl PngChunk {
             b"iCCP" => self.data.ends_with(&[0, 0]) && self.data.iter().filter(|&&byte| byte == 0).count() == 2,
             _ => false,
         }
-    }
-
-    /// The block of a sequence: length (big-endian, four bytes), type and data of each.
-    pub fn to_bytes(chunks: &[Self]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for chunk in chunks {
-            bytes.extend((chunk.data.len() as u32).to_be_bytes());
-            bytes.extend(chunk.kind);
-            bytes.extend(&chunk.data);
-        }
-        bytes
     }
 
     /// Reads a block.
@@ -70,6 +54,26 @@ impl PngChunk {
             return invalid("two places of the samples");
         }
         Ok(chunks)
+    }
+}
+
+/// What those who read or write PNG files need.
+#[cfg(any(test, feature = "files"))]
+impl PngChunk {
+    /// A chunk that stands for what is kept elsewhere.
+    pub fn marker(kind: &[u8; 4]) -> Self {
+        Self { kind: *kind, data: Vec::new() }
+    }
+
+    /// The block of a sequence: length (big-endian, four bytes), type and data of each.
+    pub fn to_bytes(chunks: &[Self]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for chunk in chunks {
+            bytes.extend((chunk.data.len() as u32).to_be_bytes());
+            bytes.extend(chunk.kind);
+            bytes.extend(&chunk.data);
+        }
+        bytes
     }
 }
 

@@ -1,5 +1,6 @@
 //! The palette that an image's pixels came from, in its order. Format: section "Metadata".
 
+#[cfg(any(test, feature = "files"))]
 use std::collections::HashMap;
 
 use crate::base::error::{FormatErrorKind, Result, malformed};
@@ -15,6 +16,31 @@ pub(crate) struct Palette {
     pub alpha: Vec<u8>,
 }
 
+impl Palette {
+    /// The block: depth, number of entries less one, red, green and blue of each, alpha of the first ones.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.depth as u8, (self.colours.len() - 1) as u8];
+        bytes.extend(self.colours.as_flattened());
+        bytes.extend(&self.alpha);
+        bytes
+    }
+
+    /// Reads a block.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is none");
+        let [depth @ (1 | 2 | 4 | 8), last, rest @ ..] = bytes else { return invalid() };
+        let entries = usize::from(*last) + 1;
+        let Some((colours, alpha)) = rest.split_at_checked(3 * entries) else { return invalid() };
+        if entries > 1 << depth || alpha.len() > entries {
+            return invalid();
+        }
+        let colours = colours.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]).collect();
+        Ok(Self { depth: u32::from(*depth), colours, alpha: alpha.to_vec() })
+    }
+}
+
+/// What those who read or write image files need.
+#[cfg(any(test, feature = "files"))]
 impl Palette {
     /// The depth of an index into so many colours.
     pub fn depth_for(colours: usize) -> u32 {
@@ -36,27 +62,6 @@ impl Palette {
     pub fn indices(&self) -> HashMap<[u8; 4], u8> {
         let entries = (0..self.colours.len()).rev();
         entries.filter_map(|index| Some((self.entry(index)?, index as u8))).collect()
-    }
-
-    /// The block: depth, number of entries less one, red, green and blue of each, alpha of the first ones.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.depth as u8, (self.colours.len() - 1) as u8];
-        bytes.extend(self.colours.as_flattened());
-        bytes.extend(&self.alpha);
-        bytes
-    }
-
-    /// Reads a block.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is none");
-        let [depth @ (1 | 2 | 4 | 8), last, rest @ ..] = bytes else { return invalid() };
-        let entries = usize::from(*last) + 1;
-        let Some((colours, alpha)) = rest.split_at_checked(3 * entries) else { return invalid() };
-        if entries > 1 << depth || alpha.len() > entries {
-            return invalid();
-        }
-        let colours = colours.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]).collect();
-        Ok(Self { depth: u32::from(*depth), colours, alpha: alpha.to_vec() })
     }
 }
 

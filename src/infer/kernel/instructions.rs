@@ -116,9 +116,9 @@ impl Instructions {
 
     /// Inputs in a word, for networks of a precision.
     pub(super) fn group(self, precision: Precision) -> usize {
-        match self {
+        match (self, precision) {
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 | Self::Vnni256 | Self::AvxVnni if precision == Precision::Eight => 4,
+            (Self::Vnni512 | Self::Vnni256 | Self::AvxVnni, Precision::Eight) => 4,
             _ => 2,
         }
     }
@@ -144,6 +144,7 @@ impl Instructions {
 
     /// Evaluates a network that was packed for these instructions.
     pub(super) fn run(self, job: Job<'_>) {
+        #[cfg(target_arch = "x86_64")]
         let group = self.group(job.packed.precision());
         match self {
             // SAFETY: `Packed` is made only for instructions that are available; so for all below.

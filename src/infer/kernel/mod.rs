@@ -1,4 +1,4 @@
-//! Contexts -> network outputs in integers, without ONNX Runtime. Input: rows of 16-bit contexts. Output: blocks of
+//! Contexts -> network outputs in integers. Input: rows of 16-bit contexts. Output: blocks of
 //! outputs with pixels in lanes, the integers that the numerical contract states.
 //!
 //! All layers are evaluated for one or two blocks of [`LANES`] pixels before the next ones, so that activations stay
@@ -83,7 +83,6 @@ impl Kernel {
 
     /// Evaluates contexts (pixel, context). The outputs replace what `outputs` held: (block, output row, lane), with
     /// [`LANES`] pixels in a block; lanes beyond the last pixel hold the outputs of contexts that are zero.
-    #[cfg(any(test, feature = "bench"))]
     pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) {
         let pixels = contexts.len() / self.packed.context_size();
         // What is left of earlier outputs gets overwritten.

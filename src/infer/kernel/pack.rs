@@ -64,17 +64,6 @@ impl Packed {
         pixels.div_ceil(LANES) * self.output_size() * LANES
     }
 
-    /// Rows of all layers.
-    pub fn total_rows(&self) -> usize {
-        self.layers.iter().map(|layer| layer.rows).sum()
-    }
-
-    /// Numbers of all rows, by layer.
-    pub fn by_layer(&self, mut numbers: &[i32]) -> Vec<Vec<i32>> {
-        let next = |layer: &PackedLayer| numbers.split_off(..layer.rows).expect("a number for each row").to_vec();
-        self.layers.iter().map(next).collect()
-    }
-
     /// Rows of a layer.
     pub(super) fn rows(&self, layer: usize) -> usize {
         self.layers[layer].rows
@@ -94,6 +83,21 @@ impl Packed {
     pub(super) fn evaluate(&self, biases: &[Vec<i32>], scratch: &mut Scratch, contexts: &[i16], outputs: &mut [i16]) {
         let job = Job { packed: self, biases, scratch, contexts, outputs };
         self.instructions.run(job);
+    }
+}
+
+/// What goes through ONNX Runtime as one row of numbers.
+#[cfg(feature = "ort")]
+impl Packed {
+    /// Rows of all layers.
+    pub fn total_rows(&self) -> usize {
+        self.layers.iter().map(|layer| layer.rows).sum()
+    }
+
+    /// Numbers of all rows, by layer.
+    pub fn by_layer(&self, mut numbers: &[i32]) -> Vec<Vec<i32>> {
+        let next = |layer: &PackedLayer| numbers.split_off(..layer.rows).expect("a number for each row").to_vec();
+        self.layers.iter().map(next).collect()
     }
 }
 

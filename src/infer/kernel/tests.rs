@@ -3,9 +3,6 @@
 use ndarray::Array2;
 
 use super::*;
-use ort::session::builder::GraphOptimizationLevel;
-
-use crate::infer::graph::GraphSession;
 use crate::infer::known_answer;
 use crate::model::contract::{CheckedModel, DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN};
 use crate::model::file::ModelFile;
@@ -197,8 +194,12 @@ fn every_instruction_set_gives_the_recorded_answers_of_all_models() {
     }
 }
 
+#[cfg(feature = "ort")]
 #[test]
 fn outputs_equal_those_of_onnx_runtime() {
+    use crate::infer::graph::GraphSession;
+    use ort::session::builder::GraphOptimizationLevel;
+
     let mut random = Random(5);
     for model in registered() {
         let mut graph = GraphSession::on_cpu(model.clone(), GraphOptimizationLevel::All).expect("ONNX Runtime");

@@ -7,7 +7,7 @@ use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{Normalisation, PixelMixture};
 use crate::infer::kernel::Packed;
 use crate::infer::outputs_of;
-use crate::infer::session::{Device, Network};
+use crate::infer::session::{Network, Wanted};
 use crate::model::family::Content;
 use crate::model::file::ModelFile;
 use crate::model::registry::models;
@@ -296,7 +296,7 @@ fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
         let model = std::sync::Arc::new(model(content));
         let mut learner = Learner::new(&model, Learning::default());
         let packed = std::sync::Arc::new(Packed::new(&model.layers, model.precision()));
-        let mut network = Network::new(model, packed, Device::Cpu).expect("a session");
+        let mut network = Network::new(model, packed, Wanted::default()).expect("a session");
         let (contexts, _) = chunk(&mut Random(1), &learner, 0);
         let (mut outputs, mut expected) = (Vec::new(), Vec::new());
         learner.run(&contexts, &mut outputs).expect("outputs");

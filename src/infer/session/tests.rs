@@ -3,6 +3,7 @@
 use prost::Message;
 
 use super::*;
+use crate::base::error::ErrorKind;
 use crate::infer::{LANES, to_integer};
 use crate::model::contract::{DELTA_MAX, Layer};
 use crate::model::onnx::ModelProto;
@@ -27,7 +28,13 @@ fn registered() -> Vec<Arc<CheckedModel>> {
 
 fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
-    Network::new(model, packed, device)
+    Network::new(model, packed, Wanted { device, few: false })
+}
+
+/// The kernel alone.
+fn on_kernel(model: &Arc<CheckedModel>) -> Result<Network> {
+    let packed = Arc::new(Packed::new(&model.layers, model.precision()));
+    Network::proven(model.clone(), Engine::Kernel(Kernel::new(packed)))
 }
 
 /// The plain graph in ONNX Runtime, whatever instructions there are for the kernel.
@@ -210,7 +217,8 @@ fn raw_data<'a>(model: &'a mut ModelProto, name: &str) -> &'a mut Vec<u8> {
 
 fn assert_fails_known_answer(model: CheckedModel) {
     let model = Arc::new(model);
-    for refused in [network(model.clone(), Device::Cpu), on_graph(&model, GraphOptimizationLevel::All)] {
+    let on_cpu = network(model.clone(), Device::Cpu);
+    for refused in [on_cpu, on_kernel(&model), on_graph(&model, GraphOptimizationLevel::All)] {
         match refused.map(drop) {
             Err(Error::Runtime(reason)) => assert!(reason.contains("known-answer"), "{reason}"),
             other => panic!("not refused: {other:?}"),
@@ -295,8 +303,20 @@ fn a_model_whose_inputs_have_unfitting_types_is_an_error() {
                 model.graph.as_mut().expect("a graph").input[input].value_type.clone_from(&value_type);
             });
             let refused = on_graph(&Arc::new(model), GraphOptimizationLevel::All).map(drop);
-            assert!(matches!(refused, Err(Error::Runtime(_))), "{value_type:?} for input {input}: {refused:?}");
+            let kind = refused.as_ref().map_err(Error::kind);
+            assert_eq!(kind, Err(ErrorKind::Runtime), "{value_type:?} for input {input}: {refused:?}");
         }
+    }
+}
+
+#[test]
+fn few_pixels_need_no_session() {
+    let model = registered().remove(0);
+    let packed = Arc::new(Packed::new(&model.layers, model.precision()));
+    for device in [Device::Auto, Device::Cpu] {
+        let network = Network::new(model.clone(), packed.clone(), Wanted { device, few: true }).expect("an engine");
+        let scalar = Instructions::detect() == Instructions::Scalar;
+        assert_eq!(network.engine.name(), if scalar { "graph of ONNX Runtime" } else { "kernel" });
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod file;
 
+use prost::Message;
+
 use super::super::file::ModelFile;
 use super::super::onnx::{Attribute, OperatorSetId, StringEntry, ValueInfo};
 use super::*;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::error::Error;
 use crate::testing::Random;
 
 fn check(samples: &Array3<u16>) -> usize {
