@@ -61,7 +61,8 @@ pub fn verify(arguments: &Verify) -> Outcome {
 }
 
 pub fn models(arguments: &Models) -> Outcome {
-    let reporter = Reporter { verbose: arguments.verbose, ..Reporter::printing(arguments.json) };
+    let mut reporter = Reporter::printing(arguments.json);
+    reporter.verbose = arguments.verbose;
     let print = || -> Result<()> {
         if !arguments.json {
             reporter.answer(describe::models_head, || json!({}))?;

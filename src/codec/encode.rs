@@ -229,9 +229,15 @@ fn encode_parts(
     let rects = grid.rects();
     let (mut streams, mut written) = (Vec::new(), Vec::new());
     for part in parts {
-        let PlannedPart { channels, transforms, coder, thorough, coded, .. } = part;
+        let PlannedPart { channels, transforms, coder, thorough, coded, whole, .. } = part;
         let report = |rect: Rect| done.add((rect.pixels() * channels) as u64);
-        streams.push(streams::encode(&codec.engine, Source { coder, coded, thorough: *thorough }, &rects, report)?);
+        streams.push(match (&rects[..], whole) {
+            (&[only], Some(stream)) => {
+                report(only);
+                vec![stream.clone()]
+            }
+            _ => streams::encode(&codec.engine, Source { coder, coded, thorough: *thorough }, &rects, report)?,
+        });
         written.push(Part { channels: *channels, transforms: transforms.clone(), coder: coder.clone() });
     }
     let entry = |(index, rect): (usize, &Rect)| {

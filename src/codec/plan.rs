@@ -64,13 +64,15 @@ pub(crate) struct PlannedPart {
     pub graphics: bool,
     /// The share of the runs of coded pixels that repeat an earlier one, if it was counted.
     repeats: Option<f64>,
+    /// The stream of all of it as one tile, if it was coded in this way to measure it.
+    pub whole: Option<Vec<u8>>,
 }
 
 impl PlannedPart {
     /// An alternative under a coder for long-range repetition.
     fn long_range(alternative: &Alternative, coder: Coder, thorough: bool) -> Self {
         let Alternative { channels, transforms, coded } = alternative.clone();
-        Self { channels, transforms, coded, coder, thorough, graphics: true, repeats: None }
+        Self { channels, transforms, coded, coder, thorough, graphics: true, repeats: None, whole: None }
     }
 
     /// The model, if it may be adapted: not one for graphics, whose pinned components do not learn, nor a flow.
@@ -81,7 +83,8 @@ impl PlannedPart {
     }
 
     fn adapted(self, model: &Model, adaptation: Adaptation) -> Self {
-        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation, lanes: false }), ..self }
+        let whole = self.whole.filter(|_| adaptation == Adaptation::None);
+        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation, lanes: false }), whole, ..self }
     }
 
     /// The same with a state of the entropy coder for each lane, if its network may have them.
@@ -92,6 +95,9 @@ impl PlannedPart {
         if let Coder::Network(network) = &mut self.coder {
             let pinned = engine.models().find(network.model)?.file.shape().pinned;
             network.lanes = !pinned && network.adaptation.learning().is_none();
+            if network.lanes {
+                self.whole = None;
+            }
         }
         Ok(self)
     }
@@ -148,7 +154,7 @@ pub(crate) fn long_range(
         if let [part] = parts
             && !part.transforms.is_empty()
         {
-            others.push(PlannedPart { coder: Coder::Png, thorough: false, graphics: true, ..part.clone() });
+            others.push(PlannedPart { coder: Coder::Png, graphics: true, whole: None, ..part.clone() });
         }
     }
     if depth <= 8 {
@@ -226,9 +232,9 @@ pub(crate) fn choose(
         && let Some((transform, coded)) = Transform::palette(samples, depth, MAX_COLOURS)
     {
         let alternative = Alternative::new(channels, vec![transform], coded);
-        let together = cheapest(engine, under_models(engine, alternative)?)?;
-        let bits = |part: &PlannedPart| measure(engine, part, MEASURED_GRAPHICS_SIDE);
-        if bits(&together)? < bits(&parts[0])? + bits(&parts[1])? {
+        let mut together = cheapest(engine, under_models(engine, alternative)?)?;
+        let mut bits = |part: &mut PlannedPart| measure(engine, part, MEASURED_GRAPHICS_SIDE);
+        if bits(&mut together)? < bits(&mut parts[0])? + bits(&mut parts[1])? {
             return Ok(vec![together]);
         }
     }
@@ -282,7 +288,7 @@ fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
 fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<PlannedPart>> {
     let under = |coder: Coder, graphics: bool, repeats: Option<f64>| {
         let Alternative { channels, transforms, coded } = alternative.clone();
-        PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats }
+        PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats, whole: None }
     };
     let Coded { samples, sizes } = &*alternative.coded;
     if sizes.iter().all(|&size| size == 1) {
@@ -309,7 +315,7 @@ fn with_model(model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> Planne
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let coder = Coder::Network(NetworkCoder::plain(model.identity));
     let graphics = model.file.shape().pinned;
-    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None }
+    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None, whole: None }
 }
 
 /// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
@@ -337,18 +343,18 @@ fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
 }
 
 /// The cheapest of some parts; a single one is not measured.
-fn cheapest(engine: &Engine, parts: Vec<PlannedPart>) -> Result<PlannedPart> {
+fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart> {
     let side = if parts.iter().any(|part| part.graphics) { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE };
     let mut costs = vec![0; parts.len()];
     if parts.len() > 1 {
-        costs = parts.iter().map(|part| measure(engine, part, side)).collect::<Result<_>>()?;
+        costs = parts.iter_mut().map(|part| measure(engine, part, side)).collect::<Result<_>>()?;
     }
     let best = parts.into_iter().zip(costs).min_by_key(|(_, bits)| *bits);
     Ok(best.expect("at least one model is for any planes").0)
 }
 
-/// The cost of a part in bits, estimated from some of its tiles.
-fn measure(engine: &Engine, part: &PlannedPart, side: u32) -> Result<u64> {
+/// The cost of a part in bits, estimated from some of its tiles. If they are all of it, their stream is kept.
+fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
     let mut description = Vec::new();
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
@@ -356,9 +362,17 @@ fn measure(engine: &Engine, part: &PlannedPart, side: u32) -> Result<u64> {
     let model = engine.models().find(network.model)?;
     let header = header + IDENTITY_BITS;
     let (_, height, width) = part.coded.samples.dim();
-    let rects = Rect { x: 0, y: 0, width: width as u32, height: height as u32 }.sampled(side);
+    if let Some(stream) = &part.whole {
+        return Ok(header + 8 * stream.len() as u64);
+    }
+    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+    let rects = whole.sampled(side);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
-    let bits = streams::network::measure(engine, &model, None, &part.coded, &rects)?;
+    let mut streams = streams::network::measured(engine, &model, None, &part.coded, &rects)?;
+    let bits: u64 = streams.iter().map(|stream| 8 * stream.len() as u64).sum();
+    if rects == [whole] {
+        part.whole = streams.pop();
+    }
     Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
 }
 

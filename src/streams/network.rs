@@ -52,7 +52,7 @@ pub(super) fn encode(
     })
 }
 
-/// The code length of some tiles of a part, in bits, with these bias offsets; nothing is verified.
+/// The code length of some tiles of a part, in bits, with these bias offsets.
 ///
 /// # Errors
 /// Those of the network.
@@ -63,17 +63,30 @@ pub(crate) fn measure(
     coded: &Coded,
     rects: &[Rect],
 ) -> Result<u64> {
-    let bits = engine.for_tiles(model, rects, |networks, range| {
+    Ok(measured(engine, model, offsets, coded, rects)?.iter().map(|stream| 8 * stream.len() as u64).sum())
+}
+
+/// The streams of some tiles of a part with these bias offsets, without lanes.
+///
+/// # Errors
+/// Those of the network.
+pub(crate) fn measured(
+    engine: &Engine,
+    model: &Model,
+    offsets: Option<&[u8]>,
+    coded: &Coded,
+    rects: &[Rect],
+) -> Result<Vec<Vec<u8>>> {
+    engine.for_tiles(model, rects, |networks, range| {
         check_channels(networks, &coded.sizes)?;
         networks.offset_biases(offsets)?;
         let tiles = coded_tiles(networks, None, coded, &rects[range])?;
-        let bits = |tile: ActiveTile<Encoder>| {
+        let stream = |tile: ActiveTile<Encoder>| {
             let pixels = tile.samples.width() * tile.samples.height();
-            8 * to_stream(&words_of(networks, false, tile), pixels).len() as u64
+            to_stream(&words_of(networks, false, tile), pixels)
         };
-        Ok(tiles.into_iter().map(bits).collect())
-    })?;
-    Ok(bits.into_iter().sum())
+        Ok(tiles.into_iter().map(stream).collect())
+    })
 }
 
 /// Decodes tiles of a part.

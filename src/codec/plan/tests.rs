@@ -255,3 +255,20 @@ fn what_is_measured_lies_within_the_image() {
         assert!(pixels == (width * height) as usize || rects.len() > 1);
     }
 }
+
+#[test]
+fn what_was_measured_whole_is_what_would_be_coded() {
+    for samples in [blocks(3, 120, 100, 40), blocks(4, 60, 50, 9), smooth(1, 40, 30).mapv(|sample| sample / 4 * 4)] {
+        let whole = Rect { x: 0, y: 0, width: samples.dim().2 as u32, height: samples.dim().1 as u32 };
+        let mut kept = 0;
+        for part in chosen(&samples, 8) {
+            let PlannedPart { coder, coded, thorough, whole: Some(stream), .. } = &part else { continue };
+            let source = streams::Source { coder, coded, thorough: *thorough };
+            assert_eq!(streams::encode(&ENGINE, source, &[whole], drop).expect("a stream"), [stream.clone()]);
+            kept += 1;
+            let learning = part.learning(&ENGINE).expect("a model");
+            assert!(learning.whole.is_none() || learning.graphics, "another coder makes another stream");
+        }
+        assert!(kept > 0, "a small image with several candidates is measured whole");
+    }
+}
