@@ -30,18 +30,18 @@ pub struct NetworkStage {
 }
 
 impl NetworkStage {
-    /// A batch of `pixels` small contexts.
+    /// A batch of `pixels` small contexts, evaluated in a session of ONNX Runtime, or by the kernel `alone`.
     ///
     /// # Panics
     /// If ONNX Runtime is missing.
     #[must_use]
-    pub fn new(pixels: usize) -> Self {
+    pub fn new(pixels: usize, alone: bool) -> Self {
         let registered =
             crate::models().iter().find(|model| (model.name, model.content) == ("default", Content::Colour));
         let file = ModelFile::read(registered.expect("a default model").file);
         let file = file.expect("a model that keeps the contract");
         let (model, packed) = (file.networks[0].clone(), packed(&file).remove(0));
-        let network = Network::new(model, packed, Wanted::default()).expect("ONNX Runtime");
+        let network = Network::new(model, packed, Wanted { few: alone, ..Wanted::default() }).expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as i16 - 15).collect();
         Self { network, contexts, outputs: Vec::new() }
     }
@@ -99,7 +99,7 @@ impl MixtureStage {
     /// If ONNX Runtime is missing, or the model has another number of components than this stage.
     #[must_use]
     pub fn new(pixels: usize) -> Self {
-        let mut network = NetworkStage::new(pixels);
+        let mut network = NetworkStage::new(pixels, true);
         let shape = network.network.model().shape;
         assert_eq!((shape.components, shape.pinned), (COMPONENTS, false));
         let blocks = network.run();

@@ -249,6 +249,17 @@ fn any_number_of_threads_gives_the_same_bytes_where_networks_learn() {
 }
 
 #[test]
+fn a_column_of_more_tiles_than_are_coded_together_comes_back() {
+    let column = Array3::from_shape_fn((1, 9000, 1), |(_, y, _)| (y * y / 700 % 251) as u16);
+    let planes = Planes::new(column, 8).expect("planes");
+    let division = Division { tile_side: 8, graphics_tile_side: 8, ..Division::default() };
+    let codec = |threads| Codec::builder().threads(threads).division(division).build().expect("a codec");
+    let file = compressed(&codec(1), &planes);
+    assert!(compressed(&codec(3), &planes) == file);
+    assert!(CODEC.decompress(&file).expect("a file that decodes").planes == planes);
+}
+
+#[test]
 fn any_division_gives_the_same_samples() {
     let planes = mixed(3);
     for (tile_side, graphics_tile_side, band_pixels) in [(1, 1, 1), (3, 50, 40 * 7), (75, 1, 1 << 20), (8, 8, 40 * 32)]

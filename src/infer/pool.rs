@@ -196,3 +196,33 @@ impl Engine {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::family::Content;
+
+    /// The number of tiles that are coded together with each of so many tiles of a size.
+    fn groups(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
+        let threads = Threads::own(NonZeroUsize::new(threads));
+        let engine = Engine::new(Models::default(), Device::Cpu, threads).for_pixels(1);
+        let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
+        let rects: Vec<Rect> = (0..count).map(|index| Rect { x: index * width, y: 0, width, height }).collect();
+        engine.for_tiles(&model, &rects, |_, range| Ok(vec![range.len(); range.len()])).expect("an engine")
+    }
+
+    #[test]
+    fn narrow_tiles_are_coded_together_by_the_hundreds() {
+        let sizes = groups(1, 3000, (1, 512));
+        assert!(sizes[..2048].iter().all(|&size| size == LOCKSTEP_TILES));
+        assert!(sizes[2048..].iter().all(|&size| size == 952));
+        // No fewer groups than threads.
+        assert!(groups(4, 3000, (1, 512)).iter().all(|&size| size == 750));
+    }
+
+    #[test]
+    fn tiles_that_are_coded_together_have_so_many_pixels_in_all() {
+        assert_eq!(groups(1, 9, (512, 512)), [4, 4, 4, 4, 4, 4, 4, 4, 1]);
+        assert_eq!(groups(1, 2, (2048, 2048)), [1, 1]);
+    }
+}

@@ -22,9 +22,14 @@ is the whole process. The codecs run one after the other, each --repeat times ov
 set, and the fastest time is kept, for encoding and for decoding.
 
 ansel-plain codes the samples as they are (--transforms none): the difference is what
-recovered luma-chroma planes, palettes and the like gain. ansel-plain-unverified does not decode
-what it wrote. ansel-turbo, ansel-fast and ansel-max do as ansel-plain with smaller and larger networks, ansel-flow with the flow, ansel-effort-max with a network
-that learns (--effort high).
+recovered luma-chroma planes, palettes and the like gain. ansel-turbo, ansel-fast and ansel-max
+do as ansel-plain with smaller and larger networks, ansel-flow with the flow, ansel-effort-max
+with a network that learns (--effort high). Rows that end in -unverified do not decode what they
+wrote (--verify none), as no peer does.
+
+cjxl9g3 is libjxl's own program at effort 9 with the largest groups (-e 9 -g 3), which the Python
+package cannot ask for; its version may be another one, and its times include start-up and file
+access, as ansel's do. It is left out where cjxl and djxl are not installed.
 
 WebP has no grey mode: a grey image reaches it as RGB with three equal channels. oxipng
 receives an uncompressed PNG that was made before the clock starts.
@@ -50,21 +55,27 @@ from pathlib import Path
 
 import report
 
-# ansel's options: a row each.
+# ansel's options: a row each, of (label, arguments).
 PLAIN = ["--transforms", "none"]
-OURS = {"ansel": [], "ansel-plain": PLAIN, "ansel-plain-unverified": [*PLAIN, "--verify", "none"],
-        "ansel-turbo": ["--model", "turbo", *PLAIN], "ansel-fast": ["--model", "fast", *PLAIN],
-        "ansel-max": ["--model", "max", *PLAIN], "ansel-flow": ["--model", "flow", *PLAIN],
-        "ansel-effort-max": ["--effort", "high", *PLAIN]}
-LABELS = {"ansel": "ansel", "ansel-plain": "ansel, no transforms",
-          "ansel-plain-unverified": "ansel, no transforms, not verified",
-          "ansel-turbo": "ansel turbo, no transforms",
-          "ansel-fast": "ansel fast, no transforms", "ansel-max": "ansel max, no transforms",
-          "ansel-flow": "ansel flow, no transforms",
-          "ansel-effort-max": "ansel --effort high, no transforms"}
-PEERS = {"jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7", "jxl9": "JPEG XL effort 9",
-         "jxl10": "JPEG XL effort 10", "webp": "WebP lossless method 4",
-         "oxipng": "oxipng level 2"}
+UNVERIFIED = ["--verify", "none"]
+OURS = {
+    "ansel": ("ansel", []),
+    "ansel-plain": ("ansel, no transforms", PLAIN),
+    "ansel-plain-unverified": ("ansel, no transforms, not verified", [*PLAIN, *UNVERIFIED]),
+    "ansel-turbo": ("ansel turbo, no transforms", ["--model", "turbo", *PLAIN]),
+    "ansel-turbo-unverified": ("ansel turbo, no transforms, not verified",
+                               ["--model", "turbo", *PLAIN, *UNVERIFIED]),
+    "ansel-fast": ("ansel fast, no transforms", ["--model", "fast", *PLAIN]),
+    "ansel-fast-unverified": ("ansel fast, no transforms, not verified",
+                              ["--model", "fast", *PLAIN, *UNVERIFIED]),
+    "ansel-max": ("ansel max, no transforms", ["--model", "max", *PLAIN]),
+    "ansel-flow": ("ansel flow, no transforms", ["--model", "flow", *PLAIN]),
+    "ansel-effort-max": ("ansel --effort high, no transforms", ["--effort", "high", *PLAIN]),
+}
+PEERS = {"jxl1": "JPEG XL effort 1", "jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7",
+         "jxl9": "JPEG XL effort 9", "jxl10": "JPEG XL effort 10",
+         "webp": "WebP lossless method 4", "oxipng": "oxipng level 2"}
+CJXL = {"cjxl9g3": ("JPEG XL effort 9, largest groups (cjxl)", ["-e", "9", "-g", "3"])}
 SUFFIXES = {".pgm", ".png", ".ppm", ".webp"}
 PACKAGES = {"imagecodecs": "imagecodecs", "matplotlib": "matplotlib", "numpy": "numpy",
             "oxipng": "pyoxipng", "PIL": "pillow"}  # module: package
@@ -247,13 +258,13 @@ def call(command: list[str]) -> tuple[float, int]:
 def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repeat: int,
               scratch: Path) -> dict:
     """Measure ansel with its options; its encoding times are for all images together."""
-    label = LABELS[name]
+    label, arguments = OURS[name]
     options = ["--force", "--quiet", "--threads", "1"]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
     unpacked = [scratch / f"{path.stem}-decoded{path.suffix}" for path in files]
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
-    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options, *OURS[name]]
+    compress = [ansel, "compress", *map(str, files), "-o", str(output), *options, *arguments]
     for path in packed + unpacked:
         path.unlink(missing_ok=True)  # an earlier row's files must not pass for this one's
     sizes, encode_runs, decode_runs, peaks = [], [], [], []
@@ -273,7 +284,38 @@ def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repe
         decode_runs.append(decode_seconds)
     version = subprocess.run([ansel, "--version"], capture_output=True, text=True)
     return {"codec": label, "key": "ansel", "sizes": sizes, "encode_runs": encode_runs,
-            "version": version.stdout.strip() if version.returncode == 0 else "unknown",
+            # The number, and the instructions that were used.
+            "version": ", ".join(version.stdout.splitlines()) or "unknown",
+            "decode_runs": decode_runs, "peak_bytes": max(peaks), "baseline_bytes": 0}
+
+
+# cjxl and djxl, as processes
+
+
+def run_cjxl(name: str, files: list[Path], shapes: list[dict], repeat: int,
+             scratch: Path) -> dict:
+    """Measure libjxl's programs with some options, a process per image."""
+    (label, arguments), programs = CJXL[name], [shutil.which("cjxl"), shutil.which("djxl")]
+    data = scratch / "cjxl.jxl"
+    sizes, encode_runs, decode_runs, peaks = [], [], [], []
+    for _ in range(repeat):
+        sizes, encode_seconds, decode_seconds = [], [], []
+        for shape, source in zip(shapes, files):
+            decoded = scratch / f"cjxl{source.suffix}"
+            for seconds, command in (
+                (encode_seconds, [programs[0], str(source), str(data), "-d", "0", *arguments]),
+                (decode_seconds, [programs[1], str(data), str(decoded)]),
+            ):
+                cpu, peak = call([*command, "--num_threads=0", "--quiet"])
+                seconds.append(cpu)
+                peaks.append(peak)
+            check(label, shape, load(source), load(decoded))
+            sizes.append(data.stat().st_size)
+        encode_runs.append(encode_seconds)
+        decode_runs.append(decode_seconds)
+    version = subprocess.run([programs[0], "--version"], capture_output=True, text=True)
+    return {"codec": label, "key": name, "sizes": sizes, "encode_runs": encode_runs,
+            "version": version.stdout.partition("[")[0].strip() or "cjxl",
             "decode_runs": decode_runs, "peak_bytes": max(peaks), "baseline_bytes": 0}
 
 
@@ -287,12 +329,13 @@ def parse() -> argparse.Namespace:
         return int(text)
 
     def codecs(text: str) -> list[str]:
-        unknown = [name for name in text.split(",") if name not in (*PEERS, *OURS)]
+        unknown = [name for name in text.split(",") if name not in (*PEERS, *CJXL, *OURS)]
         if unknown:
             raise argparse.ArgumentTypeError(f"unknown codec {unknown[0]!r}")
         return list(dict.fromkeys(text.split(",")))
 
-    every = ",".join([*PEERS, *OURS])
+    installed = CJXL if shutil.which("cjxl") and shutil.which("djxl") else {}
+    every = ",".join([*PEERS, *installed, *OURS])
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", type=Path, metavar="IMAGES_FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="NAME",
@@ -319,8 +362,12 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict:
     rows = []
     for name in options.codecs:
         print(name, file=sys.stderr, flush=True)
-        raw = (run_ansel(ansel, name, files, shapes, options.repeat, scratch) if name in OURS
-               else run_peer_alone(name, files, shapes, options.repeat))
+        if name in OURS:
+            raw = run_ansel(ansel, name, files, shapes, options.repeat, scratch)
+        elif name in CJXL:
+            raw = run_cjxl(name, files, shapes, options.repeat, scratch)
+        else:
+            raw = run_peer_alone(name, files, shapes, options.repeat)
         rows.append(report.summarise(raw, shapes))
     packages = {name: importlib.metadata.version(name) for name in PACKAGES.values()}
     return {"folder": options.images.resolve().name, "images": len(shapes),

@@ -104,7 +104,7 @@ def figure(rows: list[dict], path: Path, image_format: str = "svg") -> None:
     for axes, key in zip(panels, ("encode", "decode")):
         speeds = [row[f"{key}_mp_per_s"] for row in rows]
         for row, speed in zip(rows, speeds):
-            color = {"a": "C3", "j": "C0"}.get(row["key"][0], "C7")
+            color = {"a": "C3", "c": "C0", "j": "C0"}.get(row["key"][0], "C7")
             axes.plot(speed, row["bpsp"], "o", color=color, markersize=5)
         axes.set_xscale("log")
         spread = max(max(speeds) / min(speeds), 10)

@@ -1,7 +1,7 @@
 //! Times the stages of the codec: `cargo bench --features bench`.
 
 use ansel::stages::{KernelStage, LaneStage, MixtureStage, NetworkStage, cumulative_counts};
-use ansel::{Codec, Limits, Metadata, ModelChoice, Planes};
+use ansel::{Codec, Effort, Limits, Metadata, ModelChoice, Planes};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ndarray::s;
@@ -25,9 +25,17 @@ fn pixels(planes: &Planes) -> ItemsCount {
     ItemsCount::new(planes.width() as usize * planes.height() as usize)
 }
 
+/// By the kernel as an operator of ONNX Runtime; with `ANSEL_INSTRUCTIONS=scalar`, by the plain graph.
+#[divan::bench(args = [1, 64, 256, 1024, 4096])]
+fn network_in_a_session(bencher: Bencher, batch: usize) {
+    let mut stage = NetworkStage::new(batch, false);
+    bencher.counter(ItemsCount::new(batch)).bench_local(|| stage.run().len());
+}
+
+/// By the kernel alone.
 #[divan::bench(args = [1, 64, 256, 1024, 4096])]
 fn network(bencher: Bencher, batch: usize) {
-    let mut stage = NetworkStage::new(batch);
+    let mut stage = NetworkStage::new(batch, true);
     bencher.counter(ItemsCount::new(batch)).bench_local(|| stage.run().len());
 }
 
@@ -87,13 +95,17 @@ fn decompress(bencher: Bencher) {
     bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
 }
 
+/// The middle of the photograph.
+fn square(side: usize) -> Planes {
+    let (rows, columns) = (256 - side / 2..256 + side / 2, 384 - side / 2..384 + side / 2);
+    Planes::new(photograph().samples().slice(s![.., rows, columns]).to_owned(), 8).expect("8-bit samples")
+}
+
 /// Decompresses the middle of the photograph, of `side` x `side` pixels, under the models of a name.
 fn decompress_square(bencher: Bencher, model: &str, side: usize) {
     let model = ModelChoice::Named(model.to_owned());
     let codec = Codec::builder().threads(1).model(model).build().expect("a codec");
-    let samples =
-        photograph().samples().slice(s![.., 256 - side / 2..256 + side / 2, 384 - side / 2..384 + side / 2]).to_owned();
-    let planes = Planes::new(samples, 8).expect("8-bit samples");
+    let planes = square(side);
     let bytes = codec.compress(&planes, &Metadata::default()).expect("a photograph compresses");
     bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
 }
@@ -101,6 +113,21 @@ fn decompress_square(bencher: Bencher, model: &str, side: usize) {
 #[divan::bench(args = [32, 64, 128, 256, 512], sample_count = 20)]
 fn decompress_autoregressive(bencher: Bencher, side: usize) {
     decompress_square(bencher, "default", side);
+}
+
+/// With a network that learns.
+#[divan::bench(args = [64, 256], sample_count = 5)]
+fn compress_learning(bencher: Bencher, side: usize) {
+    let codec = Codec::builder().threads(1).effort(Effort::Max).build().expect("a codec");
+    let planes = square(side);
+    bencher.counter(pixels(&planes)).bench(|| codec.compress(black_box(&planes), &Metadata::default()));
+}
+
+/// What a program does once: the codec, its models and their proof, and a thumbnail.
+#[divan::bench]
+fn start(bencher: Bencher) {
+    let planes = square(16);
+    bencher.bench(|| one_thread().compress(black_box(&planes), &Metadata::default()));
 }
 
 #[divan::bench(args = [32, 64, 128, 256, 512], sample_count = 20)]
