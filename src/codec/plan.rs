@@ -233,7 +233,7 @@ pub(crate) fn choose(
     {
         let alternative = Alternative::new(channels, vec![transform], coded);
         let mut together = cheapest(engine, under_models(engine, alternative)?)?;
-        let mut bits = |part: &mut PlannedPart| measure(engine, part, MEASURED_GRAPHICS_SIDE);
+        let bits = |part: &mut PlannedPart| measure(engine, part, MEASURED_GRAPHICS_SIDE);
         if bits(&mut together)? < bits(&mut parts[0])? + bits(&mut parts[1])? {
             return Ok(vec![together]);
         }
