@@ -4,6 +4,7 @@
 mod archive;
 mod decode;
 mod encode;
+mod level;
 mod offsets;
 mod options;
 mod plan;
@@ -16,6 +17,7 @@ use ndarray::s;
 pub use self::archive::{Archive, Salvaged};
 pub use self::decode::Decoder;
 pub use self::encode::Encoder;
+pub use self::level::Level;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::options::Division;
 use self::options::Settings;
