@@ -34,11 +34,16 @@ impl<'py> FromPyObject<'_, 'py> for Layout {
 /// The planes of whatever NumPy makes an array of, if its samples are bool, uint8 or uint16. Without a depth, that is 1, 8
 /// or 16 bits.
 pub fn planes_of(image: &Bound<'_, PyAny>, depth: Option<u32>, layout: Layout) -> PyResult<Planes> {
-    let array = image.py().import("numpy")?.call_method1("asarray", (image,))?;
+    let numpy = image.py().import("numpy")?;
+    let array = numpy.call_method1("asarray", (image,))?;
     let dtype = array.getattr("dtype")?;
     let kind: (String, usize) = (dtype.getattr("kind")?.extract()?, dtype.getattr("itemsize")?.extract()?);
     match (&*kind.0, kind.1) {
-        ("b", 1) => planes::<u8>(&array.call_method1("view", ("uint8",))?, depth.unwrap_or(1), layout),
+        ("b", 1) => {
+            // True may be any byte but 0: in arrays of Pillow's images, it is 255.
+            let bits = numpy.call_method1("minimum", (array.call_method1("view", ("uint8",))?, 1))?;
+            planes::<u8>(&bits, depth.unwrap_or(1), layout)
+        }
         ("u", 1) => planes::<u8>(&array, depth.unwrap_or(8), layout),
         // Of the other byte order, it is converted.
         ("u", 2) => {

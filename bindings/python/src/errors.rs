@@ -33,7 +33,11 @@ pub fn exception(error: Error) -> PyErr {
     match error {
         Error::Io { path, source, .. } => match (source.raw_os_error(), source.downcast::<PyErr>()) {
             (_, Ok(raised)) => raised,
-            (Some(code), Err(source)) => PyOSError::new_err((code, source.to_string(), path)),
+            (Some(code), Err(source)) => {
+                let reason = source.to_string();
+                let reason = reason.split(" (os error").next().unwrap_or_default().to_owned();
+                PyOSError::new_err((code, reason, path.into_os_string()))
+            }
             (None, Err(_)) => PyOSError::new_err(text),
         },
         other => match other.kind() {

@@ -56,6 +56,14 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.fixture(params=["daft", "ray"])
+def engine(request: pytest.FixtureRequest) -> str:
+    pytest.importorskip(request.param)
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+    return str(request.param)
+
+
 def results(target: pathlib.Path) -> dict[str, bytes]:
     return {str(path.relative_to(target)): path.read_bytes() for path in sorted(target.rglob("*.ansel"))}
 
@@ -68,7 +76,6 @@ def test_results_are_the_sources_pixels_and_metadata(source: pathlib.Path, expec
             assert ansel.info(file).metadata.get("icc") == image.info.get("icc_profile")
 
 
-@pytest.mark.parametrize("engine", ["daft", pytest.param("ray", marks=pytest.mark.usefixtures("cluster"))])
 def test_engines_give_what_one_process_gives(
     engine: str, source: pathlib.Path, expected: dict[str, bytes], tmp_path: pathlib.Path
 ) -> None:
@@ -86,21 +93,16 @@ def test_engines_give_what_one_process_gives(
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in expected} == before
 
 
-def workers_of(folder: pathlib.Path) -> list[int]:
-    """Processes of this machine that compress to a folder, by what they have said in a file each."""
-    return [int(path.name) for path in folder.glob("*")]
-
-
-@pytest.mark.parametrize("engine", ["daft", pytest.param("ray", marks=pytest.mark.usefixtures("cluster"))])
 def test_a_killed_worker_loses_nothing(
     engine: str, source: pathlib.Path, expected: dict[str, bytes], tmp_path: pathlib.Path
 ) -> None:
     job = jobs.Job(str(source), str(tmp_path), {"effort": 1})
     killed: list[int] = []
+    over = threading.Event()
 
     def kill() -> None:
         """Kills the worker that has written the first part of the manifest."""
-        while not killed:
+        while not killed and not over.is_set():
             for row in manifest.rows(job).values():
                 os.kill(pid := int(row["worker"].split()[1]), signal.SIGKILL)
                 killed.append(pid)
@@ -110,7 +112,8 @@ def test_a_killed_worker_loses_nothing(
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     report = jobs.run(job, engine=engine, workers=2, batch=1)
-    thread.join(10)
+    over.set()
+    thread.join()
     assert killed and killed[0] != os.getpid()
     assert results(tmp_path) == expected and not report.missing and len(report.failed) == 1
     alive = [row for row in report.rows if int(row["worker"].split()[1]) != killed[0]]

@@ -91,10 +91,12 @@ def test_damage_is_damage_wherever_it_is(file: bytes) -> None:
             ansel.verify(changed)
 
 
-def test_limits_hold(file: bytes) -> None:
-    for limits in ({"samples": 1799}, {"memory": 1000}, {"work": 10}, {"untrusted": True, "samples": 1}):
+def test_limits_hold(file: bytes, photograph: np.ndarray) -> None:
+    for limits in ({"samples": 1799}, {"memory": 1000}, {"untrusted": True, "samples": 1}):
         with pytest.raises(ansel.LimitsError):
             ansel.decode(file, limits=limits)  # type: ignore[arg-type]
+    with pytest.raises(ansel.LimitsError, match="multiplications"):
+        ansel.decode(ansel.encode(photograph, effort=1), limits={"work": 1000})
     np.testing.assert_array_equal(ansel.decode(file, limits={"untrusted": True}), IMAGE)
 
 

@@ -52,6 +52,8 @@ def run(job: Job, *, engine: str = "daft", workers: int = 1, batch: int = 32, at
             break
         try:
             ENGINES[engine](job, todo, workers, 1 if attempt == attempts - 1 else batch)
+        except ImportError:
+            raise  # the engine is not installed
         except Exception:  # a worker was killed, a machine went away: what was done is in the manifest
             _log.exception("attempt %d of %d ended early", attempt + 1, attempts)
         refused = {path for path, row in manifest.tried(job, todo).items() if row["status"] == "refused"}
