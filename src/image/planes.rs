@@ -146,8 +146,15 @@ impl Planes {
         if self.depth > T::BITS {
             return Err(Error::Misuse(format!("samples of {} bits in {} bits", self.depth, T::BITS)));
         }
-        let pixels = self.samples.view().permuted_axes([1, 2, 0]);
-        Ok(pixels.iter().map(|&sample| T::of(sample)).collect())
+        let (channels, _, width) = self.samples.dim();
+        let mut interleaved = vec![T::of(0); self.samples.len()];
+        for (row, pixels) in interleaved.chunks_exact_mut(width * channels).enumerate() {
+            for (channel, plane) in self.samples.axis_iter(Axis(0)).enumerate() {
+                let to = pixels[channel..].iter_mut().step_by(channels);
+                to.zip(plane.row(row)).for_each(|(to, &sample)| *to = T::of(sample));
+            }
+        }
+        Ok(interleaved)
     }
 
     /// All-zero planes; the caller has checked the shape.

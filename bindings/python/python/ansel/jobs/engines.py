@@ -1,6 +1,6 @@
 """Where batches are compressed: in this process, on Daft, on Ray Data. Each returns when all batches are done, or raises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ansel.jobs.work import Entry, Job, compress_batch
@@ -24,7 +24,7 @@ def on_daft(job: Job, entries: list[Entry], workers: int, batch: int) -> None:
     @daft.cls(max_concurrency=workers, use_process=True)
     class Worker:
         @daft.method.batch(return_dtype=DataType.string(), batch_size=batch)
-        def statuses(self, path: Any, bytes: Any, modified: Any) -> list[str]:
+        def statuses(self, path: Any, bytes: Any, modified: Any) -> Any:
             columns = (path.to_pylist(), bytes.to_pylist(), modified.to_pylist())
             return [row["status"] for row in compress_batch(job, [Entry(*row) for row in zip(*columns, strict=True)])]
 
@@ -45,7 +45,7 @@ def on_ray(job: Job, entries: list[Entry], workers: int, batch: int) -> None:
 
     items = [entry._asdict() for entry in entries]
     blocks = -(-len(entries) // batch)
-    done: Iterator[Any] = (
+    done: Iterable[Any] = (
         ray.data.from_items(items, override_num_blocks=blocks)
         .map_batches(statuses, batch_size=batch, concurrency=workers)
         .iter_batches()
