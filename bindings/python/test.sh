@@ -13,6 +13,6 @@ export PATH="$PWD/$environment/bin:$PATH"
 python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 
 rm -rf target/wheels
-maturin build --quiet --release --locked --interpreter python --out target/wheels
+maturin build --quiet --release --interpreter python --out target/wheels
 python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
 python -m pytest "$@"

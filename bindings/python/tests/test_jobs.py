@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import PHOTOGRAPH
 from PIL import Image
+from pyarrow import fs
 
 import ansel
 from ansel import jobs
@@ -198,3 +199,28 @@ def test_an_engine_that_ends_early_is_started_again(
 def test_sources_that_are_not_there_are_errors(tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileNotFoundError):
         jobs.run(jobs.Job(str(tmp_path / "none"), str(tmp_path / "target")), engine="here")
+
+
+def test_buckets_are_sources_and_targets(
+    source: pathlib.Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    at = f"?endpoint_override={host}:{port}&scheme=http&region=us-east-1&allow_bucket_creation=true"
+    store, _ = fs.FileSystem.from_uri(f"s3://photographs{at}")
+    try:
+        for bucket in ("photographs", "archive"):
+            store.create_dir(bucket)
+        for path in source.rglob("*.*"):
+            with store.open_output_stream(f"photographs/2026/{path.relative_to(source)}") as stream:
+                stream.write(path.read_bytes())
+        job = jobs.Job(f"s3://photographs/2026{at}", f"s3://archive/all{at}", EFFORT)
+        assert [row["path"] for row in jobs.run(job, engine="daft", workers=2, batch=4).failed] == ["broken.png"]
+        for name, file in expected.items():
+            assert work.read(store, f"archive/all/{name}") == file
+        assert jobs.run(job, engine="here").worked == 1
+    finally:
+        server.stop()
