@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 import ansel
+from ansel import _files
 
 # What is compressed, by the end of its name. JPEG files are not: their pixels take more than they do.
 SUFFIXES = (".png", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".bmp", ".qoi", ".webp", ".tga", ".ff")
@@ -77,18 +78,13 @@ def read(system: fs.FileSystem, path: str) -> bytes:
 
 def write(system: fs.FileSystem, path: str, data: bytes) -> None:
     """Puts an object in place, whole or not at all."""
-    if not isinstance(system, fs.LocalFileSystem):
-        with system.open_output_stream(path) as stream:
-            stream.write(data)
+    if isinstance(system, fs.LocalFileSystem):
+        system.create_dir(os.path.dirname(path), recursive=True)
+        _files.put(path, lambda file: file.write(data))
         return
-    folder, name = os.path.split(path)
-    system.create_dir(folder, recursive=True)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
-    with open(temporary, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    # A store shows an object when the stream is closed, and not before.
+    with system.open_output_stream(path) as stream:
+        stream.write(data)
 
 
 def compress(job: Job, entry: Entry) -> Row:
