@@ -58,7 +58,7 @@ mod walk;
 
 pub use self::base::{Error, ErrorKind, FormatError, FormatErrorKind, Limits, Result, Stop};
 pub use self::codec::{
-    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, Progress, Salvaged, Transforms,
+    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, Level, Progress, Salvaged, Transforms,
     Verified, Verify,
 };
 pub use self::container::{Band, Header, PartSummary};

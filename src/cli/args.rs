@@ -4,9 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use ansel::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use super::effort::Level;
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -5,7 +5,6 @@ mod compress;
 mod decompress;
 mod describe;
 mod documents;
-mod effort;
 mod failure;
 mod input;
 mod inspect;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use ndarray::{Array3, s};
 
-use super::{Codec, Done};
+use super::{Codec, Decoded, Done};
 use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
 use crate::base::limits::{Limits, check_memory};
@@ -83,6 +83,26 @@ impl<R: Read> Decoder<R> {
     #[must_use]
     pub fn ideal_bits(&self) -> f64 {
         self.ideal_bits
+    }
+
+    /// The whole image, for whoever has read no band yet.
+    ///
+    /// # Errors
+    /// As [`Codec::decompress`]; [`Error::Misuse`] after the first band.
+    pub fn decode_all(mut self) -> Result<Decoded> {
+        if self.bands > 0 {
+            return Err(Error::Misuse("a whole image is asked for after its first band".to_owned()));
+        }
+        let header = &self.header;
+        check_memory(header.samples().saturating_add(header.band_samples()), &self.codec.settings.limits)?;
+        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth())?;
+        let mut first = 0;
+        while let Some(band) = self.next_band()? {
+            let rows = first..first + band.height() as usize;
+            first = rows.end;
+            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(band.samples());
+        }
+        Ok(Decoded { planes, metadata: self.into_metadata() })
     }
 
     /// The rows of the next band; `None` after the last, when the file has been found to end there.

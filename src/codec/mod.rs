@@ -4,6 +4,7 @@
 mod archive;
 mod decode;
 mod encode;
+mod level;
 mod offsets;
 mod options;
 mod plan;
@@ -11,17 +12,15 @@ mod plan;
 use std::io::{Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
 
-use ndarray::s;
-
 pub use self::archive::{Archive, Salvaged};
 pub use self::decode::Decoder;
 pub use self::encode::Encoder;
+pub use self::level::Level;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::options::Division;
 use self::options::Settings;
 pub use self::options::{CodecBuilder, Effort, Progress, Transforms, Verify};
 use crate::base::error::Result;
-use crate::base::limits::check_memory;
 use crate::base::stop::Stop;
 use crate::container::{Band, Header};
 use crate::image::{ImageInfo, Metadata, Planes};
@@ -128,17 +127,7 @@ impl Codec {
     /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Runtime`](crate::Error::Runtime),
     /// [`Error::Stopped`](crate::Error::Stopped).
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
-        let mut decoder = self.decoder(file)?;
-        let header = decoder.header().clone();
-        check_memory(header.samples().saturating_add(header.band_samples()), &self.settings.limits)?;
-        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth())?;
-        let mut first = 0;
-        while let Some(band) = decoder.next_band()? {
-            let rows = first..first + band.height() as usize;
-            first = rows.end;
-            planes.samples_mut().slice_mut(s![.., rows, ..]).assign(band.samples());
-        }
-        Ok(Decoded { planes, metadata: decoder.into_metadata() })
+        self.decoder(file)?.decode_all()
     }
 
     /// Starts to decompress a file band by band, from its first byte to its last.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 
-use super::Codec;
+use super::{Codec, Level};
 use crate::base::error::Result;
 use crate::base::limits::Limits;
 use crate::infer::pool::{Engine, Threads};
@@ -125,6 +125,11 @@ impl CodecBuilder {
     /// The model to compress with, and the model file to decompress with if a file asks for one.
     pub fn model(self, model: ModelChoice) -> Self {
         Self { model, ..self }
+    }
+
+    /// The networks and the effort of this level.
+    pub fn level(self, level: Level) -> Self {
+        self.model(ModelChoice::Named(level.model().to_owned())).effort(level.effort())
     }
 
     /// Whether planes are transformed where that makes the file smaller.

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use ndarray::Array3;
+use ndarray::{Array3, s};
 
 use super::*;
 use crate::testing::Random;

@@ -73,6 +73,12 @@ pub(crate) fn check_shape(info: ImageInfo) -> Result<()> {
     Ok(())
 }
 
+/// The shape of an image whose axes (channel, row, column) are so long.
+fn info_of((channels, height, width): (usize, usize, usize), depth: u32) -> ImageInfo {
+    let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    ImageInfo { width: side(width), height: side(height), channels, depth }
+}
+
 /// The samples of an image. The channels are grey; grey and alpha; red, green and blue; or these and alpha. Alpha is
 /// not multiplied into the others, and the greatest sample is opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +94,7 @@ impl Planes {
     /// [`Error::Unsupported`] unless there are 1 to 4 channels, a depth of 1 to 16 bits, at least one pixel, and
     /// samples in range.
     pub fn new(samples: Array3<u16>, depth: u32) -> Result<Self> {
-        let (channels, height, width) = samples.dim();
-        let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        check_shape(ImageInfo { width: side(width), height: side(height), channels, depth })?;
+        check_shape(info_of(samples.dim(), depth))?;
         if depth < MAX_DEPTH
             && let Some(sample) = samples.iter().find(|&&sample| sample >> depth != 0)
         {
@@ -115,13 +119,22 @@ impl Planes {
     pub fn from_interleaved<T: Sample>(samples: &[T], info: ImageInfo) -> Result<Self> {
         check_shape(info)?;
         let (width, height) = (info.width as usize, info.height as usize);
-        let pixels = match ArrayView3::from_shape((height, width, info.channels), samples) {
-            Ok(pixels) if pixels.len() == samples.len() => pixels,
-            _ => return Err(Error::Misuse(format!("{} samples for an image of {info:?}", samples.len()))),
-        };
-        let mut planes = zeroed((info.channels, height, width))?;
-        planes.zip_mut_with(&pixels.permuted_axes([2, 0, 1]), |to, &from| *to = from.into());
-        Self::new(planes, info.depth)
+        match ArrayView3::from_shape((height, width, info.channels), samples) {
+            Ok(pixels) if pixels.len() == samples.len() => Self::from_view(pixels.permuted_axes([2, 0, 1]), info.depth),
+            _ => Err(Error::Misuse(format!("{} samples for an image of {info:?}", samples.len()))),
+        }
+    }
+
+    /// Planes with the samples of any view with axes (channel, row, column): a part of a larger buffer, or one whose axes
+    /// lie in memory in another order.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::OutOfMemory`].
+    pub fn from_view<T: Sample>(samples: ArrayView3<'_, T>, depth: u32) -> Result<Self> {
+        check_shape(info_of(samples.dim(), depth))?;
+        let mut planes = zeroed(samples.dim())?;
+        planes.zip_mut_with(&samples, |to, &from| *to = from.into());
+        Self::new(planes, depth)
     }
 
     /// The samples, interleaved: all channels of a pixel, pixel after pixel, row after row.
@@ -132,8 +145,15 @@ impl Planes {
         if self.depth > T::BITS {
             return Err(Error::Misuse(format!("samples of {} bits in {} bits", self.depth, T::BITS)));
         }
-        let pixels = self.samples.view().permuted_axes([1, 2, 0]);
-        Ok(pixels.iter().map(|&sample| T::of(sample)).collect())
+        let (channels, _, width) = self.samples.dim();
+        let mut interleaved = vec![T::of(0); self.samples.len()];
+        for (row, pixels) in interleaved.chunks_exact_mut(width * channels).enumerate() {
+            for (channel, plane) in self.samples.axis_iter(Axis(0)).enumerate() {
+                let to = pixels[channel..].iter_mut().step_by(channels);
+                to.zip(plane.row(row)).for_each(|(to, &sample)| *to = T::of(sample));
+            }
+        }
+        Ok(interleaved)
     }
 
     /// All-zero planes; the caller has checked the shape.
@@ -269,6 +289,9 @@ mod tests {
             assert_eq!(ImageInfo::of(&planes), info);
             assert_eq!(planes.samples()[[channels - 1, 1, 2]], 6 * channels as u16 - 1);
             assert_eq!(planes.to_interleaved::<u8>().expect("bytes"), bytes);
+            let reversed = planes.samples().slice(s![.., ..;-1, 1..]);
+            let part = Planes::from_view(reversed, 7).expect("planes");
+            assert_eq!(part.samples(), reversed);
             let words = planes.to_interleaved::<u16>().expect("words");
             assert_eq!(Planes::from_interleaved(&words, info).expect("planes"), planes);
         }

@@ -2,22 +2,43 @@
 
 use std::str::FromStr;
 
-use ansel::Effort;
+use super::options::Effort;
+use crate::base::error::Error;
 
-/// A level of effort, 1 to 9.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A level of effort: 1, the fastest, to 9, the smallest file. It names networks and how they are fitted to the image.
+///
+/// ```
+/// use ansel::{Codec, Effort, Level};
+///
+/// let level: Level = "high".parse()?; // or "8"
+/// assert_eq!((level.model(), level.effort()), ("default", Effort::Max));
+/// let codec = Codec::builder().level(level).build()?;
+/// # Ok::<(), ansel::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(u8);
 
 const NAMES: [(&str, u8); 5] = [("fast", 4), ("low", 5), ("default", 6), ("high", 8), ("max", 9)];
 
-impl FromStr for Level {
-    type Err = String;
+impl Default for Level {
+    fn default() -> Self {
+        Self(6)
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Level {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::Misuse`] for what is neither a number from 1 to 9 nor `fast`, `low`, `default`, `high` or `max`.
+    fn from_str(text: &str) -> Result<Self, Error> {
         let named = NAMES.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
         match named.or_else(|| text.parse().ok()) {
             Some(level @ 1..=9) => Ok(Self(level)),
-            _ => Err(format!("1 to 9 or a name is needed: {}", NAMES.map(|(name, _)| name).join(", "))),
+            _ => {
+                let names = NAMES.map(|(name, _)| name).join(", ");
+                Err(Error::Misuse(format!("effort {text:?}: 1 to 9 or a name is needed: {names}")))
+            }
         }
     }
 }
@@ -30,6 +51,7 @@ impl std::fmt::Display for Level {
 
 impl Level {
     /// The name of the networks.
+    #[must_use]
     pub fn model(self) -> &'static str {
         match self.0 {
             1 | 2 => "turbo",
@@ -39,7 +61,8 @@ impl Level {
         }
     }
 
-    /// What the library calls effort.
+    /// How they are fitted to the image.
+    #[must_use]
     pub fn effort(self) -> Effort {
         match self.0 {
             1 | 3 | 5 => Effort::Low,
@@ -55,7 +78,7 @@ mod tests {
 
     #[test]
     fn levels_are_models_and_efforts_and_have_names() {
-        let level = |text: &str| text.parse::<Level>().map(|level| (level.model(), level.effort()));
+        let level = |text: &str| text.parse::<Level>().map(|level| (level.model(), level.effort())).expect("a level");
         for (texts, expected) in [
             (&["1"][..], ("turbo", Effort::Low)),
             (&["2"], ("turbo", Effort::Default)),
@@ -68,11 +91,12 @@ mod tests {
             (&["9", "max"], ("max", Effort::Max)),
         ] {
             for text in texts {
-                assert_eq!(level(text), Ok(expected), "{text}");
+                assert_eq!(level(text), expected, "{text}");
             }
         }
+        assert_eq!(Level::default().to_string(), "6");
         for wrong in ["0", "10", "-1", "", "Max", "best"] {
-            assert!(level(wrong).is_err(), "{wrong}");
+            assert!(matches!(wrong.parse::<Level>(), Err(Error::Misuse(_))), "{wrong}");
         }
     }
 }

@@ -1,0 +1,67 @@
+//! What is known of a file.
+
+use ansel::{FileInfo, Header, Metadata};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::arrays::blocks_of;
+
+/// What is known of a file. `file_bytes` and `coders` are None where only the header was read, `ideal_bits` where nothing
+/// was decoded.
+#[pyclass(name = "Info", module = "ansel", frozen, get_all)]
+pub struct PyInfo {
+    width: u32,
+    height: u32,
+    channels: usize,
+    depth: u32,
+    metadata: Py<PyDict>,
+    version: u32,
+    file_bytes: Option<u64>,
+    coders: Option<Vec<String>>,
+    ideal_bits: Option<f64>,
+}
+
+impl PyInfo {
+    /// What a header says.
+    pub fn of_header(py: Python<'_>, header: &Header, metadata: &Metadata) -> PyResult<Self> {
+        let ansel::ImageInfo { width, height, channels, depth } = header.info();
+        let metadata = blocks_of(py, metadata)?.unbind();
+        let version = header.version();
+        Ok(Self { width, height, channels, depth, metadata, version, file_bytes: None, coders: None, ideal_bits: None })
+    }
+
+    /// What a whole file says, and its ideal code length if it was decoded.
+    pub fn of_file(py: Python<'_>, info: &FileInfo, ideal_bits: Option<f64>) -> PyResult<Self> {
+        let mut coders = Vec::new();
+        for part in info.bands.iter().flat_map(ansel::Band::parts) {
+            let model = part.model.and_then(|(id, _)| ansel::models().iter().find(|model| model.id == id));
+            let coder = match model {
+                Some(model) => format!("{} {}", model.name, model.content.name()),
+                None => part.coder.to_owned(),
+            };
+            if !coders.contains(&coder) {
+                coders.push(coder);
+            }
+        }
+        let header = Self::of_header(py, &info.header, &info.metadata)?;
+        Ok(Self { file_bytes: Some(info.bytes), coders: Some(coders), ideal_bits, ..header })
+    }
+}
+
+#[pymethods]
+impl PyInfo {
+    /// The shape of the array: (height, width) or (height, width, channels).
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let mut shape = vec![self.height as usize, self.width as usize];
+        if self.channels > 1 {
+            shape.push(self.channels);
+        }
+        PyTuple::new(py, shape)
+    }
+
+    fn __repr__(&self) -> String {
+        let Self { width, height, channels, depth, .. } = self;
+        format!("Info(width={width}, height={height}, channels={channels}, depth={depth})")
+    }
+}
