@@ -29,6 +29,7 @@ const MOST_REPEATS: f64 = 0.6;
 /// Pixels of a run, and the most runs that are looked at.
 const RUN: usize = 8;
 const MOST_RUNS: usize = 1 << 20;
+const LEAST_HASH_BITS: u32 = 22;
 /// To compare candidates, [some tiles](Rect::sampled) of an image are coded, of so many pixels a side: more of graphics,
 /// which differ from place to place and repeat themselves.
 const MEASURED_SIDE: u32 = 96;
@@ -331,8 +332,8 @@ fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     const FIRST: u64 = FACTOR.wrapping_pow(RUN as u32 - 1);
     let (_, height, width) = samples.dim();
     let step = (height * width).div_ceil(MOST_RUNS);
-    // A bit for each of 64 times as many hashes as there are runs: one in a hundred at most is taken for another.
-    let bits = (height.div_ceil(step) * width).next_power_of_two().ilog2() + 6;
+    // A bit for each of at least 64 times as many hashes as there are runs: one in a hundred at most is taken for another.
+    let bits = ((height.div_ceil(step) * width).next_power_of_two().ilog2() + 6).max(LEAST_HASH_BITS);
     let mut seen = vec![0u64; 1 << (bits - 6)];
     let (mut runs, mut repeated) = (0u64, 0u64);
     for y in (0..height).step_by(step) {
@@ -360,21 +361,28 @@ fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     repeated as f64 / runs.max(1) as f64
 }
 
-/// The cheapest of some parts; a single one is not measured. What small squares show to be far from the cheapest is not
-/// measured in large ones.
+/// The cheapest of some parts; a single one is not measured. What small squares of a larger image show to be far from the
+/// cheapest is not measured in large ones.
 fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart> {
-    for side in [MEASURED_SIDE, MEASURED_GRAPHICS_SIDE] {
-        if parts.len() < 2 || (side != MEASURED_SIDE && parts.iter().all(|part| !part.graphics)) {
-            break;
-        }
-        let costs = parts.iter().map(|part| measure(engine, part, side)).collect::<Result<Vec<_>>>()?;
-        let least = *costs.iter().min().expect("a cost of each part") as f64;
-        let most =
-            if side == MEASURED_SIDE && parts.iter().any(|part| part.graphics) { CLEARLY_MORE * least } else { least };
-        let mut costs = costs.into_iter();
-        parts.retain(|_| costs.next().is_some_and(|bits| bits as f64 <= most));
+    let graphics = parts.iter().any(|part| part.graphics);
+    let pixels = parts.first().map_or(0, |part| part.coded.samples.len() / part.coded.sizes.len());
+    if graphics && pixels > SLOW_PIXELS {
+        keep_cheap(engine, &mut parts, MEASURED_SIDE, CLEARLY_MORE)?;
     }
+    keep_cheap(engine, &mut parts, if graphics { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE }, 1.0)?;
     Ok(parts.into_iter().next().expect("at least one model is for any planes"))
+}
+
+/// Keeps the parts that cost at most so many times what the cheapest does; a single one is not measured.
+fn keep_cheap(engine: &Engine, parts: &mut Vec<PlannedPart>, side: u32, times: f64) -> Result<()> {
+    if parts.len() < 2 {
+        return Ok(());
+    }
+    let costs = parts.iter().map(|part| measure(engine, part, side)).collect::<Result<Vec<_>>>()?;
+    let most = times * *costs.iter().min().expect("a cost of each part") as f64;
+    let mut costs = costs.into_iter();
+    parts.retain(|_| costs.next().is_some_and(|bits| bits as f64 <= most));
+    Ok(())
 }
 
 /// The cost of a part in bits, estimated from some of its tiles.
