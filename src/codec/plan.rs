@@ -17,7 +17,7 @@ use crate::infer::pool::Engine;
 use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::family::{Content, Family};
 use crate::model::registry::Model;
-use crate::streams::{self, png};
+use crate::streams::{self, png, vp8l};
 use crate::transforms::{Coded, Transform, depth_of};
 
 /// Most colours of a palette.
@@ -29,16 +29,20 @@ const MOST_REPEATS: f64 = 0.6;
 /// Pixels of a run, and the most runs that are looked at.
 const RUN: usize = 8;
 const MOST_RUNS: usize = 1 << 20;
+const LEAST_HASH_BITS: u32 = 22;
 /// To compare candidates, [some tiles](Rect::sampled) of an image are coded, of so many pixels a side: more of graphics,
 /// which differ from place to place and repeat themselves.
 const MEASURED_SIDE: u32 = 96;
 const MEASURED_GRAPHICS_SIDE: u32 = 512;
+/// What takes so many times the bits of another candidate in small squares is not the cheapest in large ones.
+const CLEARLY_MORE: f64 = 1.3;
 /// Bits by which a band names a model, which decides for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 136;
 
 /// Coders for long-range repetition are tried on all images of few pixels, where more than few runs repeat, where there
 /// is a palette, where the networks predict so badly that they need this many bits per 8-bit sample, and, of samples of
-/// more bits, where the centre of the image is little larger as PNG.
+/// more bits, where the centre of the image is little larger as PNG; not on larger ones that a network for photographs
+/// codes, if VP8L's quickest encoder makes them more than a little larger.
 const LONG_RANGE_PIXELS: usize = 1 << 14;
 const LONG_RANGE_BITS: f64 = 4.5;
 const PROBE_RATIO: f64 = 1.1;
@@ -169,22 +173,32 @@ pub(crate) fn long_range(
 
 /// Whether coders for long-range repetition are worth trying on an image of more than few pixels.
 fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, bytes: usize) -> Result<bool> {
-    let (channels, height, width) = samples.dim();
-    let bits = 8.0 * bytes as f64 / (channels * height * width) as f64;
+    let (_, height, width) = samples.dim();
+    let bits = 8.0 * bytes as f64 / samples.len() as f64;
     let palette = |part: &PlannedPart| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-    if parts.iter().any(palette) || bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS {
+    if parts.iter().any(palette) {
         return Ok(true);
     }
     let counted = match parts {
         [part] if part.transforms.is_empty() => part.repeats,
         _ => None,
     };
-    if counted.unwrap_or_else(|| repeats(samples)) >= FEW_REPEATS {
-        return Ok(true);
+    let likely =
+        bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || counted.unwrap_or_else(|| repeats(samples)) >= FEW_REPEATS;
+    if depth > 8 {
+        return Ok(likely || png_is_near(samples, depth, bits)?);
     }
-    if depth <= 8 {
-        return Ok(false);
+    let graphics = parts.iter().any(|part| part.graphics);
+    if !likely || graphics || height * width <= SLOW_PIXELS {
+        return Ok(likely);
     }
+    // The backgrounds of photographs often repeat, and nothing else of them.
+    Ok(vp8l::probe(samples)?.is_some_and(|probe| probe as f64 <= PROBE_RATIO * bytes as f64))
+}
+
+/// Whether PNG takes little more than so many bits per sample for the centre of an image.
+fn png_is_near(samples: ArrayView3<'_, u16>, depth: u32, bits: f64) -> Result<bool> {
+    let (_, height, width) = samples.dim();
     let side = MEASURED_GRAPHICS_SIDE as usize;
     let within = |length: usize| (length - length.min(side)) / 2..(length + length.min(side)) / 2;
     let centre = samples.slice(s![.., within(height), within(width)]);
@@ -320,37 +334,61 @@ fn with_model(model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> Planne
 
 /// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
 fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    const FIRST: u64 = FACTOR.wrapping_pow(RUN as u32 - 1);
     let (_, height, width) = samples.dim();
     let step = (height * width).div_ceil(MOST_RUNS);
-    let mix = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-    // One bit for each of 2^26 hashes: a run in a hundred at most is taken for another.
-    let mut seen = vec![0u64; 1 << 20];
+    // A bit for each of at least 64 times as many hashes as there are runs: one in a hundred at most is taken for another.
+    let bits = ((height.div_ceil(step) * width).next_power_of_two().ilog2() + 6).max(LEAST_HASH_BITS);
+    let mut seen = vec![0u64; 1 << (bits - 6)];
     let (mut runs, mut repeated) = (0u64, 0u64);
     for y in (0..height).step_by(step) {
-        let mut pixels = vec![0; width];
+        let mut pixels = vec![0u64; width];
         for row in samples.index_axis(Axis(1), y).outer_iter() {
-            pixels.iter_mut().zip(row).for_each(|(pixel, &sample)| *pixel = mix(*pixel, sample.into()));
+            pixels.iter_mut().zip(row).for_each(|(pixel, &sample)| {
+                *pixel = (*pixel ^ u64::from(sample)).wrapping_mul(FACTOR).rotate_left(29);
+            });
         }
-        for run in pixels.windows(RUN) {
-            let hash = run.iter().fold(0, |hash, &pixel| mix(hash, pixel)) >> 38;
+        // The run that ends at a pixel, as the value of a polynomial.
+        let mut run = 0u64;
+        for (x, &pixel) in pixels.iter().enumerate() {
+            run = run.wrapping_mul(FACTOR).wrapping_add(pixel);
+            if x < RUN - 1 {
+                continue;
+            }
+            let hash = (run ^ run >> 32).wrapping_mul(FACTOR) >> (64 - bits);
             let (word, bit) = (&mut seen[(hash >> 6) as usize], 1 << (hash & 63));
             runs += 1;
             repeated += u64::from(*word & bit != 0);
             *word |= bit;
+            run = run.wrapping_sub(pixels[x + 1 - RUN].wrapping_mul(FIRST));
         }
     }
     repeated as f64 / runs.max(1) as f64
 }
 
-/// The cheapest of some parts; a single one is not measured.
+/// The cheapest of some parts; a single one is not measured. What small squares of a larger image show to be far from the
+/// cheapest is not measured in large ones.
 fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart> {
-    let side = if parts.iter().any(|part| part.graphics) { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE };
-    let mut costs = vec![0; parts.len()];
-    if parts.len() > 1 {
-        costs = parts.iter_mut().map(|part| measure(engine, part, side)).collect::<Result<_>>()?;
+    let graphics = parts.iter().any(|part| part.graphics);
+    let pixels = parts.first().map_or(0, |part| part.coded.samples.len() / part.coded.sizes.len());
+    if graphics && pixels > SLOW_PIXELS {
+        keep_cheap(engine, &mut parts, MEASURED_SIDE, CLEARLY_MORE)?;
     }
-    let best = parts.into_iter().zip(costs).min_by_key(|(_, bits)| *bits);
-    Ok(best.expect("at least one model is for any planes").0)
+    keep_cheap(engine, &mut parts, if graphics { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE }, 1.0)?;
+    Ok(parts.into_iter().next().expect("at least one model is for any planes"))
+}
+
+/// Keeps the parts that cost at most so many times what the cheapest does; a single one is not measured.
+fn keep_cheap(engine: &Engine, parts: &mut Vec<PlannedPart>, side: u32, times: f64) -> Result<()> {
+    if parts.len() < 2 {
+        return Ok(());
+    }
+    let costs = parts.iter_mut().map(|part| measure(engine, part, side)).collect::<Result<Vec<_>>>()?;
+    let most = times * *costs.iter().min().expect("a cost of each part") as f64;
+    let mut costs = costs.into_iter();
+    parts.retain(|_| costs.next().is_some_and(|bits| bits as f64 <= most));
+    Ok(())
 }
 
 /// The cost of a part in bits, estimated from some of its tiles. If they are all of it, their stream is kept.

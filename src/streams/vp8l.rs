@@ -16,7 +16,7 @@ use ndarray::Array3;
 use ndarray::ArrayView3;
 
 #[cfg(feature = "graphics")]
-pub(crate) use self::encode::encode;
+pub(crate) use self::encode::{encode, probe};
 use crate::base::error::{FormatErrorKind, Result, malformed};
 
 /// Largest side, in pixels.
@@ -34,6 +34,11 @@ fn most_bytes(width: u32, height: u32) -> u64 {
 
 #[cfg(not(feature = "graphics"))]
 pub(crate) fn encode(_: ArrayView3<'_, u16>, _: bool) -> Result<Option<Vec<u8>>> {
+    Ok(None)
+}
+
+#[cfg(not(feature = "graphics"))]
+pub(crate) fn probe(_: ArrayView3<'_, u16>) -> Result<Option<usize>> {
     Ok(None)
 }
 

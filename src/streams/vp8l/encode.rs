@@ -10,6 +10,8 @@ use crate::base::error::{Error, Result};
 /// libwebp's methods and qualities: two quick ones, and its strongest, which takes some twenty times as long.
 const QUICK: [(u8, f32); 2] = [(4, 75.0), (5, 90.0)];
 const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
+/// The quickest that looks for repetition far away, to see how large a result is going to be.
+const PROBE: [(u8, f32); 1] = [(0, 80.0)];
 
 /// The stream of 8-bit samples of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels; `None` if the image is too
 /// large for VP8L, or the stream too long to be of use.
@@ -17,6 +19,19 @@ const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
 /// # Errors
 /// [`Error::Unsupported`] if libwebp fails, which it does when it lacks memory.
 pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Option<Vec<u8>>> {
+    shortest(samples, if strongest { &STRONGEST } else { &QUICK })
+}
+
+/// About the bytes of the stream, or more.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn probe(samples: ArrayView3<'_, u16>) -> Result<Option<usize>> {
+    Ok(shortest(samples, &PROBE)?.map(|stream| stream.len()))
+}
+
+/// The shortest of the streams of some methods and qualities.
+fn shortest(samples: ArrayView3<'_, u16>, settings: &[(u8, f32)]) -> Result<Option<Vec<u8>>> {
     let (channels, height, width) = samples.dim();
     debug_assert!((1..=4).contains(&channels) && samples.iter().all(|&sample| sample < 256));
     if width > MAX_SIDE || height > MAX_SIDE {
@@ -35,7 +50,6 @@ pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Op
         }
     }
     let mut best: Option<Vec<u8>> = None;
-    let settings = if strongest { &STRONGEST[..] } else { &QUICK };
     for &(method, quality) in settings {
         let encoder = if has_alpha(channels) { Encoder::new_rgba } else { Encoder::new_rgb };
         let stream = encode_with(encoder(&pixels, width as u32, height as u32), method, quality)?;
