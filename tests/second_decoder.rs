@@ -195,7 +195,13 @@ fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
 }
 
 /// Compares both decoders; adds the ways to `ways` in which the parts of the file were coded.
-fn compare(codec: &Codec, name: &str, planes: &Planes, metadata: &Metadata, file: &[u8], ways: &mut BTreeSet<String>) {
+fn compare(
+    codec: &Codec,
+    name: &str,
+    (planes, metadata): (&Planes, &Metadata),
+    file: &[u8],
+    ways: &mut BTreeSet<String>,
+) {
     let decoded = codec.decompress(file).expect("a file that decodes");
     assert!(decoded.planes == *planes && decoded.metadata == *metadata, "{name}");
     let info = codec.read_info(Cursor::new(file)).expect("a valid file");
@@ -247,13 +253,13 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
     let mut ways = BTreeSet::new();
     for Example { name, planes, metadata } in examples() {
         let file = codec.compress(&planes, &metadata).expect("a compressed image");
-        compare(&codec, name, &planes, &metadata, &file, &mut ways);
+        compare(&codec, name, (&planes, &metadata), &file, &mut ways);
     }
     for name in ["turbo", "fast", "max"] {
         let planes = mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
         let codec = Codec::builder().model(ModelChoice::Named(name.to_owned())).build().expect("a codec");
         let file = codec.compress(&planes, &Metadata::default()).expect("a compressed image");
-        compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
+        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
     }
     for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
         let compress = |effort: Effort| {
@@ -262,18 +268,18 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         };
         let (file, fixed) = (compress(Effort::Max), compress(Effort::Default));
         assert!(file.len() + 8 < fixed.len(), "nothing was learned: {} bytes, {} without", file.len(), fixed.len());
-        compare(&codec, "learning", &planes, &Metadata::default(), &file, &mut ways);
+        compare(&codec, "learning", (&planes, &Metadata::default()), &file, &mut ways);
     }
     for (name, planes) in [("flow", photograph_crop(3, 27, 18)), ("grey flow", photograph_crop(1, 10, 37))] {
         let flow = Codec::builder().model(flow_file(planes.channels())).build().expect("a codec");
         let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
-        compare(&codec, name, &planes, &Metadata::default(), &file, &mut ways);
+        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
     }
     let planes = arcs(128);
     let offsets = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
     let file = offsets.compress(&planes, &Metadata::default()).expect("a compressed image");
     assert!(offsets.read_info(std::io::Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
-    compare(&codec, "bias offsets", &planes, &Metadata::default(), &file, &mut ways);
+    compare(&codec, "bias offsets", (&planes, &Metadata::default()), &file, &mut ways);
     // Streams that are filled up: without words, a network gives the first symbol of each plane.
     for (name, coder, stream) in
         [("filled up", network as fn(_) -> _, &[0][..]), ("learning, filled up", learning, &[0, 0])]
@@ -281,10 +287,10 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         let grey = ansel::models().iter().find(|model| model.content == Content::Grey).expect("a model for grey");
         let file = common::raw::black(1, (9, 8), coder(grey), stream).to_bytes();
         let black = common::flat(1, 9, 8, 0);
-        compare(&codec, name, &black, &Metadata::default(), &file, &mut ways);
+        compare(&codec, name, (&black, &Metadata::default()), &file, &mut ways);
     }
     let (planes, file) = two_bands(&codec);
-    compare(&codec, "two bands", &planes, &Metadata::default(), &file, &mut ways);
+    compare(&codec, "two bands", (&planes, &Metadata::default()), &file, &mut ways);
     let others = ["PNG", "VP8L", "constant", "grey", "lattice", "palette", "unused values"].map(str::to_owned);
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
     let missing: Vec<_> = models.chain(others).filter(|way| !ways.contains(way)).collect();

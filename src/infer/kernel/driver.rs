@@ -69,9 +69,9 @@ pub(super) fn drive<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job:
     let block_contexts = LANES * packed.context_size();
     for outputs in outputs.chunks_mut(BLOCKS * packed.output_size() * LANES) {
         if outputs.len() == BLOCKS * packed.output_size() * LANES {
-            evaluate::<I, ROWS, BLOCKS>(isa, packed, biases, scratch, contexts, outputs);
+            evaluate::<I, ROWS, BLOCKS>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
         } else {
-            evaluate::<I, ROWS, 1>(isa, packed, biases, scratch, contexts, outputs);
+            evaluate::<I, ROWS, 1>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
         }
         contexts = contexts.get(BLOCKS * block_contexts..).unwrap_or_default();
     }
@@ -79,14 +79,8 @@ pub(super) fn drive<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job:
 
 /// Evaluates `BLOCKS` blocks, with the contexts of these and of all further pixels.
 #[inline(always)]
-fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(
-    isa: I,
-    packed: &Packed,
-    biases: &[Vec<i32>],
-    scratch: &mut Scratch,
-    contexts: &[i16],
-    outputs: &mut [i16],
-) {
+fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>) {
+    let Job { packed, biases, scratch, contexts, outputs } = job;
     let [from, to] = &mut scratch.activations;
     let (mut from, mut to) = (from.as_chunks_mut::<BLOCKS>().0, to.as_chunks_mut::<BLOCKS>().0);
     arrange_contexts(isa, packed, contexts, &mut scratch.last_contexts, from);
@@ -94,7 +88,7 @@ fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     let (last_biases, hidden_biases) = biases.split_last().expect("a network has layers");
     for (layer, biases) in hidden.iter().zip(hidden_biases) {
         let max = packed.precision().activation_max();
-        hidden_layer::<I, ROWS, BLOCKS>(isa, layer, biases, max, from, to);
+        hidden_layer::<I, ROWS, BLOCKS>(isa, (layer, biases), max, from, to);
         std::mem::swap(&mut from, &mut to);
     }
     last_layer::<I, ROWS, BLOCKS>(isa, last, last_biases, from, outputs);
@@ -133,8 +127,7 @@ fn arrange_contexts<I: Isa, const BLOCKS: usize>(
 #[inline(always)]
 fn hidden_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     isa: I,
-    layer: &PackedLayer,
-    biases: &[i32],
+    (layer, biases): (&PackedLayer, &[i32]),
     max: i32,
     from: &[[Lanes; BLOCKS]],
     to: &mut [[Lanes; BLOCKS]],
