@@ -242,6 +242,7 @@ fn runs_that_were_seen_before_are_repeats() {
     assert!(repeats(rows(1).view()).abs() < 1e-9);
 }
 
+#[cfg(feature = "graphics")]
 #[test]
 fn photographs_that_repeat_are_probed_before_slow_coders() {
     let samples = photograph();
@@ -287,7 +288,10 @@ fn what_was_measured_whole_is_what_would_be_coded() {
         for part in chosen(&samples, 8) {
             let PlannedPart { coder, coded, thorough, whole: Some(stream), .. } = &part else { continue };
             let source = streams::Source { coder, coded, thorough: *thorough };
-            assert_eq!(streams::encode(&ENGINE, source, &[whole], drop).expect("a stream"), std::slice::from_ref(&stream));
+            assert_eq!(
+                streams::encode(&ENGINE, source, &[whole], drop).expect("a stream"),
+                std::slice::from_ref(stream)
+            );
             kept += 1;
             let learning = part.learning(&ENGINE).expect("a model");
             assert!(learning.whole.is_none() || learning.graphics, "another coder makes another stream");
