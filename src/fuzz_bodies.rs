@@ -26,8 +26,8 @@ use crate::walk::batch::ActiveTile;
 use crate::walk::counts::{Contexts, Counts};
 use crate::walk::flow;
 use crate::{
-    Codec, Content, Effort, Error, Family, Limits, Metadata, MetadataKind, ModelChoice, Planes, Rect, RegisteredModel,
-    Result, models,
+    Codec, Content, Effort, Error, Family, FileKind, Limits, Metadata, MetadataKind, ModelChoice, Planes, Rect,
+    RegisteredModel, Result, models,
 };
 
 /// Bytes before the numbers of a header. Format: section "Header".
@@ -59,7 +59,7 @@ fn divided(effort: Effort, model: ModelChoice, division: Division) -> Codec {
 
 /// Reads header, metadata and tables from any bytes: as they are, and with right checksums.
 pub fn container(bytes: &[u8]) {
-    for file in versions(bytes) {
+    for file in versions(bytes).into_iter().filter(|file| FileKind::of(file) != Some(FileKind::Jpeg)) {
         if let Some(header) = accepted(Header::read(&file[..], &LIMITS)) {
             assert!(file.starts_with(&header.to_bytes()), "the header has a second form");
             assert!(header.samples() <= LIMITS.samples);
@@ -77,7 +77,7 @@ pub fn container(bytes: &[u8]) {
 
 /// Decodes any bytes: as they are, and with right checksums and known models.
 pub fn decode(bytes: &[u8]) {
-    for file in versions(bytes) {
+    for file in versions(bytes).into_iter().filter(|file| FileKind::of(file) != Some(FileKind::Jpeg)) {
         let decoded = accepted(CODEC.decompress(&file));
         let verified = accepted(CODEC.verify(Cursor::new(&file)));
         assert_eq!(decoded.is_some(), verified.is_some());
@@ -93,6 +93,53 @@ pub fn decode(bytes: &[u8]) {
             assert!(*part.samples() == whole.slice(s![.., region.rows(), region.columns()]), "another part");
         }
     }
+}
+
+/// Decodes any bytes as a file that holds a JPEG file: as they are, and with right checksums; and takes them for a JPEG file.
+pub fn jpeg(bytes: &[u8]) {
+    quieten_lepton();
+    for file in std::iter::once(bytes.to_vec()).chain(repair_jpeg(bytes.to_vec())) {
+        let info = accepted(CODEC.read_jpeg_info(&file[..]));
+        if let Some(jpeg) = accepted(CODEC.decompress_jpeg(&file[..])) {
+            let info = info.expect("a file that decodes has a frame header");
+            assert_eq!((info.jpeg_bytes, info.bytes), (jpeg.len() as u64, file.len() as u64));
+        }
+    }
+    match CODEC.compress_jpeg(bytes) {
+        Ok(file) => {
+            assert!(CODEC.decompress_jpeg(&file[..]).expect("a file that was written") == bytes, "another file")
+        }
+        Err(Error::Image(_) | Error::LimitsExceeded { .. }) => {}
+        Err(error) => panic!("a JPEG file caused: {error}"),
+    }
+}
+
+/// Keeps the panics of the lepton_jpeg library, which are caught, from ending the fuzzer.
+fn quieten_lepton() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !panic.location().is_some_and(|location| location.file().contains("lepton_jpeg")) {
+                hook(panic);
+            }
+        }));
+    });
+}
+
+/// Puts right the checksums of a file that holds a JPEG file, as far as it is one.
+fn repair_jpeg(mut file: Vec<u8>) -> Option<Vec<u8>> {
+    let mut at = FIXED_BYTES;
+    number(&file, &mut at)?;
+    at += 33;
+    number(&file, &mut at)?;
+    let sum_at = at + 8;
+    let stream = sum_at + CHECKSUM_BYTES;
+    let hash = xxhash_rust::xxh3::xxh3_64(file.get(stream..)?).to_le_bytes();
+    file[at..sum_at].copy_from_slice(&hash);
+    let sum = checksum(&file[..sum_at]);
+    file[sum_at..stream].copy_from_slice(&sum);
+    Some(file)
 }
 
 /// What was read from a hostile file; panics at an error that is not the file's.

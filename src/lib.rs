@@ -43,6 +43,8 @@ mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz_bodies;
+#[cfg(feature = "image-hooks")]
+pub mod hooks;
 mod image;
 mod infer;
 mod model;
@@ -58,10 +60,10 @@ mod walk;
 
 pub use self::base::{Error, ErrorKind, FormatError, FormatErrorKind, Limits, Result, Stop};
 pub use self::codec::{
-    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, Level, Progress, Salvaged, Transforms,
-    Verified, Verify,
+    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, JpegInfo, Level, Progress, Salvaged,
+    Transforms, Verified, Verify,
 };
-pub use self::container::{Band, Header, PartSummary};
+pub use self::container::{Band, FileKind, Header, PartSummary};
 #[cfg(feature = "files")]
 pub use self::files::{
     ImageFile, ImageReader, ImageWriter, WRITABLE_FORMATS, create_image, open_image, read_image, write_image,

@@ -2,7 +2,11 @@
 
 #![cfg(feature = "cli")]
 
+#[path = "cli/batch.rs"]
+mod batch;
 mod common;
+#[path = "cli/jpeg.rs"]
+mod jpeg;
 #[path = "cli/naming.rs"]
 mod naming;
 #[path = "cli/place.rs"]
@@ -403,9 +407,6 @@ fn pixels_of_lossy_files_are_compressed_on_demand_alone() {
     let mut jpeg = std::io::Cursor::new(Vec::new());
     gentle(3, 16, 9).to_image().expect("an image").write_to(&mut jpeg, ImageFormat::Jpeg).expect("a JPEG file");
     place.write("photo.jpg", jpeg.get_ref());
-    let message = place.fail(4, ["compress", "photo.jpg"]);
-    assert_says(&message, &["photo.jpg", "JPEG", "smaller", "--allow-lossy-source"]);
-    assert_eq!(place.names(), ["photo.jpg"]);
     place.succeed(["compress", "photo.jpg", "--allow-lossy-source"]);
     place.succeed(["decompress", "photo.ansel"]);
     assert!(place.image("photo.png") == place.image("photo.jpg"));

@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use ansel::{Codec, Content, Effort, Metadata, ModelChoice, Planes, RegisteredModel};
@@ -156,18 +156,50 @@ fn path(golden: &Golden) -> PathBuf {
     folder(CURRENT).join(&golden.name).with_extension("ansel")
 }
 
+/// JPEG files that are kept, by the names of tests/jpeg.
+const JPEG_FILES: [&str; 3] = ["sequential", "progressive", "cmyk"];
+
+fn jpeg(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jpeg").join(name).with_extension("jpg");
+    std::fs::read(path).expect("a JPEG file")
+}
+
+fn jpeg_path(name: &str) -> PathBuf {
+    folder(CURRENT).join(format!("jpeg-{name}")).with_extension("ansel")
+}
+
 fn stored(golden: &Golden) -> Vec<u8> {
     static WRITTEN: Once = Once::new();
     if std::env::var_os("ANSEL_WRITE_GOLDEN").is_some_and(|value| value == "1") {
-        WRITTEN.call_once(|| goldens().iter().for_each(write));
+        WRITTEN.call_once(write_all);
     }
-    let path = path(golden);
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e} (see the head of tests/golden.rs)", path.display()))
+    read(&path(golden))
 }
 
-fn write(golden: &Golden) {
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e} (see the head of tests/golden.rs)", path.display()))
+}
+
+fn write_all() {
     std::fs::create_dir_all(folder(CURRENT)).expect("the folder");
-    std::fs::write(path(golden), golden.compressed()).expect("a written file");
+    for golden in goldens() {
+        std::fs::write(path(&golden), golden.compressed()).expect("a written file");
+    }
+    for name in JPEG_FILES {
+        let file = Codec::default().compress_jpeg(&jpeg(name)).expect("a compressed file");
+        std::fs::write(jpeg_path(name), file).expect("a written file");
+    }
+}
+
+#[test]
+fn stored_files_give_back_their_jpeg_files_and_these_compress_to_them() {
+    stored(&goldens()[0]); // writes them all, if they are to be written
+    let codec = Codec::default();
+    for name in JPEG_FILES {
+        let file = read(&jpeg_path(name));
+        assert!(codec.decompress_jpeg(&file[..]).expect("a file that decodes") == jpeg(name), "{name}");
+        assert!(codec.compress_jpeg(&jpeg(name)).expect("a compressed file") == file, "{name}: other bytes");
+    }
 }
 
 #[test]
@@ -227,6 +259,7 @@ fn stored_files_have_every_transform_coder_and_model() {
 #[test]
 fn every_stored_file_belongs_to_an_image_and_together_they_are_small() {
     let mut expected: Vec<PathBuf> = goldens().iter().map(|golden| (stored(golden), path(golden)).1).collect();
+    expected.extend(JPEG_FILES.map(jpeg_path));
     let entries = std::fs::read_dir(folder(CURRENT)).expect("the folder");
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     found.retain(|path| path.extension().is_some_and(|extension| extension == "ansel"));

@@ -85,6 +85,53 @@ fn hostile_files_are_refused_without_large_allocations() {
     samples_limit_holds_before_allocation(&file);
     memory_limit_holds_before_allocation(&file);
     metadata_that_inflates_stays_within_its_declared_size();
+    jpeg_files_that_claim_more(&codec);
+}
+
+/// A file that holds a JPEG file in a Lepton stream with this header.
+fn lepton_file(header: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, header).expect("memory");
+    let stored = encoder.finish().expect("memory");
+    let number = |number: usize| (number as u32).to_le_bytes();
+    let (jpeg_bytes, length) = (64 << 20, number(header.len()));
+    let fixed = [b"\xcf\x84\x01Z\x01\0\0\0MS", &length[..], &[0x83, 58, 0, 0, 0, 0]].concat();
+    let stream = [&fixed[..], &number(jpeg_bytes), &number(stored.len()), &stored, b"CMP"].concat();
+    let mut file = b"\x89ANSL\r\n\x1a\x01\x0f".to_vec();
+    file.extend(common::raw::number(jpeg_bytes as u64));
+    file.extend([7; 32]);
+    file.push(1);
+    file.extend(common::raw::number(stream.len() as u64));
+    file.extend(xxhash_rust::xxh3::xxh3_64(&stream).to_le_bytes());
+    let sum = common::raw::checksum(&file);
+    file.extend(sum);
+    [file, stream].concat()
+}
+
+/// Lepton streams whose headers declare more than there is, or a large image, or inflate to much.
+fn jpeg_files_that_claim_more(codec: &Codec) {
+    let frame = |side: u8| [b"\xff\xc0\0\x0b\x08", &[side, 0, side, 0][..], b"\x01\x01\x11\0\xff\xda"].concat();
+    let with = |segments: &[u8], fields: &[u8]| {
+        [b"HDR", &(segments.len() as u32).to_le_bytes()[..], segments, b"HH\x01", &[0; 16], fields].concat()
+    };
+    for (what, header) in [
+        ("long segments", b"HDR\xff\xff\xff\xff\xff\xc0".to_vec()),
+        ("a large frame", with(&frame(0xff), b"")),
+        ("much behind", with(&frame(1), b"GRB\xff\xff\xff\xff")),
+        ("many errors", with(&frame(1), b"FRS\xff\xff\xff\x7f")),
+        ("many restarts", with(&frame(1), b"CRS\xff\xff\xff\xff")),
+        ("many parts", [&with(&frame(1), b"")[..], b"HH\xff", &[0; 16 * 255]].concat()),
+        ("a header that is no header", vec![0; 48 << 20]),
+    ] {
+        let file = lepton_file(&header);
+        let small = codec_with_limits(Limits { samples: SAMPLES, metadata_bytes: 1 << 20, ..Limits::default() });
+        for codec in [codec, &small] {
+            let (error, peak) = peak_of(|| codec.decompress_jpeg(&file[..]).expect_err(what));
+            assert!(matches!(error, Error::Format(_) | Error::LimitsExceeded { .. }), "{what}: {error}");
+            let inflated = if header.len() < LARGE { LARGE } else { 3 * header.len() };
+            assert!(peak < inflated, "{what}: {peak} bytes");
+        }
+    }
 }
 
 /// Lengths of a band and a transform that are far longer than the file.

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Planes};
 use common::raw::{learning, network};
@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 
 /// The exit code of the second decoder if Pillow is missing.
 const NO_PILLOW: i32 = 3;
+/// That for a JPEG file in a Lepton stream.
+const NO_LEPTON: i32 = 4;
 
 struct Example {
     name: &'static str,
@@ -176,16 +178,22 @@ fn two_bands(codec: &Codec) -> (Planes, Vec<u8>) {
     (Planes::new(samples, 8).expect("valid samples"), file)
 }
 
-/// Decodes with the second decoder, to what it prints and the bytes of a PNM file; `None` if that needs Pillow.
-fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
+fn run_second_decoder(file: &[u8], output: &Path) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
-    let (source, output) = (folder.path().join("image.ansel"), folder.path().join("image.pnm"));
+    let source = folder.path().join("image.ansel");
     std::fs::write(&source, file).expect("a written file");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = if cfg!(windows) { "python" } else { "python3" };
     let mut command = Command::new(python);
-    command.arg("-B").arg(root.join("tests/decoder/decode.py")).arg(source).arg(root.join("models")).arg(&output);
-    let result = command.output().expect("python3");
+    command.arg("-B").arg(root.join("tests/decoder/decode.py")).arg(source).arg(root.join("models")).arg(output);
+    command.output().expect("python3")
+}
+
+/// Decodes with the second decoder, to what it prints and the bytes of a PNM file; `None` if that needs Pillow.
+fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("image.pnm");
+    let result = run_second_decoder(file, &output);
     if result.status.code() == Some(NO_PILLOW) {
         return None;
     }
@@ -225,6 +233,18 @@ fn compare(
         let start = format!("metadata {}: {} bytes, {digest}", block.kind as u8, block.bytes.len());
         assert!(line.starts_with(&start), "{name}: {line}");
     }
+}
+
+/// JPEG files: the second decoder gives back what is stored, and knows a Lepton stream when it sees one.
+#[test]
+fn the_second_decoder_knows_files_that_hold_jpeg_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let jpeg = |name: &str| std::fs::read(root.join("tests/jpeg").join(name)).expect("a JPEG file");
+    let compressed = |name: &str| Codec::default().compress_jpeg(&jpeg(name)).expect("a compressed file");
+    let (printed, stored) = second_decoder(&compressed("cmyk.jpg"), "CMYK").expect("no need of Pillow");
+    assert!(printed.is_empty() && stored == jpeg("cmyk.jpg"));
+    let output = run_second_decoder(&compressed("progressive.jpg"), Path::new("none"));
+    assert_eq!(output.status.code(), Some(NO_LEPTON), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// XXH3 in Python and in the library's crate, at all lengths of its cases and some others.

@@ -170,6 +170,8 @@ pub enum FormatErrorKind {
     MetadataChecksum,
     /// A tile does not decode to samples of its checksum.
     TileChecksum,
+    /// A JPEG file, or its stream, does not match its checksum.
+    ContentChecksum,
 }
 
 impl FormatError {
@@ -197,6 +199,7 @@ impl fmt::Display for FormatError {
             FormatErrorKind::HeaderChecksum => "damaged header",
             FormatErrorKind::MetadataChecksum => "damaged metadata",
             FormatErrorKind::TileChecksum => "damaged tile",
+            FormatErrorKind::ContentChecksum => "damaged JPEG file",
         };
         write!(f, "{kind}: {}", self.detail)
     }

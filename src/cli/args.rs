@@ -1,5 +1,7 @@
 //! The command line.
 
+mod batch;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -7,15 +9,22 @@ use std::sync::LazyLock;
 use ansel::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::batch::Batch;
+
 const AFTER_HELP: &str = "\
 Examples:
   ansel compress photo.png                 writes photo.ansel
   ansel compress photo.png small.ansel -e 9
   ansel compress *.png -o archive/         writes archive/NAME.ansel for each
   ansel compress -r photos -o archive      with all folders below, as they are there
+  ansel compress -r photos -o archive --manifest archive/manifest.jsonl --resume
+                                           goes on where it was interrupted
+  ansel verify --manifest archive/manifest.jsonl
   ansel decompress photo.ansel             writes photo.png
   ansel decompress photo.ansel -o a.tiff   the format follows the extension:
                                            png, tiff, pbm, pgm, ppm, pam, bmp, qoi, webp
+  ansel compress photo.jpg                 photo.ansel, which gives back the same JPEG file:
+  ansel decompress photo.ansel             writes photo.jpg; -o photo.png writes its pixels
   ansel compress - < photo.png > photo.ansel
   ansel decompress huge.ansel --crop 9000,4000,640,480 -o part.png
   ansel info photo.ansel --bits
@@ -52,11 +61,12 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld
+    /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld; JPEG files
     ///
-    /// Grey and RGB, with alpha or without, of 1 to 16 bits. JPEG and lossy WebP with --allow-lossy-source only.
+    /// Grey and RGB, with alpha or without, of 1 to 16 bits. JPEG files are kept byte for byte. Lossy WebP with
+    /// --allow-lossy-source only.
     Compress(Compress),
-    /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP
+    /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP; JPEG files to what they were
     Decompress(Decompress),
     /// Show what .ansel files hold, without decoding them
     Info(Info),
@@ -105,8 +115,8 @@ pub struct Compress {
     /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)
     #[arg(long)]
     pub strip: bool,
-    /// Compress the pixels of JPEG and lossy WebP files, too: the result is larger than the file, which is the
-    /// better thing to keep
+    /// Compress the pixels of lossy WebP files, too, and those of JPEG files instead of the files: the result is larger
+    /// than the file, which is the better thing to keep
     #[arg(long)]
     pub allow_lossy_source: bool,
     /// Do not keep the colour of wholly transparent pixels: they become 0
@@ -118,6 +128,8 @@ pub struct Compress {
     /// Whether to decode what was encoded before it is put in place
     #[arg(long, value_enum, default_value_t = VerifyName::Full)]
     pub verify: VerifyName,
+    #[command(flatten)]
+    pub batch: Batch,
     #[command(flatten)]
     pub engine: Engine,
     #[command(flatten)]
@@ -192,8 +204,11 @@ pub struct Info {
 #[derive(Debug, Args)]
 pub struct Verify {
     /// .ansel files, or folders of them; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "manifest", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Verify the files of a manifest that `compress --manifest` wrote: that they are there, and have its checksums
+    #[arg(long, value_name = "MANIFEST", conflicts_with = "files")]
+    pub manifest: Option<PathBuf>,
     /// Folders with all folders below them
     #[arg(short, long)]
     pub recursive: bool,

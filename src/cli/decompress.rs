@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use ansel::{Codec, Decoder, Error, ImageInfo, Metadata, Planes, Rect};
+use ansel::{Codec, Decoded, Decoder, Error, ImageInfo, Metadata, Planes, Rect};
 use image::ImageFormat;
 use serde_json::json;
 
@@ -12,13 +12,13 @@ use super::input::has_extension;
 use super::jobs::{self, Direction, Job};
 use super::place::Place;
 use super::report::{Reporter, count};
-use super::{Outcome, compress, describe, for_each, input, options, output};
+use super::{Outcome, compress, describe, for_each, input, jpeg, options, output};
 
 const DIRECTION: Direction = Direction {
     command: "decompress",
     read: &[compress::EXTENSION],
-    written: &["png", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "pam", "bmp", "qoi", "webp"],
-    default: "png",
+    written: &["png", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "pam", "bmp", "qoi", "webp", "jpg", "jpeg"],
+    default: jpeg::extension,
 };
 
 pub fn run(arguments: &Decompress) -> Outcome {
@@ -42,10 +42,18 @@ fn decompress(arguments: &Decompress, reporter: &Reporter, codec: &Codec, job: &
     let Job { input, target } = job;
     let started = std::time::Instant::now();
     output::check_overwrite(target, arguments.output.force)?;
-    let format = output_format(target)?;
     let reading = |error| about("read", input.path())(error);
-    let file = input::open_ansel(input, &options::limits(&arguments.limits))?;
-    let mut source = open(arguments, codec, file).map_err(reading)?;
+    let mut file = input::open_ansel(input, &options::limits(&arguments.limits))?;
+    let holds_jpeg = jpeg::is_held(&mut *file, input)?;
+    if holds_jpeg && arguments.crop.is_none() && jpeg::is_wanted(target) {
+        return jpeg::decompress(arguments, reporter, codec, job, file);
+    }
+    let format = output_format(target)?;
+    let mut source = match (holds_jpeg, arguments.crop) {
+        (true, Some(_)) => return Err(Error::Unsupported("a part of a JPEG file".to_owned()).into()),
+        (true, None) => Source::whole(codec.decompress(&jpeg::read_whole(input, file)?)?),
+        (false, _) => open(arguments, codec, file).map_err(reading)?,
+    };
     let (info, metadata) = match &source {
         Source::Planes { planes, metadata, .. } => (ImageInfo::of(planes), metadata.clone()),
         Source::Bands(decoder) => (decoder.header().info(), decoder.metadata().clone()),
@@ -89,6 +97,12 @@ enum Source<R> {
     Planes { planes: Planes, metadata: Metadata, lost: Vec<Rect> },
     /// All of it, band by band.
     Bands(Decoder<R>),
+}
+
+impl<R> Source<R> {
+    fn whole(decoded: Decoded) -> Self {
+        Self::Planes { planes: decoded.planes, metadata: decoded.metadata, lost: Vec::new() }
+    }
 }
 
 fn open<R: Read + Seek>(arguments: &Decompress, codec: &Codec, file: R) -> ansel::Result<Source<R>> {

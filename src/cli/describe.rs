@@ -1,6 +1,6 @@
 //! What files and models are, in lines and in JSON.
 
-use ansel::{Band, FileInfo, ImageInfo, MetadataBlock, PartSummary, RegisteredModel};
+use ansel::{Band, FileInfo, ImageInfo, JpegInfo, MetadataBlock, PartSummary, RegisteredModel};
 use serde_json::{Value, json};
 
 use super::failure::Result;
@@ -57,7 +57,8 @@ fn adaptation(part: &PartSummary) -> &'static str {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -140,6 +141,55 @@ pub fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Valu
         value["ideal_bits"] = bits.into();
     }
     value
+}
+
+/// Says that a JPEG file was compressed or decompressed.
+pub fn jpeg_done(reporter: &Reporter, job: &Job, info: &JpegInfo) -> Result<()> {
+    let Job { input, target } = job;
+    let value = || {
+        let mut value = jpeg_fields(info);
+        input.put(&mut value, "input");
+        target.put(&mut value, "output");
+        value
+    };
+    let JpegInfo { width, height, components, .. } = info;
+    let text = || format!("{input} -> {target}  {width} x {height} x {components}, JPEG file, {}", jpeg_sizes(info));
+    reporter.status(text, value)
+}
+
+/// What a JPEG file takes, and took.
+fn jpeg_sizes(info: &JpegInfo) -> String {
+    let percent = 100.0 * (info.bytes as f64 / info.jpeg_bytes as f64 - 1.0);
+    format!("{} for {} ({percent:+.1} %)", count(info.bytes, "byte"), info.jpeg_bytes)
+}
+
+/// What a file holds that holds a JPEG file.
+pub fn jpeg(file: &Place, info: &JpegInfo) -> String {
+    let kind = if info.progressive { "progressive" } else { "sequential" };
+    let (components, bits) = (count(info.components as u64, "component"), count(info.depth, "bit"));
+    [
+        format!("file        {file}, format version 1"),
+        format!("JPEG file   {kind}, {} x {} pixels, {components} of {bits}", info.width, info.height),
+        format!("SHA-256     {}", hex(&info.sha256)),
+        format!("coder       {}", info.coder),
+        format!("size        {}", jpeg_sizes(info)),
+    ]
+    .join("\n")
+}
+
+pub fn jpeg_json(file: &Place, info: &JpegInfo) -> Value {
+    let mut value = jpeg_fields(info);
+    file.put(&mut value, "file");
+    value
+}
+
+fn jpeg_fields(info: &JpegInfo) -> Value {
+    let JpegInfo { width, height, components, depth, progressive, jpeg_bytes, coder, bytes, .. } = info;
+    json!({
+        "kind": "jpeg", "width": width, "height": height, "channels": components, "depth": depth,
+        "progressive": progressive, "jpeg_bytes": jpeg_bytes, "sha256": hex(&info.sha256), "coder": coder,
+        "bytes": bytes,
+    })
 }
 
 /// The line above those of [`model`].

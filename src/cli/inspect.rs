@@ -1,7 +1,7 @@
 //! `ansel info`, `ansel verify`, `ansel models`: what files and the program hold.
 
 use ansel::{Codec, ImageInfo};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{DecodingModel, DeviceName, Engine, Info, Models, Verify};
 use super::compress::EXTENSION;
@@ -9,7 +9,7 @@ use super::failure::{Result, about};
 use super::input::Input;
 use super::place::Place;
 use super::report::{Reporter, count};
-use super::{Outcome, describe, for_each, input, options};
+use super::{Outcome, describe, for_each, input, jpeg, options, resume};
 
 pub fn info(arguments: &Info) -> Outcome {
     let reporter = Reporter::printing(arguments.json);
@@ -20,24 +20,26 @@ pub fn info(arguments: &Info) -> Outcome {
     let (files, codec) = prepared.map_err(|failure| reporter.fail(None, &failure))?;
     let first = files.first().map(|file| &file.place);
     for_each(&reporter, files.iter().map(|Input { place, .. }| (place, place)), |place| {
-        let (info, ideal_bits) = inspect(arguments, &codec, place)?;
-        let text = || {
-            let text = describe::info(place, &info, ideal_bits);
-            if first == Some(place) { text } else { format!("\n{text}") }
-        };
-        reporter.answer(text, || describe::info_json(place, &info, ideal_bits))
+        let (text, value) = inspect(arguments, &codec, place)?;
+        reporter.answer(|| if first == Some(place) { text } else { format!("\n{text}") }, || value)
     })
 }
 
-/// What a file holds, and its ideal code length if that is asked for.
-fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(ansel::FileInfo, Option<f64>)> {
+/// What a file holds, in lines and in JSON, with its ideal code length if that is asked for.
+fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(String, Value)> {
     let reading = about("read", file.path());
-    let bytes = input::open_ansel(file, &options::limits(&arguments.limits))?;
-    if arguments.bits {
-        let verified = codec.verify(bytes).map_err(reading)?;
-        return Ok((verified.info, Some(verified.ideal_bits)));
+    let mut bytes = input::open_ansel(file, &options::limits(&arguments.limits))?;
+    if jpeg::is_held(&mut *bytes, file)? {
+        let info = codec.read_jpeg_info(bytes).map_err(reading)?;
+        return Ok((describe::jpeg(file, &info), describe::jpeg_json(file, &info)));
     }
-    Ok((codec.read_info(bytes).map_err(reading)?, None))
+    let (info, ideal_bits) = if arguments.bits {
+        let verified = codec.verify(bytes).map_err(reading)?;
+        (verified.info, Some(verified.ideal_bits))
+    } else {
+        (codec.read_info(bytes).map_err(reading)?, None)
+    };
+    Ok((describe::info(file, &info, ideal_bits), describe::info_json(file, &info, ideal_bits)))
 }
 
 pub fn verify(arguments: &Verify) -> Outcome {
@@ -47,16 +49,25 @@ pub fn verify(arguments: &Verify) -> Outcome {
         Ok((files, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
     });
     let (files, codec) = prepared.map_err(|failure| reporter.fail(None, &failure))?;
+    if let Some(manifest) = &arguments.manifest {
+        return resume::verify(arguments, &reporter, &codec, manifest);
+    }
     for_each(&reporter, files.iter().map(|Input { place, .. }| (place, place)), |place| {
-        let verified = codec.verify(input::open_ansel(place, &limits)?).map_err(about("read", place.path()))?;
-        options::say_engine(&codec, verified.info.header.info(), &reporter)?;
-        let (bytes, tiles) = (verified.info.bytes, describe::tiles(&verified.info));
+        let mut file = input::open_ansel(place, &limits)?;
+        let (bytes, tiles) = if jpeg::is_held(&mut *file, place)? {
+            (jpeg::read(&codec, place, file)?.1.bytes, 0)
+        } else {
+            let info = codec.verify(file).map_err(about("read", place.path()))?.info;
+            options::say_engine(&codec, info.header.info(), &reporter)?;
+            (info.bytes, describe::tiles(&info))
+        };
         let value = || {
             let mut value = json!({ "ok": true, "bytes": bytes, "tiles": tiles });
             place.put(&mut value, "file");
             value
         };
-        reporter.answer(|| format!("{place}: ok, {}, {}", count(bytes, "byte"), count(tiles, "tile")), value)
+        let parts = if tiles > 0 { count(tiles, "tile") } else { "a JPEG file".to_owned() };
+        reporter.answer(|| format!("{place}: ok, {}, {parts}", count(bytes, "byte")), value)
     })
 }
 

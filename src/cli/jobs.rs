@@ -27,8 +27,8 @@ pub struct Direction {
     pub read: &'static [&'static str],
     /// What a result may end in.
     pub written: &'static [&'static str],
-    /// What it ends in if nothing is said.
-    pub default: &'static str,
+    /// What the result of an input ends in if nothing is said.
+    pub default: fn(&Place) -> &'static str,
 }
 
 /// Whether a result is written to standard output.
@@ -88,12 +88,12 @@ fn second_is_result<'a>(
 
 /// Every input with where its result goes; fails if two results would go to one place: files in a row on standard
 /// output could not be told apart.
-fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: &str) -> Result<Vec<Job>> {
+fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place) -> &'static str) -> Result<Vec<Job>> {
     let several = inputs.len() > 1 || inputs.iter().any(|input| input.below.is_some());
     let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
     let mut taken = HashSet::new();
     for input in inputs {
-        let target = target(&input, several, output, extension);
+        let target = target(&input, several, output, extension(&input.place));
         if !taken.insert(target.clone()) {
             if target == Place::Standard {
                 return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn two_inputs_with_one_target_are_refused() {
         let targets =
-            |names: [&str; 2], output| with_targets(names.map(named).to_vec(), Some(Path::new(output)), "ansel");
+            |names: [&str; 2], output| with_targets(names.map(named).to_vec(), Some(Path::new(output)), |_| "ansel");
         assert!(targets(["a/x.png", "b/x.png"], "out").is_err_and(|failure| failure.exit_code() == 1));
         assert!(targets(["x.png", "x.bmp"], "out").is_err());
         assert!(targets(["a/x.png", "b/y.png"], "out").is_ok());

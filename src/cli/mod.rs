@@ -1,6 +1,7 @@
 //! Runs the command line's command through the library and prints what came of it.
 
 mod args;
+mod batch;
 mod compress;
 mod decompress;
 mod describe;
@@ -9,10 +10,13 @@ mod failure;
 mod input;
 mod inspect;
 mod jobs;
+mod jpeg;
+mod manifest;
 mod options;
 mod output;
 mod place;
 mod report;
+mod resume;
 mod signals;
 
 use std::io::ErrorKind;

@@ -33,6 +33,12 @@ pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, r
     Ok(shown(builder.build()?, reporter))
 }
 
+/// Files that are compressed side by side.
+pub fn side_by_side(batch: &args::Batch, recursive: bool) -> usize {
+    let default = if recursive { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 };
+    batch.jobs.map_or(default, NonZeroUsize::get)
+}
+
 /// A codec whose progress is shown.
 pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     let bar = reporter.bar.clone();

@@ -14,8 +14,8 @@ use super::signals::Unfinished;
 /// A result that is in its place.
 #[derive(Debug)]
 pub struct Written {
-    path: PathBuf,
-    digest: [u8; 32],
+    pub path: PathBuf,
+    pub digest: [u8; 32],
 }
 
 /// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
@@ -106,7 +106,16 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
-fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
+/// Puts a hard link to a file in the place of another that is the same.
+pub fn link(first: &Path, copy: &Path) -> Result<()> {
+    let folder = folder_of(copy);
+    let linked = tempfile::Builder::new().make_in(folder, |path| std::fs::hard_link(first, path));
+    let placed = linked.and_then(|linked| linked.into_temp_path().persist(copy).map_err(|failed| failed.error));
+    placed.map_err(Failure::io("link", copy))
+}
+
+/// The SHA-256 of a file.
+pub fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = File::open(path)?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

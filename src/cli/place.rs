@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::manifest::unhex;
+
 /// A place to read from or write to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -37,6 +39,27 @@ impl Place {
             object[format!("{key}_hex")] = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
         }
     }
+}
+
+impl Place {
+    /// The path that [`put`](Self::put) has put into a JSON object.
+    pub fn get(object: &Value, key: &str) -> Option<PathBuf> {
+        match object[format!("{key}_hex")].as_str() {
+            None => object[key].as_str().map(PathBuf::from),
+            Some(name) => path_of(unhex(name)?),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    Some(std::os::unix::ffi::OsStringExt::from_vec(bytes)).map(|name: std::ffi::OsString| name.into())
+}
+
+/// Elsewhere, names that are not Unicode have bytes that no path is made of safely.
+#[cfg(not(unix))]
+fn path_of(_: Vec<u8>) -> Option<PathBuf> {
+    None
 }
 
 impl std::fmt::Display for Place {
@@ -80,5 +103,6 @@ mod tests {
         let mut object = serde_json::json!({});
         Place::new(Path::new(OsStr::from_bytes(b"a\xff.png"))).put(&mut object, "file");
         assert_eq!(object, serde_json::json!({ "file": "a\\xff.png", "file_hex": "61ff2e706e67" }));
+        assert_eq!(Place::get(&object, "file").as_deref(), Some(Path::new(OsStr::from_bytes(b"a\xff.png"))));
     }
 }

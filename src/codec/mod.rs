@@ -1,9 +1,10 @@
 //! Planes <-> bytes. A [`Codec`] holds what all calls share; [`encode`] takes rows, plans, codes and verifies them band by
-//! band; [`decode`] reads bands in their order, and [`archive`] any rectangle of a file.
+//! band; [`decode`] reads bands in their order, and [`archive`] any rectangle of a file. [`jpeg`] keeps JPEG files.
 
 mod archive;
 mod decode;
 mod encode;
+mod jpeg;
 mod level;
 mod offsets;
 mod options;
@@ -15,12 +16,14 @@ use std::sync::{Arc, Mutex};
 pub use self::archive::{Archive, Salvaged};
 pub use self::decode::Decoder;
 pub use self::encode::Encoder;
+pub use self::jpeg::JpegInfo;
 pub use self::level::Level;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::options::Division;
 use self::options::Settings;
 pub use self::options::{CodecBuilder, Effort, Progress, Transforms, Verify};
 use crate::base::error::Result;
+use crate::base::limits::Limits;
 use crate::base::stop::Stop;
 use crate::container::{Band, Header};
 use crate::image::{ImageInfo, Metadata, Planes};
@@ -85,6 +88,12 @@ impl Codec {
         CodecBuilder::default()
     }
 
+    /// The bounds on the input.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
     /// This codec, but work that it does ends when `stop` is set.
     #[must_use]
     pub fn stopped_by(&self, stop: &Stop) -> Self {
@@ -120,13 +129,19 @@ impl Codec {
         Encoder::new(self.clone(), info, metadata, output)
     }
 
-    /// Decompresses a file.
+    /// Decompresses a file. Of one that holds a JPEG file, it gives the pixels, with the feature `files`;
+    /// [`decompress_jpeg`](Self::decompress_jpeg) gives the file.
     ///
     /// # Errors
     /// [`Error::Format`](crate::Error::Format) if the file is damaged or not an ansel file,
     /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Runtime`](crate::Error::Runtime),
-    /// [`Error::Stopped`](crate::Error::Stopped).
+    /// [`Error::Stopped`](crate::Error::Stopped), [`Error::Unsupported`](crate::Error::Unsupported) for pixels of a JPEG
+    /// file of a rare kind.
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
+        #[cfg(feature = "files")]
+        if crate::FileKind::of(file) == Some(crate::FileKind::Jpeg) {
+            return self.decompress_pixels(file);
+        }
         self.decoder(file)?.decode_all()
     }
 

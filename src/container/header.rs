@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
-use crate::base::error::{FormatErrorKind, Result, malformed};
+use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::base::limits::{Limits, MAX_BAND_PIXELS, MAX_HEIGHT, MAX_METADATA_BLOCKS, MAX_WIDTH, check, check_samples};
 use crate::image::ImageInfo;
 use crate::image::MetadataEntry;
@@ -13,6 +13,56 @@ use crate::image::planes::MAX_CHANNELS;
 pub(crate) const MAGIC: [u8; 8] = *b"\x89ANSL\r\n\x1a";
 /// The format version that this library writes, and the only one it reads.
 pub(crate) const VERSION: u8 = 1;
+
+/// The byte of kind of a file that holds a JPEG file: no image has 15 channels.
+pub(crate) const JPEG_KIND: u8 = 0x0f;
+
+/// What an ansel file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// The samples of an image.
+    Image,
+    /// A JPEG file, byte for byte.
+    Jpeg,
+}
+
+impl FileKind {
+    /// First bytes of a file that are needed to tell.
+    pub const BYTES: usize = MAGIC.len() + 2;
+
+    /// What a file with these first bytes holds; none if it is no ansel file of this version. Whether it is a valid one
+    /// shows when it is read.
+    ///
+    /// ```
+    /// use ansel::FileKind;
+    ///
+    /// assert_eq!(FileKind::of(b"\x89ANSL\r\n\x1a\x01\x0f"), Some(FileKind::Jpeg));
+    /// assert_eq!(FileKind::of(b"\xff\xd8\xff\xe0"), None);
+    /// ```
+    #[must_use]
+    pub fn of(first: &[u8]) -> Option<Self> {
+        match read_kind(&mut Input::new(first)).ok()? {
+            JPEG_KIND => Some(Self::Jpeg),
+            _ => Some(Self::Image),
+        }
+    }
+}
+
+/// Reads magic and version, and the byte of kind.
+pub(super) fn read_kind(input: &mut Input<impl Read>) -> Result<u8> {
+    for expected in MAGIC {
+        if input.byte()? != expected {
+            return malformed(FormatErrorKind::NotAnsel, "the first bytes are not the magic number");
+        }
+    }
+    let version = input.byte()?;
+    if version != VERSION {
+        let detail = format!("the file has version {version}, this library reads version {VERSION}");
+        return malformed(FormatErrorKind::UnknownVersion, detail);
+    }
+    input.byte()
+}
 
 /// What a file says of itself before any sample is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,21 +161,15 @@ impl Header {
     /// Reads the header from the start of a file.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that is not a valid header,
-    /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded) for an image or metadata beyond `limits`.
+    /// [`Error::Format`] for anything that is not a valid header, [`Error::LimitsExceeded`] for an image or metadata beyond
+    /// `limits`, [`Error::Unsupported`] for a file that holds a JPEG file.
     pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<Self> {
         let mut input = Input::new(input);
-        for expected in MAGIC {
-            if input.byte()? != expected {
-                return malformed(FormatErrorKind::NotAnsel, "the first bytes are not the magic number");
-            }
+        let kind = read_kind(&mut input)?;
+        if kind == JPEG_KIND {
+            let what = "samples of a file that holds a JPEG file (see Codec::decompress_jpeg)";
+            return Err(Error::Unsupported(what.to_owned()));
         }
-        let version = input.byte()?;
-        if version != VERSION {
-            let detail = format!("the file has version {version}, this library reads version {VERSION}");
-            return malformed(FormatErrorKind::UnknownVersion, detail);
-        }
-        let kind = input.byte()?;
         let (channels, depth) = (kind & 15, (kind >> 4) + 1);
         if !(1..=MAX_CHANNELS).contains(&channels.into()) {
             return malformed(FormatErrorKind::InvalidField, format!("{channels} channels"));

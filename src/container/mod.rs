@@ -1,14 +1,18 @@
 #![doc = include_str!("FORMAT.md")]
 //!
-//! This module reads and writes the container: header, bands and their tables.
+//! This module reads and writes the container: header, bands and their tables; the header of a JPEG file that is kept as it is.
 
 mod band;
 mod coder;
 mod header;
+mod jpeg;
 mod samples;
 
 pub use self::band::{Band, PartSummary};
 pub(crate) use self::band::{Part, TileEntry};
 pub(crate) use self::coder::{Coder, NetworkCoder};
-pub use self::header::Header;
+#[cfg(feature = "image-hooks")]
+pub(crate) use self::header::MAGIC;
+pub use self::header::{FileKind, Header};
+pub(crate) use self::jpeg::{JpegCoder, JpegHeader};
 pub(crate) use self::samples::sample_checksum;

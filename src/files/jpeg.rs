@@ -8,7 +8,6 @@ use super::io_error;
 use crate::base::error::{Error, Result};
 
 const SCAN: u8 = 0xda;
-
 /// Fails for kinds of JPEG that the decoder does not know, and unless the file goes on to its end marker: the decoder
 /// would fill up what is missing.
 pub(super) fn check(input: &mut impl BufRead) -> Result<()> {

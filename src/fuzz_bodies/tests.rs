@@ -28,6 +28,11 @@ fn files_of_the_corpus_are_decoded_or_refused() {
 }
 
 #[test]
+fn jpeg_files_of_the_corpus_come_back_or_are_refused() {
+    replay("jpeg", jpeg);
+}
+
+#[test]
 fn network_outputs_of_the_corpus_make_valid_intervals() {
     replay("cdf", cdf);
 }
@@ -98,6 +103,22 @@ fn valid_files() -> Vec<(&'static str, Vec<u8>)> {
     cases.into_iter().map(compressed).collect()
 }
 
+/// JPEG files, and files that hold them.
+fn valid_jpeg_files() -> Vec<(&'static str, Vec<u8>)> {
+    let plain = include_bytes!("../../tests/jpeg/grey.jpg").to_vec();
+    let progressive = include_bytes!("../../tests/jpeg/progressive.jpg").to_vec();
+    let kept = |jpeg: &[u8]| Codec::default().compress_jpeg(jpeg).expect("a compressed file");
+    let (kept_plain, kept_progressive) = (kept(&plain), kept(&progressive));
+    let stored = kept(include_bytes!("../../tests/jpeg/cmyk.jpg"));
+    vec![
+        ("kept", kept_plain),
+        ("kept-progressive", kept_progressive),
+        ("stored", stored),
+        ("plain", plain),
+        ("progressive", progressive),
+    ]
+}
+
 /// Valid descriptions of transforms, each behind the shape that [`transforms`] reads.
 fn valid_transforms() -> Vec<(&'static str, Vec<u8>)> {
     let (width, height) = (24, 24);
@@ -136,8 +157,13 @@ fn valid_transforms() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn the_corpus_holds_valid_files_or_they_are_written() {
     let write = std::env::var_os("ANSEL_WRITE_CORPUS").is_some_and(|value| value == "1");
-    let transforms = valid_transforms();
-    for (target, files) in [("container", valid_files()), ("decode", valid_files()), ("transforms", transforms)] {
+    let all = [
+        ("container", valid_files()),
+        ("decode", valid_files()),
+        ("transforms", valid_transforms()),
+        ("jpeg", valid_jpeg_files()),
+    ];
+    for (target, files) in all {
         for (name, bytes) in files {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
             if write {
@@ -192,6 +218,11 @@ fn changed_headers_are_read_or_refused() {
 #[test]
 fn changed_files_are_decoded_or_refused() {
     mutate(valid_files(), 60, decode);
+}
+
+#[test]
+fn changed_jpeg_files_come_back_or_are_refused() {
+    mutate(valid_jpeg_files(), 300, jpeg);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Coded planes <-> streams: what codes the tiles of one part of a band. Format: section "Bands".
+//! Coded planes <-> streams: what codes the tiles of one part of a band. Format: section "Bands". `lepton` codes JPEG files.
 
+pub(crate) mod lepton;
 pub(crate) mod network;
 pub(crate) mod png;
 pub(crate) mod vp8l;

@@ -65,16 +65,19 @@ fn metadata_beyond_the_limit_is_refused_with_its_true_size() {
 }
 
 #[test]
-fn a_jpeg_file_is_refused_before_it_is_decoded() {
+fn a_jpeg_file_that_cannot_be_decoded_is_kept_nevertheless() {
     let place = Place::new();
     let mut file = std::io::Cursor::new(Vec::new());
     ramp(3, 64, 64).to_image().expect("an image").write_to(&mut file, image::ImageFormat::Jpeg).expect("a file");
     let mut jpeg = file.into_inner();
     let tables = jpeg.windows(2).position(|bytes| bytes == [0xff, 0xc4]).expect("Huffman tables");
     jpeg[tables + 1] = 0xfe; // a comment: the scan cannot be decoded
-    place.write("photo.jpg", jpeg);
-    assert_says(&place.fail(4, ["compress", "photo.jpg"]), &["--allow-lossy-source"]);
+    place.write("photo.jpg", &jpeg);
     place.fail(3, ["compress", "photo.jpg", "--allow-lossy-source"]);
+    assert_says(&place.status(["compress", "photo.jpg"]), &["stored as it is"]);
+    place.succeed(["decompress", "photo.ansel", "-o", "back.jpg"]);
+    assert!(place.read("back.jpg") == jpeg);
+    place.fail(3, ["decompress", "photo.ansel", "-o", "back.png"]);
 }
 
 #[test]
@@ -84,10 +87,15 @@ fn files_of_another_kind_are_exit_code_4() {
         ("a.tif", &b"II\x2b\0\x08\0\0\0\x10\0\0\0\0\0\0\0"[..]),
         ("a.jxl", b"\xff\x0a\xfa\x1f\x41\x91"),
         ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0"),
+    ] {
+        place.write(name, bytes);
+        assert_says(&place.fail(4, ["compress", name]), &[name, "unsupported"]);
+    }
+    for (name, bytes) in [
         ("a.jpg", b"\xff\xd8\xff\xc9\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0"),
         ("b.jpg", b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x08\0\x08\x01\x01\x11\0"),
     ] {
         place.write(name, bytes);
-        assert_says(&place.fail(4, ["compress", name]), &[name, "unsupported"]);
+        assert_says(&place.fail(4, ["compress", name, "--allow-lossy-source"]), &[name, "unsupported"]);
     }
 }

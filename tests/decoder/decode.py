@@ -7,7 +7,8 @@
 The first form prints a line for each block of metadata: its kind, its bytes, its SHA-256, and what is known of it. It
 needs Python 3.9, and Pillow for files with VP8L in them. It is meant to be read and to be compared with, not to be fast:
 it decodes some hundreds of pixels per second. Exit code: 0 success, 1 a file that is missing or that the format calls an
-error, 2 wrong usage, 3 Pillow is missing.
+error, 2 wrong usage, 3 Pillow is missing, 4 a JPEG file in a Lepton stream, of which header and checksums are right. A
+JPEG file that is stored is written as it is.
 
 The modules are in the order of the text, each with one function or more for each of its sections: xxh3.py, basics.py
 (Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), levels.py, network.py, mixture.py (to CDF), streams.py (to
@@ -43,6 +44,36 @@ def file(data, folder):
         samples += band(reader, head, min(head.band_rows, head.height - first), folder)
     reader.end("the last stream")
     return head, blocks, samples
+
+
+# JPEG files
+def is_jpeg(data):
+    return data[:10] == bytes.fromhex("89414e534c0d0a1a010f")
+
+
+def jpeg(data):
+    """The JPEG file, where it is stored."""
+    reader = Reader(data)
+    reader.take(10)
+    length = reader.number("the bytes of the JPEG file", most=2**32 - 1)
+    digest, coder = reader.take(32), reader.byte()
+    stream_length = reader.number("the bytes of the stream", most=length)
+    stream_check = reader.take(8)
+    check = checksum(reader.data[:reader.position])
+    require(reader.take(4) == check, "the checksum of the header differs")
+    require(coder in (0, 1), "coder %d of a JPEG file is not known" % coder)
+    stream = reader.take(stream_length)
+    reader.end("the stream")
+    require(sample_checksum(stream) == stream_check, "the checksum of the stream differs")
+    if coder == 1:
+        raise NoLepton("a Lepton stream of %d bytes, for a JPEG file of %d: intact, but not decoded here"
+                       % (stream_length, length))
+    require(sha256(stream).digest() == digest, "the SHA-256 of the JPEG file differs")
+    return stream
+
+
+class NoLepton(Exception):
+    """A stream that only a library decodes."""
 
 
 # Header
@@ -241,6 +272,9 @@ def main(arguments):
             print("%s: the known answer" % path)
     elif len(arguments) == 3:
         source, folder, target = arguments
+        if is_jpeg(Path(source).read_bytes()):
+            Path(target).write_bytes(jpeg(Path(source).read_bytes()))
+            return 0
         head, blocks, samples = file(Path(source).read_bytes(), folder)
         for kind, block, parts in blocks:
             line = "metadata %d: %d bytes, %s %s" % (kind, len(block), sha256(block).hexdigest(), parts)
@@ -261,3 +295,6 @@ if __name__ == "__main__":
     except NoPillow as error:
         print("decode.py: %s" % error, file=sys.stderr)
         sys.exit(3)
+    except NoLepton as error:
+        print("decode.py: %s" % error, file=sys.stderr)
+        sys.exit(4)

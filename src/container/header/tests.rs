@@ -142,7 +142,8 @@ fn what_a_header_says_is_what_it_holds() {
 #[test]
 fn channels_that_no_image_has_are_invalid() {
     for channels in (0..16).filter(|channels| !(1..=4).contains(channels)) {
-        for depth in [0, 7, 15] {
+        // 15 channels of 1 bit are the mark of a JPEG file.
+        for depth in [0, 7, 15].into_iter().filter(|depth| channels | depth << 4 != JPEG_KIND) {
             assert_invalid(&format!("{channels} channels"), |raw| raw.kind = channels | depth << 4);
         }
     }

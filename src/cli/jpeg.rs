@@ -1,0 +1,122 @@
+//! JPEG files, which are kept byte for byte.
+
+use std::fs::File;
+use std::io::{BufRead, Read};
+
+use ansel::{Codec, Error, FileKind, JpegInfo};
+
+use super::args::Decompress;
+use super::compress::{Compressed, Run};
+use super::failure::{Failure, Result, about, io_error};
+use super::input::{ReadSeek, has_extension};
+use super::jobs::Job;
+use super::output::Written;
+use super::place::Place;
+use super::report::Reporter;
+use super::{describe, options, output};
+
+/// What names of JPEG files end in.
+pub const EXTENSIONS: [&str; 2] = ["jpg", "jpeg"];
+/// About the memory that compressing takes, for each byte of a JPEG file: coefficients, most of all.
+const BYTES_FOR_A_BYTE: u64 = 24;
+/// Most bytes of a JPEG file, and one more.
+const TOO_MANY_BYTES: u64 = 1 << 32;
+
+/// Whether an image is a JPEG file.
+pub fn is_one(file: &mut dyn ReadSeek, place: &Place) -> Result<bool> {
+    Ok(first_bytes(file, place)?.starts_with(&[0xff, 0xd8, 0xff]))
+}
+
+/// Whether an .ansel file holds a JPEG file.
+pub fn is_held(file: &mut dyn ReadSeek, place: &Place) -> Result<bool> {
+    Ok(FileKind::of(first_bytes(file, place)?) == Some(FileKind::Jpeg))
+}
+
+fn first_bytes<'a>(file: &'a mut dyn ReadSeek, place: &Place) -> Result<&'a [u8]> {
+    BufRead::fill_buf(file).map_err(Failure::io("read", place.path()))
+}
+
+/// What the result of an .ansel file ends in if nothing is said.
+pub fn extension(place: &Place) -> &'static str {
+    let mut first = Vec::new();
+    // Pipes are read once only, and files that cannot be read are found to be so later.
+    if let Place::File(path) = place
+        && path.is_file()
+    {
+        let _ = File::open(path).and_then(|file| file.take(FileKind::BYTES as u64).read_to_end(&mut first));
+    }
+    if FileKind::of(&first) == Some(FileKind::Jpeg) { EXTENSIONS[0] } else { "png" }
+}
+
+/// Whether a result is the JPEG file itself, and not its pixels.
+pub fn is_wanted(target: &Place) -> bool {
+    match target {
+        Place::Standard => true,
+        Place::File(path) => has_extension(path, &EXTENSIONS),
+    }
+}
+
+/// Compresses a JPEG file.
+pub fn compress(run: &Run<'_>, job: &Job, mut source: Box<dyn ReadSeek>) -> Result<Compressed> {
+    if run.arguments.strip {
+        let what = "--strip for a JPEG file, which is kept byte for byte (--allow-lossy-source takes its pixels alone)";
+        return Err(Error::Unsupported(what.to_owned()).into());
+    }
+    let Job { input, target } = job;
+    let jpeg = read_source(input, &mut *source)?;
+    let _share = run.budget.take(BYTES_FOR_A_BYTE * jpeg.len() as u64);
+    let file = run.codec.compress_jpeg(&jpeg)?;
+    let info = run.codec.read_jpeg_info(&file[..])?;
+    let written = write(target, run.arguments.output.force, &file)?;
+    if info.coder == "stored" {
+        run.reporter.warn(input, "stored as it is: this kind of JPEG file cannot be made smaller")?;
+    }
+    describe::jpeg_done(run.reporter, job, &info)?;
+    Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), skipped: false })
+}
+
+/// All bytes of a JPEG file.
+pub fn read_source(place: &Place, source: &mut dyn ReadSeek) -> Result<Vec<u8>> {
+    let mut jpeg = Vec::new();
+    let read = source.take(TOO_MANY_BYTES).read_to_end(&mut jpeg);
+    read.map_err(io_error("read", place.path())).map_err(about("read", place.path()))?;
+    Ok(jpeg)
+}
+
+/// Writes the JPEG file that an .ansel file holds.
+pub fn decompress(
+    arguments: &Decompress,
+    reporter: &Reporter,
+    codec: &Codec,
+    job: &Job,
+    file: Box<dyn ReadSeek>,
+) -> Result<()> {
+    if arguments.strip {
+        let what = "--strip for a JPEG file, which comes back byte for byte (write its pixels, to .png)";
+        return Err(Error::Unsupported(what.to_owned()).into());
+    }
+    let (jpeg, info) = read(codec, &job.input, file)?;
+    let written = write(&job.target, arguments.output.force, &jpeg)?;
+    describe::jpeg_done(reporter, job, &info)?;
+    if arguments.output.rm { options::remove(reporter, job, &written, &[]) } else { Ok(()) }
+}
+
+/// The JPEG file that an .ansel file holds, and what is known of it.
+pub fn read(codec: &Codec, place: &Place, file: Box<dyn ReadSeek>) -> Result<(Vec<u8>, JpegInfo)> {
+    let bytes = read_whole(place, file)?;
+    let jpeg = codec.decompress_jpeg(&bytes[..])?;
+    Ok((jpeg, codec.read_jpeg_info(&bytes[..])?))
+}
+
+/// All bytes of an .ansel file that holds a JPEG file.
+pub fn read_whole(place: &Place, file: Box<dyn ReadSeek>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A whole one has less than that, and what is beyond shows as trailing bytes.
+    let read = file.take(TOO_MANY_BYTES + (1 << 20)).read_to_end(&mut bytes);
+    read.map_err(io_error("read", place.path())).map_err(about("read", place.path()))?;
+    Ok(bytes)
+}
+
+fn write(target: &Place, force: bool, bytes: &[u8]) -> Result<Written> {
+    output::write(target, force, |output| output.write_all(bytes).map_err(io_error("write", target.path())))
+}

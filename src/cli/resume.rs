@@ -1,0 +1,98 @@
+//! What is done already: results that an earlier run has left, and those that a manifest lists.
+
+use ansel::{Codec, Decoded};
+
+use super::args::Verify;
+use super::compress::{Compressed, Run};
+use super::failure::{Failure, Result, about, io_error};
+use super::jobs::Job;
+use super::manifest::{Entry, PixelDigest};
+use super::output::{Written, digest_of};
+use super::place::Place;
+use super::report::{Reporter, count};
+use super::{Outcome, for_each, input, jpeg, manifest, options};
+
+/// Whether an input is still the one that was compressed, and its result the one that was written.
+pub fn is_as_listed(entry: &Entry, source_bytes: u64, source_sha256: [u8; 32]) -> Result<bool> {
+    let same_source = (entry.source_bytes, entry.source_sha256) == (source_bytes, source_sha256);
+    Ok(same_source && has_checksum(entry).map_err(Failure::io("read", &entry.file))?)
+}
+
+fn has_checksum(entry: &Entry) -> std::io::Result<bool> {
+    Ok(entry.file.metadata()?.len() == entry.bytes && digest_of(&entry.file)? == entry.sha256)
+}
+
+/// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
+pub fn found(run: &Run<'_>, job: &Job) -> Result<Compressed> {
+    let Job { input, target } = job;
+    let path = target.path();
+    let foreign = || {
+        let reason = "it exists, and is not the result of its input (use --force without --resume to overwrite it)";
+        Failure::io("write", path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason))
+    };
+    let file = std::fs::read(path).map_err(Failure::io("read", path))?;
+    let mut source = input::open_image(input, &run.limits)?;
+    let (same, pixels_sha256) = if !run.arguments.allow_lossy_source && jpeg::is_one(&mut *source, input)? {
+        let jpeg = jpeg::read_source(input, &mut *source)?;
+        (run.codec.decompress_jpeg(&file[..]).is_ok_and(|held| held == jpeg), None)
+    } else {
+        let mut image = run.image(source).map_err(about("read", input.path()))?;
+        let metadata = run.metadata(&image);
+        let planes = run.rows(&mut image, u32::MAX).map_err(about("read", input.path()))?;
+        let decoded = run.codec.decompress(&file);
+        let same = |decoded: Decoded| decoded.planes == planes && decoded.metadata == metadata;
+        (decoded.is_ok_and(same), Some(pixels_of(&planes)?))
+    };
+    if !same {
+        return Err(foreign());
+    }
+    let digest = digest_of(path).map_err(Failure::io("read", path))?;
+    let written = Written { path: path.to_owned(), digest };
+    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), skipped: true })
+}
+
+fn pixels_of(planes: &ansel::Planes) -> Result<[u8; 32]> {
+    let mut digest = PixelDigest::new(ansel::ImageInfo::of(planes));
+    digest.add(planes)?;
+    Ok(digest.finish())
+}
+
+/// `ansel verify --manifest`.
+pub fn verify(arguments: &Verify, reporter: &Reporter, codec: &Codec, path: &std::path::Path) -> Outcome {
+    let entries = manifest::read(path).map_err(|failure| reporter.fail(None, &failure))?;
+    let files: Vec<(Place, Entry)> =
+        entries.into_iter().map(|entry| (Place::File(entry.file.clone()), entry)).collect();
+    let limits = options::limits(&arguments.limits);
+    for_each(reporter, files.iter().map(|(place, entry)| (place, (place, entry))), |(place, entry)| {
+        if !has_checksum(entry).map_err(Failure::io("read", &entry.file))? {
+            let defect = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not what the manifest lists");
+            return Err(io_error("verify", &entry.file)(defect).into());
+        }
+        let file = input::open_ansel(place, &limits)?;
+        let listed = match entry.pixels_sha256 {
+            None => jpeg::read(codec, place, file)?.1.sha256 == entry.source_sha256,
+            Some(pixels) => decoded_pixels(codec, file).map_err(about("read", place.path()))? == pixels,
+        };
+        if !listed {
+            let defect =
+                std::io::Error::new(std::io::ErrorKind::InvalidData, "it decodes to other than what was compressed");
+            return Err(io_error("verify", &entry.file)(defect).into());
+        }
+        let value = || {
+            let mut value = serde_json::json!({ "ok": true, "bytes": entry.bytes });
+            place.put(&mut value, "file");
+            value
+        };
+        reporter.answer(|| format!("{place}: ok, {}, as listed", count(entry.bytes, "byte")), value)
+    })
+}
+
+/// The checksum of the samples of a file, band by band.
+fn decoded_pixels(codec: &Codec, file: impl std::io::Read) -> ansel::Result<[u8; 32]> {
+    let mut decoder = codec.decoder(file)?;
+    let mut digest = PixelDigest::new(decoder.header().info());
+    while let Some(band) = decoder.next_band()? {
+        digest.add(&band)?;
+    }
+    Ok(digest.finish())
+}
