@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal, TypedDict, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
-from ansel import _files, _runtime
+from ansel import _files
 from ansel._ansel import (
     AnselError,
     Archive,
@@ -42,8 +42,6 @@ __all__ = [
     "compress_file", "decode", "decoder", "decompress_file", "encode", "encoder", "info", "instructions", "open",
     "verify",
 ]
-
-_runtime.provide()
 
 Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
