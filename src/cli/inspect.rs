@@ -20,22 +20,22 @@ pub fn info(arguments: &Info) -> Outcome {
     let (files, codec) = prepared.map_err(|failure| reporter.fail(None, &failure))?;
     let first = files.first().map(|file| &file.place);
     for_each(&reporter, files.iter().map(|Input { place, .. }| (place, place)), |place| {
-        let (info, ideal_bits) = inspect(arguments, &codec, place)?;
+        let (info, bits) = inspect(arguments, &codec, place)?;
         let text = || {
-            let text = describe::info(place, &info, ideal_bits);
+            let text = describe::info(place, &info, bits);
             if first == Some(place) { text } else { format!("\n{text}") }
         };
-        reporter.answer(text, || describe::info_json(place, &info, ideal_bits))
+        reporter.answer(text, || describe::info_json(place, &info, bits))
     })
 }
 
 /// What a file holds, and its ideal code length if that is asked for.
-fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(ansel::FileInfo, Option<f64>)> {
+fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(ansel::FileInfo, Option<describe::Bits>)> {
     let reading = about("read", file.path());
     let bytes = input::open_ansel(file, &options::limits(&arguments.limits))?;
     if arguments.bits {
         let verified = codec.verify(bytes).map_err(reading)?;
-        return Ok((verified.info, Some(verified.ideal_bits)));
+        return Ok((verified.info, Some((verified.ideal_bits, verified.bound))));
     }
     Ok((codec.read_info(bytes).map_err(reading)?, None))
 }
