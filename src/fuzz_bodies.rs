@@ -13,16 +13,19 @@ use crate::container::{Band, Header};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::entropy::cdf::{Alphabet, CDF_BITS, Cdf};
 use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, Normalisation, PINNED, PixelMixture};
+use crate::entropy::stack::Stack;
 use crate::infer::learner::Learner;
 use crate::infer::pool::lock;
 use crate::infer::session::{Network, networks_of};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::adaptation::Learning;
 use crate::model::file::ModelFile;
+use crate::model::program::Program;
 use crate::streams::network::alphabets;
 use crate::tile::TileSamples;
 use crate::transforms::{GroupShape, Transform};
 use crate::walk::batch::ActiveTile;
+use crate::walk::bits_back::Walk;
 use crate::walk::counts::{Contexts, Counts};
 use crate::walk::flow;
 use crate::{
@@ -46,6 +49,17 @@ static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoi
 static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
     let networks = |model: &RegisteredModel| networks_of(model.file).all;
     Mutex::new(models().iter().filter(|model| model.family == Family::Flow).map(networks).collect())
+});
+
+/// The programs of the registry, and their networks.
+/// A program, and its networks.
+type Programmed = (Program, Vec<Network>);
+static PROGRAMS: LazyLock<Mutex<Vec<Programmed>>> = LazyLock::new(|| {
+    let program = |model: &RegisteredModel| {
+        let program = ModelFile::read(model.file).expect("a model that keeps the contract").program;
+        (program.expect("a program"), networks_of(model.file).all)
+    };
+    Mutex::new(models().iter().filter(|model| model.family == Family::BitsBack).map(program).collect())
 });
 
 fn codec(effort: Effort, model: ModelChoice) -> Codec {
@@ -310,6 +324,25 @@ pub fn flows(bytes: &[u8]) {
     flow::code_tiles(networks, &mut tiles, &alphabets).expect("sessions that passed their tests");
     let [tile] = tiles;
     assert!(decode(networks, tile.coder.finish()) == Some(samples), "other samples came back");
+}
+
+/// Decodes any words under a program: they are no patch, or the samples are of their alphabets and encode to these words.
+pub fn programs(bytes: &[u8]) {
+    let &[kind, ref words @ ..] = bytes else { return };
+    let words = words.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let Some(stack) = Stack::from_words(words.collect()) else { return };
+    let before = stack.clone().into_words();
+    let mut all = lock(&PROGRAMS);
+    let count = all.len();
+    let (program, networks) = &mut all[usize::from(kind) % count];
+    let size = [256, 65_536, 2, 37][usize::from(kind / 64)];
+    let alphabets = alphabets(&vec![size; program.channels]);
+    let mut walk = Walk::new(program, networks, stack, &alphabets);
+    let Some(patch) = walk.pop().expect("sessions that passed their tests") else { return };
+    assert!(patch.iter().flatten().all(|&sample| u32::from(sample) < size), "a symbol beyond its alphabet");
+    walk.push(patch).expect("sessions that passed their tests");
+    let (terms, stack) = walk.finish();
+    assert!(terms.sum().is_finite() && stack.into_words() == before, "other words came back");
 }
 
 /// Has a network learn from any contexts and errors, in pieces of two sizes, and holds it against the contract.

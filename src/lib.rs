@@ -79,6 +79,7 @@ pub fn instructions() -> &'static str {
 
 pub use self::model::family::{Content, Family};
 pub use self::model::registry::{ModelChoice, RegisteredModel, models};
+pub use self::walk::bits_back::BoundTerms;
 
 /// The examples of the page, which are compiled and run with the tests.
 #[cfg(doctest)]

@@ -76,6 +76,14 @@ fn of_flows() -> Vec<Golden> {
     ]
 }
 
+/// A patch, below which lies enough noise that a program codes it.
+fn of_programs() -> Vec<Golden> {
+    let (patch, noise) = (gentle(3, 64, 64), noise(3, 64, 60));
+    let both = planes(ndarray::concatenate![Axis(1), *patch.samples(), *noise.samples()], 8);
+    let named = |name: &str| ModelChoice::Named(name.to_owned());
+    vec![Golden { model: named("realnvp"), ..Golden::new("realnvp-patch", both) }]
+}
+
 /// Planes of the samples, which are valid.
 fn planes(samples: Array3<u16>, depth: u32) -> Planes {
     Planes::new(samples, depth).expect("a valid image")
@@ -145,6 +153,7 @@ fn goldens() -> Vec<Golden> {
     all.extend(of_models());
     all.extend(of_learning());
     all.extend(of_flows());
+    all.extend(of_programs());
     all
 }
 

@@ -25,6 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import flow
 import model
+import programs
 import quantize
 
 OPSET, IR_VERSION = 17, 8
@@ -35,6 +36,8 @@ KNOWN_ANSWER_ROWS, KNOWN_ANSWER_SEED = 1024, 0x616E73656C
 
 def output_gains(config):
     """log2 of the gain of each output."""
+    if isinstance(config, programs.Shape):
+        return np.log2(config.gains)
     k, c = config.components, config.channels
     groups = [
         (k, model.LOGIT_GAIN),

@@ -1,6 +1,6 @@
 //! What files and models are, in lines and in JSON.
 
-use ansel::{Band, FileInfo, ImageInfo, JpegInfo, MetadataBlock, PartSummary, RegisteredModel};
+use ansel::{Band, BoundTerms, FileInfo, ImageInfo, JpegInfo, MetadataBlock, PartSummary, RegisteredModel};
 use serde_json::{Value, json};
 
 use super::failure::Result;
@@ -71,14 +71,23 @@ fn stream_bytes(info: &FileInfo) -> u64 {
     info.bands.iter().map(Band::stream_bytes).sum()
 }
 
-/// What a file holds; `ideal_bits` if it was decoded.
-pub fn info(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> String {
+/// The ideal code length, in bits, and what of it has terms of a bound.
+pub type Bits = (f64, Option<BoundTerms>);
+
+/// The terms of a bound, with their names.
+fn terms(bound: &BoundTerms) -> [(&'static str, f64); 4] {
+    let &BoundTerms { base, volume, dequantization, primer, .. } = bound;
+    [("base", base), ("log-determinant", volume), ("dequantization", dequantization), ("primer", primer)]
+}
+
+/// What a file holds; its bits if it was decoded.
+pub fn info(file: &Place, info: &FileInfo, bits: Option<Bits>) -> String {
     let header = &info.header;
-    let (channels, bits) = (count(header.channels() as u64, "channel"), count(header.depth(), "bit"));
+    let (channels, depth) = (count(header.channels() as u64, "channel"), count(header.depth(), "bit"));
     let mut lines = vec![
         format!("file        {file}, format version {}", header.version()),
         format!("image       {} x {} pixels", header.width(), header.height()),
-        format!("samples     {channels} of {bits}"),
+        format!("samples     {channels} of {depth}"),
     ];
     for (index, band) in info.bands.iter().enumerate() {
         let (width, height) = band.tile_size();
@@ -97,16 +106,19 @@ pub fn info(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> String {
     for (name, bytes) in [("tables", info.bytes - metadata - streams), ("metadata", metadata), ("streams", streams)] {
         lines.push(format!("  {name:<8}  {}", count(bytes, "byte")));
     }
-    if let Some(bits) = ideal_bits {
+    if let Some((bits, bound)) = bits {
         let ideal = bits / 8.0;
         let over = 100.0 * (info.bytes as f64 / ideal - 1.0);
         let over = if ideal > 0.0 { format!("; the file is {over:.4} % larger") } else { String::new() };
         lines.push(format!("ideal       {ideal:.1} bytes under the models{over}"));
+        for (name, bits) in bound.iter().flat_map(terms) {
+            lines.push(format!("  {name:<16}{:.1} bytes, {:.4} bpsp", bits / 8.0, bits / header.samples() as f64));
+        }
     }
     lines.join("\n")
 }
 
-pub fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Value {
+pub fn info_json(file: &Place, info: &FileInfo, bits: Option<Bits>) -> Value {
     let header = &info.header;
     let part = |part: &PartSummary| {
         let passes = |id| ansel::models().iter().find(|model| model.id == id).and_then(|model| model.family.passes());
@@ -137,8 +149,11 @@ pub fn info_json(file: &Place, info: &FileInfo, ideal_bits: Option<f64>) -> Valu
         "bpsp": bpsp(info.bytes, header.samples()),
     });
     file.put(&mut value, "file");
-    if let Some(bits) = ideal_bits {
+    if let Some((bits, bound)) = bits {
         value["ideal_bits"] = bits.into();
+        for (name, bits) in bound.iter().flat_map(terms) {
+            value["bound_bits"][name] = bits.into();
+        }
     }
     value
 }
@@ -194,19 +209,20 @@ fn jpeg_fields(info: &JpegInfo) -> Value {
 
 /// The line above those of [`model`].
 pub fn models_head() -> String {
-    "id  name      content         kMAC/px    bytes  sha-256".to_owned()
+    "id  name      family          content         kMAC/px    bytes  sha-256".to_owned()
 }
 
 /// A model of the registry.
 pub fn model(model: &RegisteredModel, multiplications: usize) -> String {
     let RegisteredModel { id, name, file, .. } = model;
     let (kmac, content, bytes) = (multiplications as f64 / 1000.0, model.content.name(), file.len());
-    format!("{id:<3} {name:<9} {content:<14}  {kmac:>7.1}  {bytes:>7}  {}", model.digest())
+    let family = model.family.name();
+    format!("{id:<3} {name:<9} {family:<14}  {content:<14}  {kmac:>7.1}  {bytes:>7}  {}", model.digest())
 }
 
 pub fn model_json(model: &RegisteredModel, multiplications: usize) -> Value {
     json!({
-        "id": model.id, "name": model.name, "content": model.content.name(),
-        "kmac_per_pixel": multiplications as f64 / 1000.0, "bytes": model.file.len(), "sha256": model.digest(),
+        "id": model.id, "name": model.name, "family": model.family.name(),
+        "content": model.content.name(), "kmac_per_pixel": multiplications as f64 / 1000.0, "bytes": model.file.len(), "sha256": model.digest(),
     })
 }

@@ -33,13 +33,13 @@ fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(String, Val
         let info = codec.read_jpeg_info(bytes).map_err(reading)?;
         return Ok((describe::jpeg(file, &info), describe::jpeg_json(file, &info)));
     }
-    let (info, ideal_bits) = if arguments.bits {
+    let (info, bits) = if arguments.bits {
         let verified = codec.verify(bytes).map_err(reading)?;
-        (verified.info, Some(verified.ideal_bits))
+        (verified.info, Some((verified.ideal_bits, verified.bound)))
     } else {
         (codec.read_info(bytes).map_err(reading)?, None)
     };
-    Ok((describe::info(file, &info, ideal_bits), describe::info_json(file, &info, ideal_bits)))
+    Ok((describe::info(file, &info, bits), describe::info_json(file, &info, bits)))
 }
 
 pub fn verify(arguments: &Verify) -> Outcome {

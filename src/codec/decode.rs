@@ -11,7 +11,8 @@ use crate::base::limits::{Limits, check_memory};
 use crate::container::{Band, Header, sample_checksum};
 use crate::image::planes::zeroed;
 use crate::image::{Metadata, Planes, Rect};
-use crate::streams::{self, TileStream, work};
+use crate::streams::{self, IdealBits, TileStream, work};
+use crate::walk::bits_back::BoundTerms;
 
 /// A file that is decompressed band by band, from its first byte to its last; it need not be able to seek.
 ///
@@ -35,7 +36,7 @@ pub struct Decoder<R> {
     /// Bands that are decoded.
     bands: u32,
     last: Option<Band>,
-    ideal_bits: f64,
+    bits: IdealBits,
     /// Multiplications that the bands so far may have cost.
     work: u64,
 }
@@ -46,7 +47,7 @@ impl<R: Read> Decoder<R> {
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let done = codec.done(header.samples());
         let codec = codec.for_image(header.info());
-        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, ideal_bits: 0.0, work: 0 })
+        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, bits: IdealBits::default(), work: 0 })
     }
 
     /// The header.
@@ -82,7 +83,13 @@ impl<R: Read> Decoder<R> {
     /// The ideal code length of the samples of all bands so far, in bits.
     #[must_use]
     pub fn ideal_bits(&self) -> f64 {
-        self.ideal_bits
+        self.bits.total
+    }
+
+    /// What of [`ideal_bits`](Self::ideal_bits) the bits-back family codes, by the terms of its bound.
+    #[must_use]
+    pub fn bound(&self) -> Option<BoundTerms> {
+        self.bits.bound
     }
 
     /// The whole image, for whoever has read no band yet.
@@ -120,9 +127,9 @@ impl<R: Read> Decoder<R> {
         let band = OpenBand::read(&mut self.input, &self.header, self.header.band(self.bands))?;
         self.codec.spend(&mut self.work, &band.table, band.rects.iter())?;
         let tiles = band.read_tiles(&mut self.input)?;
-        let (samples, ideal_bits) = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
+        let (samples, bits) = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
         self.bands += 1;
-        self.ideal_bits += ideal_bits;
+        self.bits += bits;
         self.last = Some(band.table);
         Planes::new(samples, self.header.depth()).map(Some)
     }
@@ -218,13 +225,13 @@ pub(super) fn decode_band(
     band: &OpenBand,
     tiles: &[StoredTile],
     done: &Done,
-) -> Result<(Array3<u16>, f64)> {
-    let (decoded, ideal_bits) = decode_tiles(codec, header, band, tiles, done)?;
+) -> Result<(Array3<u16>, IdealBits)> {
+    let (decoded, bits) = decode_tiles(codec, header, band, tiles, done)?;
     let mut samples = zeroed((header.channels(), band.rows as usize, header.width as usize))?;
     for (tile, rect) in decoded.iter().zip(&band.rects) {
         samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
     }
-    Ok((samples, ideal_bits))
+    Ok((samples, bits))
 }
 
 /// Decodes tiles of a band and compares their checksums. Returns their samples and ideal code length in bits.
@@ -234,14 +241,14 @@ pub(super) fn decode_tiles(
     band: &OpenBand,
     tiles: &[StoredTile],
     done: &Done,
-) -> Result<(Vec<Array3<u16>>, f64)> {
+) -> Result<(Vec<Array3<u16>>, IdealBits)> {
     let damaged = |index: usize| band.damaged(tiles[index].0);
     let depth = header.depth();
     let rects: Vec<Rect> = tiles.iter().map(|&(index, _)| band.rects[index]).collect();
     let shape = |rect: &Rect| (header.channels(), rect.height as usize, rect.width as usize);
     let mut decoded = rects.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
     let mut starts = vec![0; tiles.len()];
-    let (mut first, mut ideal_bits) = (0, 0.0);
+    let (mut first, mut bits) = (0, IdealBits::default());
     for (number, part) in band.table.parts.iter().enumerate() {
         let streams = tiles.iter().zip(&rects).zip(&mut starts).map(|(((index, stored), &rect), start)| {
             let end = *start + band.table.tiles[*index].stream_bytes[number] as usize;
@@ -253,7 +260,7 @@ pub(super) fn decode_tiles(
         let channels = first..first + part.channels;
         first = channels.end;
         for (index, (tile, coded)) in decoded.iter_mut().zip(coded).enumerate() {
-            ideal_bits += coded.ideal_bits;
+            bits += coded.bits;
             let origin = (rects[index].y, rects[index].x);
             let samples = part.inverse(coded.samples, origin, depth).map_err(|_| damaged(index))?;
             tile.slice_mut(s![channels.clone(), .., ..]).assign(&samples);
@@ -266,5 +273,5 @@ pub(super) fn decode_tiles(
             return Err(damaged(index));
         }
     }
-    Ok((decoded, ideal_bits))
+    Ok((decoded, bits))
 }

@@ -30,6 +30,7 @@ use crate::image::{ImageInfo, Metadata, Planes};
 use crate::infer::pool::{Engine, lock};
 use crate::infer::session::EngineInfo;
 use crate::model::family::Content;
+use crate::walk::bits_back::BoundTerms;
 
 /// What a file held.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,8 @@ pub struct Verified {
     pub info: FileInfo,
     /// The ideal code length of all samples, in bits: `-log2` of their probabilities.
     pub ideal_bits: f64,
+    /// What of these bits the bits-back family codes, by the terms of its bound; `None` if it codes nothing.
+    pub bound: Option<BoundTerms>,
 }
 
 /// Compresses and decompresses. It is cheap to clone, and clones share models, sessions and threads, so make one and use
@@ -171,9 +174,10 @@ impl Codec {
         while decoder.next_band()?.is_some() {
             bands.extend(decoder.band().cloned());
         }
-        let (bytes, ideal_bits, header) = (decoder.bytes(), decoder.ideal_bits(), decoder.header().clone());
+        let (bytes, header) = (decoder.bytes(), decoder.header().clone());
+        let (ideal_bits, bound) = (decoder.ideal_bits(), decoder.bound());
         let info = FileInfo { header, metadata: decoder.into_metadata(), bands, bytes };
-        Ok(Verified { info, ideal_bits })
+        Ok(Verified { info, ideal_bits, bound })
     }
 
     /// Reads all of a file but the streams: header, metadata, tables.

@@ -88,7 +88,8 @@ impl PlannedPart {
 
     fn adapted(self, model: &Model, adaptation: Adaptation) -> Self {
         let whole = self.whole.filter(|_| adaptation == Adaptation::None);
-        Self { coder: Coder::Network(NetworkCoder { model: model.identity, adaptation, lanes: false }), whole, ..self }
+        let network = NetworkCoder { adaptation, ..NetworkCoder::plain(model.identity) };
+        Self { coder: Coder::Network(network), whole, ..self }
     }
 
     /// The same with a state of the entropy coder for each lane, if its network may have them.
@@ -98,7 +99,7 @@ impl PlannedPart {
     pub fn with_lanes(mut self, engine: &Engine) -> Result<Self> {
         if let Coder::Network(network) = &mut self.coder {
             let pinned = engine.models().find(network.model)?.file.shape().pinned;
-            network.lanes = !pinned && network.adaptation.learning().is_none();
+            network.lanes = !pinned && network.adaptation.learning().is_none() && network.primer.is_none();
             if network.lanes {
                 self.whole = None;
             }
@@ -233,7 +234,7 @@ pub(crate) fn choose(
     };
     let external = engine.models().external();
     let mut parts = vec![match external {
-        Some(model) => with_model(model, samples.slice(s![0..colours, .., ..]), depth),
+        Some(model) => with_model(engine, model, samples.slice(s![0..colours, .., ..]), depth)?,
         None => group(0..colours)?,
     }];
     if channels == colours {
@@ -318,18 +319,25 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
     for (content, wanted) in [(photograph, repeats < MOST_REPEATS), (graphics, repeats >= FEW_REPEATS)] {
         if wanted {
             let model = engine.models().for_encoding(content)?;
-            parts.push(under(Coder::Network(NetworkCoder::plain(model.identity)), content == graphics, Some(repeats)));
+            parts.push(under(Coder::Network(network_coder(engine, &model)?), content == graphics, Some(repeats)));
         }
     }
     Ok(parts)
 }
 
 /// The samples as they are, under the model file that was given.
-fn with_model(model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> PlannedPart {
+fn with_model(engine: &Engine, model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> Result<PlannedPart> {
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
-    let coder = Coder::Network(NetworkCoder::plain(model.identity));
+    let coder = Coder::Network(network_coder(engine, model)?);
     let graphics = model.file.shape().pinned;
-    PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None, whole: None }
+    Ok(PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None, whole: None })
+}
+
+/// A model as it is, and what primes it, if it is of the bits-back family.
+fn network_coder(engine: &Engine, model: &Model) -> Result<NetworkCoder> {
+    let primed = model.file.family == Family::BitsBack;
+    let primer = primed.then(|| engine.models().primer(model.file.shape().channels)).transpose()?;
+    Ok(NetworkCoder { primer: primer.map(|primer| primer.identity), ..NetworkCoder::plain(model.identity) })
 }
 
 /// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
@@ -397,7 +405,9 @@ fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
     let Some(network) = part.coder.network() else { return Ok(header) };
-    let model = engine.models().find(network.model)?;
+    // What is primed is measured by its primer: the samples are small.
+    let primed = network.primer.is_some();
+    let model = engine.models().find(network.primer.unwrap_or(network.model))?;
     let header = header + IDENTITY_BITS;
     let (_, height, width) = part.coded.samples.dim();
     if let Some(stream) = &part.whole {
@@ -408,7 +418,7 @@ fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
     let mut streams = streams::network::measured(engine, &model, None, &part.coded, &rects)?;
     let bits: u64 = streams.iter().map(|stream| 8 * stream.len() as u64).sum();
-    if rects == [whole] {
+    if rects == [whole] && !primed {
         part.whole = streams.pop();
     }
     Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)

@@ -1,7 +1,7 @@
 //! What codes a part of a band: one value from the plan to the file to the decoder. Format: section "Bands".
 
 use crate::base::bytes::{Input, put_number};
-use crate::base::error::{FormatErrorKind, Result, malformed};
+use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::registry::ModelIdentity;
 
@@ -11,6 +11,7 @@ const VP8L: u8 = 2;
 const PNG: u8 = 3;
 const LEARNING: u8 = 4;
 const OFFSETS: u8 = 6;
+const BITS_BACK: u8 = 7;
 /// Added to the byte of a network that does not learn.
 const LANES: u8 = 16;
 /// Most bytes of bias offsets.
@@ -37,12 +38,14 @@ pub(crate) struct NetworkCoder {
     /// Whether tiles have a state of the entropy coder for each lane of a block of pixels: they decode faster, and are
     /// some 72 bytes larger. Not if the network learns.
     pub lanes: bool,
+    /// Of the bits-back family: the network that codes the pixels whose bits come first on the stack.
+    pub primer: Option<ModelIdentity>,
 }
 
 impl NetworkCoder {
     /// A network as its model has it.
     pub fn plain(model: ModelIdentity) -> Self {
-        Self { model, adaptation: Adaptation::None, lanes: false }
+        Self { model, adaptation: Adaptation::None, lanes: false, primer: None }
     }
 }
 
@@ -66,18 +69,21 @@ impl Coder {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Constant => out.push(CONSTANT),
-            Self::Network(NetworkCoder { model, adaptation, lanes }) => {
+            Self::Network(NetworkCoder { model, adaptation, lanes, primer }) => {
                 let lanes = if *lanes { LANES } else { 0 };
                 out.push(
                     lanes
                         | match adaptation {
+                            Adaptation::None if primer.is_some() => BITS_BACK,
                             Adaptation::None => NETWORK,
                             Adaptation::Offsets(_) => OFFSETS,
                             Adaptation::Learning(_) => LEARNING,
                         },
                 );
-                put_number(out, model.id.into());
-                out.extend(model.digest);
+                for model in std::iter::once(model).chain(primer) {
+                    put_number(out, model.id.into());
+                    out.extend(model.digest);
+                }
                 match adaptation {
                     Adaptation::None => {}
                     Adaptation::Offsets(offsets) => {
@@ -104,13 +110,18 @@ impl Coder {
             return malformed(FormatErrorKind::InvalidField, format!("coder {kind}"));
         }
         let lanes = kind & LANES != 0;
-        let network = |body: &mut Input<&[u8]>, adaptation: fn(&mut Input<&[u8]>) -> Result<Adaptation>| {
+        let model = |body: &mut Input<&[u8]>| {
             let id = body.number(u16::MAX.into())? as u16;
-            let model = ModelIdentity { id, digest: body.array()? };
-            Ok(Self::Network(NetworkCoder { model, adaptation: adaptation(body)?, lanes }))
+            Ok::<_, Error>(ModelIdentity { id, digest: body.array()? })
+        };
+        let network = |body: &mut Input<&[u8]>, adaptation: fn(&mut Input<&[u8]>) -> Result<Adaptation>| {
+            let model = model(body)?;
+            Ok(Self::Network(NetworkCoder { model, adaptation: adaptation(body)?, lanes, primer: None }))
         };
         match if lanes { kind - LANES } else { kind } {
-            LEARNING | VP8L | PNG if lanes => malformed(FormatErrorKind::InvalidField, format!("coder {kind}")),
+            LEARNING | BITS_BACK | VP8L | PNG if lanes => {
+                malformed(FormatErrorKind::InvalidField, format!("coder {kind}"))
+            }
             CONSTANT if !lanes => Ok(Self::Constant),
             NETWORK => network(body, |_| Ok(Adaptation::None)),
             OFFSETS => network(body, |body| {
@@ -118,6 +129,10 @@ impl Coder {
                 Ok(Adaptation::Offsets(body.block(length)?))
             }),
             LEARNING => network(body, |body| Ok(Adaptation::Learning(read_learning(body)?))),
+            BITS_BACK => {
+                let coder = NetworkCoder::plain(model(body)?);
+                Ok(Self::Network(NetworkCoder { primer: Some(model(body)?), ..coder }))
+            }
             VP8L => Ok(Self::Vp8l),
             PNG => Ok(Self::Png),
             _ => malformed(FormatErrorKind::InvalidField, format!("coder {kind}")),

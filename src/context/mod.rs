@@ -4,6 +4,7 @@ pub(crate) mod coupling;
 pub(crate) mod levels;
 pub(crate) mod local;
 pub(crate) mod normalized;
+pub(crate) mod patch;
 pub(crate) mod repeats;
 
 /// What the contexts of a network tell of a pixel's surroundings.
@@ -17,6 +18,8 @@ pub(crate) enum ContextKind {
     Normalized,
     /// The taps of a level of a flow.
     Levels,
+    /// What a program says.
+    Program,
 }
 
 impl ContextKind {
@@ -38,6 +41,7 @@ impl ContextKind {
             Self::Repeats => local::context_size(channels) + repeats::context_size(channels),
             Self::Normalized => normalized::context_size(channels),
             Self::Levels => levels::context_size(phase, channels),
+            Self::Program => unreachable!("a program has contexts of its own"),
         }
     }
 }

@@ -164,8 +164,13 @@ impl Encoder {
     /// The compressed words of one state, in the order of the file.
     pub fn finish(&self) -> Vec<u32> {
         let mut stack = Stack::default();
-        self.intervals.reversed().for_each(|interval| stack.push(interval));
+        self.push_to(&mut stack);
         stack.into_words()
+    }
+
+    /// Puts all intervals on a stack, so that the first one is on top.
+    pub fn push_to(&self, stack: &mut Stack) {
+        self.intervals.reversed().for_each(|interval| stack.push(interval));
     }
 
     /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
@@ -231,7 +236,18 @@ enum States {
 impl Decoder {
     /// A decoder of one state; `None` for words that no encoder writes.
     pub fn new(words: Vec<u32>) -> Option<Self> {
-        Some(Self { states: States::One(Stack::from_words(words)?), product: 1.0, bits: 0.0 })
+        Stack::from_words(words).map(Self::of_stack)
+    }
+
+    /// A decoder of what is on top of a stack.
+    pub fn of_stack(stack: Stack) -> Self {
+        Self { states: States::One(stack), product: 1.0, bits: 0.0 }
+    }
+
+    /// What is left of the stack of one state, and the ideal code length of what was decoded, in bits.
+    pub fn into_stack(self) -> (Stack, f64) {
+        let States::One(stack) = self.states else { unreachable!("a decoder of one state") };
+        (stack, self.bits - self.product.log2())
     }
 
     /// A decoder of a state for each lane; `None` for words that no encoder writes.

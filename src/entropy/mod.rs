@@ -2,6 +2,7 @@
 //! side.
 
 pub(crate) mod ans;
+pub(crate) mod bijections;
 pub(crate) mod cdf;
 pub(crate) mod lanes;
 pub(crate) mod mixture;

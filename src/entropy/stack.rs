@@ -72,12 +72,13 @@ impl Stack {
     }
 
     /// Pushes a number of at most 16 bits, all of which are as likely.
-    fn push_bits(&mut self, value: u32, bits: u32) {
+    pub fn push_bits(&mut self, value: u32, bits: u32) {
         let unused = CDF_BITS as u32 - bits;
         self.push(Interval { left: value << unused, probability: 1 << unused });
     }
 
-    fn pop_bits(&mut self, bits: u32) -> u32 {
+    /// Pops a number of at most 16 bits.
+    pub fn pop_bits(&mut self, bits: u32) -> u32 {
         let unused = CDF_BITS as u32 - bits;
         let value = self.quantile() >> unused;
         self.pop(Interval { left: value << unused, probability: 1 << unused });

@@ -58,6 +58,11 @@ fn words_of_the_corpus_decode_under_flows_and_come_back() {
 }
 
 #[test]
+fn words_of_the_corpus_decode_under_programs_and_come_back() {
+    replay("bits_back", programs);
+}
+
+#[test]
 fn transforms_of_the_corpus_are_undone_or_refused() {
     replay("transforms", transforms);
 }
@@ -259,6 +264,14 @@ fn random_words_decode_under_flows_and_come_back() {
     let mut random = Random(0xf10e);
     for length in 0..40 {
         flows(&random.bytes(3 + 30 * length));
+    }
+}
+
+#[test]
+fn random_words_decode_under_programs_and_come_back() {
+    let mut random = Random(0xb175);
+    for length in (0..2000).step_by(199).chain([40_000]) {
+        programs(&random.bytes(1 + length));
     }
 }
 

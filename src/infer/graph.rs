@@ -83,7 +83,7 @@ impl GraphSession {
 
     /// As [`Evaluator::run`](super::Evaluator::run).
     pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
-        let (columns, size) = (self.model.context_size(), self.model.shape.outputs());
+        let (columns, size) = (self.model.context_size(), self.model.output_size());
         let rows = contexts.len() / columns;
         self.contexts.clear();
         self.contexts.extend(contexts.iter().map(|&context| f32::from(context)));

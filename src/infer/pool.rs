@@ -174,6 +174,19 @@ impl Engine {
         rects: &[Rect],
         work: impl Fn(&mut Networks, Range<usize>) -> Result<Vec<T>> + Sync + Send,
     ) -> Result<Vec<T>> {
+        self.for_tiles_of([model], rects, |[networks], range| work(networks, range))
+    }
+
+    /// As [`for_tiles`](Self::for_tiles), with sessions of several models.
+    ///
+    /// # Errors
+    /// As [`for_tiles`](Self::for_tiles).
+    pub fn for_tiles_of<const N: usize, T: Send>(
+        &self,
+        models: [&Model; N],
+        rects: &[Rect],
+        work: impl Fn(&mut [Networks; N], Range<usize>) -> Result<Vec<T>> + Sync + Send,
+    ) -> Result<Vec<T>> {
         let Shared { sessions, threads, .. } = &*self.shared;
         let wanted = self.wanted();
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
@@ -182,10 +195,14 @@ impl Engine {
         let group = rects.len().div_ceil(threads.number()).clamp(1, most);
         let done = threads.run(rects.len().div_ceil(group), |index| {
             self.stop.check()?;
-            let mut networks = sessions.take(model, wanted)?;
-            networks.stop_with(&self.stop);
+            let mut networks = Vec::with_capacity(N);
+            for model in models {
+                networks.push(sessions.take(model, wanted)?);
+            }
+            networks.iter_mut().for_each(|networks| networks.stop_with(&self.stop));
+            let mut networks: [Networks; N] = networks.try_into().expect("one for each model");
             let result = work(&mut networks, index * group..rects.len().min((index + 1) * group))?;
-            sessions.give_back(model, wanted, networks);
+            networks.into_iter().zip(models).for_each(|(networks, model)| sessions.give_back(model, wanted, networks));
             Ok(result)
         })?;
         Ok(done.into_iter().flatten().collect())

@@ -241,7 +241,7 @@ impl Network {
     fn proven(model: Arc<CheckedModel>, engine: Engine) -> Result<Self> {
         let mut network = Self { model, engine, not_cuda: None, stop: Stop::default() };
         let model = network.model.clone();
-        let (columns, size) = (model.context_size(), model.shape.outputs());
+        let (columns, size) = (model.context_size(), model.output_size());
         let answer = known_answer::digest(&model, |contexts, deltas| {
             network.engine.set_deltas(deltas)?;
             let mut blocks = Vec::new();

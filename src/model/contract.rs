@@ -53,6 +53,7 @@ pub(crate) struct Layer {
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedModel {
     pub name: String,
+    /// What its outputs are; of a program's network, no mixture, but the channels of the model.
     pub shape: MixtureShape,
     /// What it sees of a pixel's surroundings.
     pub context: ContextKind,
@@ -83,8 +84,32 @@ impl CheckedModel {
         let (components, channels) = (number("ansel.components")?, number("ansel.channels")?);
         check_mixture(components, channels)?;
         let shape = MixtureShape { components, channels, pinned: context == ContextKind::Repeats };
-        check_sizes(shape, context.size(channels, index), &layers)?;
+        check_sizes((context.size(channels, index), shape.outputs()), &layers)?;
         let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
+        Ok(Self {
+            name,
+            shape,
+            context,
+            known_answer,
+            layers,
+            #[cfg(any(test, feature = "ort"))]
+            onnx: prost::Message::encode_to_vec(&model),
+        })
+    }
+
+    /// Checks a network of a program for so many channels, that has so many contexts and outputs.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(super) fn of_program(model: ModelProto, channels: usize, sizes: (usize, usize)) -> Result<Self> {
+        let Some(graph) = &model.graph else { return refuse("it has no graph") };
+        let context = ContextKind::Program;
+        let precision = Precision::of(context);
+        let layers = read_layers(graph, precision)?;
+        check_row_bounds(&layers, precision)?;
+        check_sizes(sizes, &layers)?;
+        let shape = MixtureShape { components: 0, channels, pinned: false };
+        let (name, known_answer) = (metadata(&model, "ansel.name")?, metadata(&model, "ansel.known_answer")?);
         Ok(Self {
             name,
             shape,
@@ -104,6 +129,11 @@ impl CheckedModel {
     /// The number of contexts that the network takes per pixel.
     pub fn context_size(&self) -> usize {
         self.layers[0].weights.nrows()
+    }
+
+    /// The number of outputs per pixel.
+    pub fn output_size(&self) -> usize {
+        self.layers[self.layers.len() - 1].weights.ncols()
     }
 
     /// Multiplications per pixel.
@@ -149,8 +179,7 @@ fn check_mixture(components: usize, channels: usize) -> Result<()> {
     Ok(())
 }
 
-fn check_sizes(shape: MixtureShape, context_size: usize, layers: &[Layer]) -> Result<()> {
-    let expected = (context_size, shape.outputs());
+fn check_sizes(expected: (usize, usize), layers: &[Layer]) -> Result<()> {
     let found = (layers[0].weights.nrows(), layers[layers.len() - 1].weights.ncols());
     if found != expected {
         return refuse(format!(

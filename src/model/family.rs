@@ -49,14 +49,26 @@ pub enum Family {
     Autoregressive,
     /// An integer flow, by levels: each pixel given coarser ones on all sides, in a fixed number of passes.
     Flow,
+    /// A program of invertible operations on dequantized patches, by bits-back coding.
+    BitsBack,
 }
 
 impl Family {
+    /// The name, as users know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Autoregressive => "autoregressive",
+            Self::Flow => "flow",
+            Self::BitsBack => "bits-back",
+        }
+    }
+
     /// Network evaluations that have to follow each other to decode an image, where that does not depend on its size.
     #[must_use]
     pub fn passes(self) -> Option<usize> {
         match self {
-            Self::Autoregressive => None,
+            Self::Autoregressive | Self::BitsBack => None,
             Self::Flow => Some(levels::PASSES),
         }
     }

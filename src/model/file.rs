@@ -1,25 +1,32 @@
 //! Model file -> networks. A file of the autoregressive family has one network; a file of the flow family has one for
 //! each phase of a level, in one graph: all names of phase `n` begin with `phase<n>.`, and what is left of its part of
-//! the graph without them is a network like any other.
+//! the graph without them is a network like any other. A file of the bits-back family has a program, and the networks that
+//! it names, likewise with `net<n>.`.
 
 use std::sync::Arc;
 
 use prost::Message;
 
 use super::contract::{CheckedModel, check_opset, metadata, refuse};
-use super::onnx::{GraphProto, ModelProto};
+use super::onnx::{GraphProto, ModelProto, ValueInfo};
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_MODEL_BYTES;
 use crate::context::levels::PHASES;
-use crate::entropy::mixture::MixtureShape;
+use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape};
 use crate::model::family::Family;
+use crate::model::program::{Couple, PATCH, Program};
+
+/// Most networks of a file.
+const MAX_NETWORKS: usize = 256;
 
 /// The networks of a model file that keeps the contract.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelFile {
     pub family: Family,
-    /// One, or one per phase of a flow; all have the same shape.
+    /// One, or one per phase of a flow, all of the same shape; or those of a program.
     pub networks: Vec<Arc<CheckedModel>>,
+    /// Of the bits-back family.
+    pub program: Option<Program>,
 }
 
 impl ModelFile {
@@ -33,11 +40,40 @@ impl ModelFile {
         check_opset(&model)?;
         let (family, models) = match &metadata(&model, "ansel.family")?[..] {
             "autoregressive" => (Family::Autoregressive, vec![model]),
-            "flow" => (Family::Flow, split(&model)?),
+            "flow" => (Family::Flow, split(&model, "phase", PHASES)?),
+            "bits-back" => return Self::of_program(&model),
             _ => return refuse("its family or version is not known to this library"),
         };
         let network = |(index, model)| CheckedModel::of(model, family, index).map(Arc::new);
-        Ok(Self { family, networks: models.into_iter().enumerate().map(network).collect::<Result<_>>()? })
+        let networks = models.into_iter().enumerate().map(network).collect::<Result<_>>()?;
+        Ok(Self { family, networks, program: None })
+    }
+
+    /// A model of the bits-back family.
+    fn of_program(model: &ModelProto) -> Result<Self> {
+        let channels = match &metadata(model, "ansel.channels")?[..] {
+            "1" => 1,
+            "3" => MAX_CHANNELS,
+            other => return refuse(format!("{other} channels")),
+        };
+        if metadata(model, "ansel.version")? != "1" {
+            return refuse("its family or version is not known to this library");
+        }
+        let program = Program::read(&metadata(model, "ansel.program")?, channels)?;
+        let models = split(model, "net", program.networks())?;
+        let network = |(index, model)| {
+            let Some(sizes) = program.network_shape(index) else {
+                return refuse(format!("network {index} has no use"));
+            };
+            CheckedModel::of_program(model, channels, sizes).map(Arc::new)
+        };
+        let networks = models.into_iter().enumerate().map(network).collect::<Result<Vec<_>>>()?;
+        let fits = |couple: &Couple| (couple.context_size(), couple.outputs());
+        let unlike = |(couple, _): (&Couple, usize)| program.network_shape(couple.network) != Some(fits(couple));
+        if networks.is_empty() || program.couplings().any(unlike) {
+            return refuse("a program without networks, or couplings of different sizes with one network");
+        }
+        Ok(Self { family: Family::BitsBack, networks, program: Some(program) })
     }
 
     /// What the mixtures of all its networks are made of.
@@ -47,26 +83,28 @@ impl ModelFile {
 
     /// Multiplications per pixel, in the mean.
     pub fn multiplications(&self) -> usize {
-        let all = self.networks.iter().map(|network| network.multiplications()).sum::<usize>();
-        match self.family {
-            Family::Autoregressive => all,
-            Family::Flow => all / self.networks.len(), // phases have equally many pixels
+        if let Some(program) = &self.program {
+            let of_patch =
+                |(index, network): (usize, &Arc<CheckedModel>)| network.multiplications() * program.evaluations(index);
+            return self.networks.iter().enumerate().map(of_patch).sum::<usize>().div_ceil(PATCH * PATCH);
         }
+        let all = self.networks.iter().map(|network| network.multiplications()).sum::<usize>();
+        all / self.networks.len() // phases of a flow have equally many pixels
     }
 }
 
-/// The phases of a flow, each as a model of its own.
-fn split(model: &ModelProto) -> Result<Vec<ModelProto>> {
+/// The networks of a graph, each as a model of its own; their names begin with `name`, their index and a dot.
+fn split(model: &ModelProto, name: &str, count: usize) -> Result<Vec<ModelProto>> {
     let Some(graph) = &model.graph else { return refuse("it has no graph") };
     let answers = metadata(model, "ansel.known_answer")?;
     let answers: Vec<&str> = answers.split(' ').collect();
-    if answers.len() != PHASES {
-        return refuse(format!("{} known answers instead of {PHASES}", answers.len()));
+    if answers.len() != count || count > MAX_NETWORKS {
+        return refuse(format!("{} known answers instead of {count}", answers.len()));
     }
-    let graphs: Vec<GraphProto> = (0..PHASES).map(|phase| part(graph, phase)).collect();
+    let graphs: Vec<GraphProto> = (0..count).map(|index| part(graph, &format!("{name}{index}."))).collect();
     let parts = |count: fn(&GraphProto) -> usize| graphs.iter().map(count).sum::<usize>() == count(graph);
     if !(parts(|g| g.node.len()) && parts(|g| g.initializer.len()) && parts(|g| g.input.len() + g.output.len())) {
-        return refuse("a part of its graph belongs to no phase");
+        return refuse("a part of its graph belongs to no network");
     }
     let own = |(graph, answer): (GraphProto, &str)| {
         let mut own = ModelProto { graph: Some(graph), ..model.clone() };
@@ -77,25 +115,26 @@ fn split(model: &ModelProto) -> Result<Vec<ModelProto>> {
     Ok(graphs.into_iter().zip(answers).map(own).collect())
 }
 
-/// What of a graph belongs to a phase, without the prefix. A node belongs where its output does.
-fn part(graph: &GraphProto, phase: usize) -> GraphProto {
-    let prefix = format!("phase{phase}.");
-    let strip = |name: &mut String| match name.strip_prefix(&prefix) {
-        Some(rest) => {
+/// What of a graph belongs to a network, without the prefix. A node belongs where its output does.
+fn part(graph: &GraphProto, prefix: &str) -> GraphProto {
+    let owns = |name: &String| name.starts_with(prefix);
+    let strip = |name: &mut String| {
+        if let Some(rest) = name.strip_prefix(prefix) {
             *name = rest.to_owned();
-            true
         }
-        None => false,
     };
-    let mut part = graph.clone();
-    part.node.retain_mut(|node| node.output.iter_mut().all(&strip));
-    // A name of another phase keeps its prefix, and is refused with the node that it stands in.
-    for name in part.node.iter_mut().flat_map(|node| &mut node.input) {
-        strip(name);
-    }
-    part.initializer.retain_mut(|tensor| strip(&mut tensor.name));
-    part.input.retain_mut(|input| strip(&mut input.name));
-    part.output.retain_mut(|output| strip(&mut output.name));
+    let own = |values: &[ValueInfo]| values.iter().filter(|value| owns(&value.name)).cloned().collect();
+    let mut part = GraphProto {
+        name: graph.name.clone(),
+        node: graph.node.iter().filter(|node| node.output.iter().all(owns)).cloned().collect(),
+        initializer: graph.initializer.iter().filter(|tensor| owns(&tensor.name)).cloned().collect(),
+        input: own(&graph.input),
+        output: own(&graph.output),
+    };
+    // A name of another network keeps its prefix, and is refused with the node that it stands in.
+    part.node.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output)).for_each(strip);
+    part.initializer.iter_mut().for_each(|tensor| strip(&mut tensor.name));
+    part.input.iter_mut().chain(&mut part.output).for_each(|value| strip(&mut value.name));
     part
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod file;
 pub(crate) mod offsets;
 pub(crate) mod onnx;
 pub(crate) mod precision;
+pub(crate) mod program;
 pub(crate) mod registry;

@@ -18,7 +18,7 @@ impl Precision {
     pub const fn of(context: ContextKind) -> Self {
         match context {
             ContextKind::Normalized => Self::Eight,
-            ContextKind::Local | ContextKind::Repeats | ContextKind::Levels => Self::Eleven,
+            ContextKind::Local | ContextKind::Repeats | ContextKind::Levels | ContextKind::Program => Self::Eleven,
         }
     }
 

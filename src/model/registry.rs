@@ -17,13 +17,15 @@ const EXTERNAL_ID: u16 = 0xffff;
 const DEFAULT: &str = "default";
 /// The name of the flows, for photographs alone.
 const FLOW: &str = "flow";
+/// The names for photographs alone: luma and chroma are coded as colour.
+const PHOTOGRAPHS: [&str; 2] = [FLOW, "realnvp"];
 
 /// A model of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by, `turbo`, `fast`, `default`, `max` or `flow`; models for different content share it.
+    /// The name to choose it by, `turbo`, `fast`, `default`, `max`, `flow` or `realnvp`; models for different content share it.
     pub name: &'static str,
     /// How it walks over a tile.
     pub family: Family,
@@ -34,7 +36,7 @@ pub struct RegisteredModel {
 }
 
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 10] = [
+static REGISTRY: [RegisteredModel; 11] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
@@ -45,6 +47,13 @@ static REGISTRY: [RegisteredModel; 10] = [
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
     registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
+    RegisteredModel {
+        id: 11,
+        name: "realnvp",
+        family: Family::BitsBack,
+        content: Content::Colour,
+        file: include_bytes!("../../models/realnvp-9e15c45d.onnx"),
+    },
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
@@ -81,7 +90,7 @@ impl RegisteredModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
     /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
-    /// none, that of the name `default`. Under the name `flow`, luma and chroma have the model for colour.
+    /// none, that of the name `default`. Under the names `flow` and `realnvp`, luma and chroma have the model for colour.
     Named(String),
     /// A model file, ONNX. To decompress what it coded, the same file must be given.
     File(Arc<[u8]>),
@@ -165,9 +174,19 @@ impl Models {
     /// [`Error::Model`] if it breaks the contract.
     pub fn for_encoding(&self, content: Content) -> Result<Model> {
         // Photographs stay with the family that was asked for.
-        let content = if self.name == FLOW && content == Content::LumaChroma { Content::Colour } else { content };
+        let photographs = PHOTOGRAPHS.contains(&&*self.name);
+        let content = if photographs && content == Content::LumaChroma { Content::Colour } else { content };
         let named = |name: &str| REGISTRY.iter().position(|model| model.name == name && model.content == content);
         Model::registered(named(&self.name).or_else(|| named(DEFAULT)).expect("a default model for all content"))
+    }
+
+    /// The model of the registry that primes one of the bits-back family of so many channels.
+    ///
+    /// # Errors
+    /// As [`for_encoding`](Self::for_encoding).
+    pub fn primer(&self, channels: usize) -> Result<Model> {
+        let content = if channels == 1 { Content::Grey } else { Content::Colour };
+        Self::default().for_encoding(content)
     }
 
     /// The model that coded a part.
@@ -225,7 +244,7 @@ mod tests {
             assert_eq!(named.for_encoding(model.content).expect("a model").identity.id, model.id);
             for other in models().iter().filter(|other| other.name == DEFAULT) {
                 let found = named.for_encoding(other.content).expect("a model").identity.id;
-                let luma_chroma = model.name == FLOW && other.content == Content::LumaChroma;
+                let luma_chroma = PHOTOGRAPHS.contains(&model.name) && other.content == Content::LumaChroma;
                 let content = if luma_chroma { Content::Colour } else { other.content };
                 let own = models().iter().find(|own| own.name == model.name && own.content == content);
                 assert_eq!(found, own.unwrap_or(other).id);

@@ -1,5 +1,6 @@
 //! Coded planes <-> streams: what codes the tiles of one part of a band. Format: section "Bands". `lepton` codes JPEG files.
 
+mod bits_back;
 pub(crate) mod lepton;
 pub(crate) mod network;
 pub(crate) mod png;
@@ -9,10 +10,11 @@ pub(crate) mod work;
 use ndarray::{Array3, ArrayView3, s};
 
 use crate::base::error::{Error, Result};
-use crate::container::Coder;
+use crate::container::{Coder, NetworkCoder};
 use crate::image::Rect;
 use crate::infer::pool::Engine;
 use crate::transforms::{Coded, depth_of};
+use crate::walk::bits_back::BoundTerms;
 
 /// A part that is going to be encoded.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,30 @@ pub(crate) struct TileStream<'a> {
 #[derive(Debug)]
 pub(crate) struct DecodedTile {
     pub samples: Array3<u16>,
-    /// The ideal code length of the samples, in bits.
-    pub ideal_bits: f64,
+    pub bits: IdealBits,
+}
+
+/// The ideal code length of samples, in bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct IdealBits {
+    pub total: f64,
+    /// What of it the bits-back family codes, by terms.
+    pub bound: Option<BoundTerms>,
+}
+
+impl From<f64> for IdealBits {
+    fn from(total: f64) -> Self {
+        Self { total, bound: None }
+    }
+}
+
+impl std::ops::AddAssign for IdealBits {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        if let Some(bound) = other.bound {
+            *self.bound.get_or_insert_default() += bound;
+        }
+    }
 }
 
 /// Encodes the tiles of a part; `done` hears of each tile. One stream per tile.
@@ -54,6 +78,9 @@ pub(crate) fn encode(
         Coder::Constant => {
             rects.iter().for_each(|&rect| done(rect));
             Ok(vec![Vec::new(); rects.len()])
+        }
+        Coder::Network(NetworkCoder { model, primer: Some(primer), .. }) => {
+            bits_back::encode(engine, (*model, *primer), coded, rects, done)
         }
         Coder::Network(network) => network::encode(engine, network, coded, rects, done),
         Coder::Vp8l => {
@@ -85,12 +112,15 @@ pub(crate) fn decode(
         Coder::Constant => {
             let zeros = |tile: &TileStream<'_>| DecodedTile {
                 samples: Array3::zeros((sizes.len(), tile.rect.height as usize, tile.rect.width as usize)),
-                ideal_bits: 0.0,
+                bits: IdealBits::default(),
             };
             match tiles.iter().position(|tile| !tile.stream.is_empty()) {
                 Some(index) => Err(damaged(index)),
                 None => Ok(tiles.iter().map(zeros).collect()),
             }
+        }
+        Coder::Network(NetworkCoder { model, primer: Some(primer), .. }) => {
+            bits_back::decode(engine, (*model, *primer), sizes, tiles, damaged)
         }
         Coder::Network(network) => network::decode(engine, network, sizes, tiles, damaged),
         Coder::Vp8l => decode_each(engine, tiles, sizes.len(), vp8l::decode, damaged),
@@ -130,7 +160,7 @@ fn decode_each(
     let tile = |(index, &TileStream { rect, stream }): (usize, &TileStream<'_>)| {
         engine.stop.check()?;
         let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
-        Ok(DecodedTile { samples, ideal_bits: 8.0 * stream.len() as f64 })
+        Ok(DecodedTile { samples, bits: (8.0 * stream.len() as f64).into() })
     };
     tiles.iter().enumerate().map(tile).collect()
 }

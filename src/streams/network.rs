@@ -108,6 +108,9 @@ pub(super) fn decode(
         if shape.channels != sizes.len() {
             return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
         }
+        if networks.family == Family::BitsBack {
+            return malformed(FormatErrorKind::InvalidField, "a model of the bits-back family without a primer");
+        }
         if coder.lanes && shape.pinned {
             return malformed(FormatErrorKind::InvalidField, "a model with pinned components has lanes");
         }
@@ -128,6 +131,7 @@ fn code_tiles<C: SampleCoder>(
     match networks.family {
         Family::Autoregressive => autoregressive::code_tiles(&mut networks.all[0], tiles, alphabets),
         Family::Flow => flow::code_tiles(&mut networks.all, tiles, alphabets),
+        Family::BitsBack => Err(Error::Model("a program codes patches, not pixels".to_owned())),
     }
 }
 
@@ -148,6 +152,7 @@ fn words_of(networks: &Networks, lanes: bool, tile: ActiveTile<Encoder>) -> Vec<
     let groups = match networks.family {
         Family::Autoregressive => autoregressive::groups(&tile.samples),
         Family::Flow => flow::groups(&tile.samples),
+        Family::BitsBack => unreachable!("its tiles are not coded by pixels"),
     };
     tile.coder.finish_lanes(&groups, tile.samples.channels())
 }
@@ -219,7 +224,7 @@ fn encode_tiles(networks: &mut Networks, coder: &NetworkCoder, coded: &Coded, re
 }
 
 /// Words as bytes, the low one first, without the zeros at the end, but for those that the least length asks for.
-fn to_stream(words: &[u32], pixels: usize) -> Vec<u8> {
+pub(super) fn to_stream(words: &[u32], pixels: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.resize(without_zeros(&bytes).len().max(pixels.div_ceil(PIXELS_OF_A_BYTE)), 0);
     bytes
@@ -227,7 +232,7 @@ fn to_stream(words: &[u32], pixels: usize) -> Vec<u8> {
 
 /// The words of the stream of a tile of so many pixels; `None` if it is shorter than the least, or longer and ends in a
 /// zero.
-fn to_words(stream: &[u8], pixels: usize) -> Option<Vec<u32>> {
+pub(super) fn to_words(stream: &[u8], pixels: usize) -> Option<Vec<u32>> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
     let least = pixels.div_ceil(PIXELS_OF_A_BYTE);
     let bytes = without_zeros(stream);
@@ -263,7 +268,7 @@ fn decode_tiles(
     code_tiles(networks, &mut tiles, &alphabets)?;
     let decoded = |(index, tile): (usize, ActiveTile<Decoder>)| {
         let ideal_bits = tile.coder.finish().ok_or_else(|| damaged(index))?;
-        Ok(DecodedTile { samples: tile.samples.to_array(), ideal_bits })
+        Ok(DecodedTile { samples: tile.samples.to_array(), bits: ideal_bits.into() })
     };
     range.zip(tiles).map(decoded).collect()
 }

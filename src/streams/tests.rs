@@ -21,7 +21,7 @@ fn model(content: Content) -> Model {
 }
 
 fn adapted(content: Content, adaptation: Adaptation) -> Coder {
-    Coder::Network(NetworkCoder { model: model(content).identity, adaptation, lanes: false })
+    Coder::Network(NetworkCoder { model: model(content).identity, adaptation, lanes: false, primer: None })
 }
 
 fn network(content: Content) -> Coder {
@@ -130,7 +130,8 @@ fn assert_returns(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
         assert_eq!(tile.samples, samples.slice(s![.., rect.rows(), rect.columns()]));
         // There may be fewer bits than the ideal: samples at the very bottom cost nothing at the end of a stream.
         let bits = 8.0 * stream.len() as f64;
-        assert!(tile.ideal_bits >= 0.0 && bits - tile.ideal_bits <= 72.0, "{} in {bits}", tile.ideal_bits);
+        let ideal = tile.bits.total;
+        assert!(ideal >= 0.0 && bits - ideal <= 72.0, "{ideal} in {bits}");
         assert!(!is_plain(coder) || stream.len() == 1 || stream.last() != Some(&0), "a zero at the end");
     }
 }

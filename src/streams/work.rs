@@ -1,6 +1,6 @@
 //! What decoding costs at most, known from the description of a band before anything of it is decoded.
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::container::Part;
 use crate::model::registry::Models;
@@ -16,7 +16,9 @@ const LEARNING: u64 = 4;
 /// [`Models::find`].
 pub(crate) fn spend(spent: &mut u64, models: &Models, parts: &[Part], pixels: u64, limits: &Limits) -> Result<()> {
     for network in parts.iter().filter_map(|part| part.coder.network()) {
-        let per_pixel = models.find(network.model)?.file.multiplications() as u64;
+        let of_model = |model| Ok::<_, Error>(models.find(model)?.file.multiplications() as u64);
+        // A pixel is coded by one of the two, whichever costs more.
+        let per_pixel = of_model(network.model)?.max(network.primer.map_or(Ok(0), of_model)?);
         let times = if network.adaptation.learning().is_some() { LEARNING } else { 1 };
         *spent = spent.saturating_add(pixels.saturating_mul(per_pixel).saturating_mul(times));
     }

@@ -2,5 +2,6 @@
 
 pub(crate) mod autoregressive;
 pub(crate) mod batch;
+pub(crate) mod bits_back;
 pub(crate) mod counts;
 pub(crate) mod flow;

@@ -181,9 +181,13 @@ impl RawBand {
             let transforms = (0..kind >> 4).map(transform).collect();
             let coder_at = input.at;
             let kind_of_coder = input.byte();
-            if matches!(kind_of_coder, 1 | 4 | 6) {
+            if matches!(kind_of_coder, 1 | 4 | 6 | 7) {
                 input.number();
                 input.take(if kind_of_coder == 4 { 19 } else { 16 });
+                if kind_of_coder == 7 {
+                    input.number();
+                    input.take(16);
+                }
                 if kind_of_coder == 6 {
                     let moves = input.number() as usize;
                     input.take(moves);

@@ -12,7 +12,7 @@ JPEG file that is stored is written as it is.
 
 The modules are in the order of the text, each with one function or more for each of its sections: xxh3.py, basics.py
 (Conventions), decode.py (File), transforms.py, tiles.py (to Repeats), levels.py, network.py, mixture.py (to CDF), streams.py (to
-PNG), learning.py, counts.py (Decisions).
+PNG), learning.py, counts.py (Decisions), bits_back.py.
 """
 
 import struct
@@ -23,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from basics import FormatError, Reader, checksum, require, sample_checksum
+from bits_back import bits_back_tile
 from levels import flow_tile
 from network import known_answer_test, model, read_model, with_offsets
 from streams import NoPillow, png_tile, vp8l_tile
@@ -158,7 +159,7 @@ def band(reader, head, rows, folder):
     tile_width = body.number("the tile width", 1, min(16383, head.width))
     tile_height = body.number("the tile height", 1, min(16383, rows))
     parts = [read_part(body, head, head.width * rows) for _ in range(body.byte())]
-    network = any(part.coder in (1, 4, 6) for part in parts)
+    network = any(part.coder in (1, 4, 6, 7) for part in parts)
     require(not network or max(tile_width, tile_height) <= 4096, "a tile is too large for a network")
     require(sum(part.channels for part in parts) == head.channels, "the parts have not the channels of the image")
     places = list(tiles(head.width, rows, tile_width, tile_height))
@@ -192,11 +193,14 @@ def read_part(body, head, P):
     coder = body.byte()
     lanes = coder in (17, 22)
     coder -= 16 * lanes
-    require(coder in (0, 1, 2, 3, 4, 6) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
-    model_name = learning = offsets = None
-    if coder in (1, 4, 6):
+    require(coder in (0, 1, 2, 3, 4, 6, 7) and (coder == 0) == (max(sizes) == 1), "coder %d of planes of %s symbols" % (coder, sizes))
+    model_name = primer = learning = offsets = None
+    if coder in (1, 4, 6, 7):
         body.number("the model id", most=0xffff)
         model_name = body.take(16)
+    if coder == 7:
+        body.number("the primer's id", most=0xffff)
+        primer = body.take(16)
     if coder == 6:
         offsets = body.take(body.number("the bytes of bias offsets", most=65536))
     if coder == 4:
@@ -204,7 +208,7 @@ def read_part(body, head, P):
         require(63 <= chunk <= 255 and step <= 8 and 4 <= pull <= 16, "a field of learning is out of range")
         learning = chunk + 1, step, pull
     return SimpleNamespace(channels=channels, transforms=transforms, sizes=sizes, coder=coder, model=model_name,
-                           learning=learning, offsets=offsets, lanes=lanes)
+                           primer=primer, learning=learning, offsets=offsets, lanes=lanes)
 
 
 def decode_tile(reader, head, parts, lengths, place, folder):
@@ -230,6 +234,12 @@ def decode_planes(part, stream, w, h, folder):
         return png_tile(stream, w, h, len(part.sizes), depth_of(part.sizes))
     found = model(part.model, folder)
     require(found.C == len(part.sizes), "the model codes %d planes, not %d" % (found.C, len(part.sizes)))
+    require((found.context == "program") == (part.coder == 7), "a model is of another family than the coder")
+    if part.coder == 7:
+        primer = model(part.primer, folder)
+        fits = primer.context in ("local", "normalized") and primer.C == found.C
+        require(fits, "a primer does not fit its model")
+        return bits_back_tile(found, primer, stream, w, h, part.sizes, depth_of(part.sizes))
     if part.coder == 6:
         found = with_offsets(found, part.offsets)
     learning = None

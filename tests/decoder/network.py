@@ -17,6 +17,7 @@ class Model(NamedTuple):
     K: int
     context: str
     known_answers: list
+    program: str = None  # of the family bits-back
 
     @property
     def layers(self):
@@ -87,6 +88,8 @@ def layers_of(tensors, prefix):
 def read_model(path):
     try:
         tensors, properties = onnx(path.read_bytes())
+        if properties["ansel.family"] == "bits-back":
+            return read_program_model(tensors, properties, path)
         family, context = properties["ansel.family"], properties["ansel.context"]
         kinds = [("autoregressive", kind) for kind in ("local", "repeats", "normalized")] + [("flow", "levels")]
         known = (family, context) in kinds and properties["ansel.version"] == "1"
@@ -106,6 +109,14 @@ def read_model(path):
         return Model(chains, C, K, context, answers)
     except (LookupError, ValueError, TypeError, AttributeError, struct.error):
         raise FormatError("%s is not a model" % path) from None
+
+
+def read_program_model(tensors, properties, path):
+    """Section "Programs"."""
+    answers = properties["ansel.known_answer"].split(" ")
+    chains = [layers_of(tensors, "net%d." % index) for index in range(len(answers))]
+    require(properties["ansel.version"] == "1" and all(chains), "%s is not a model of this version" % path)
+    return Model(chains, int(properties["ansel.channels"]), 0, "program", answers, properties["ansel.program"])
 
 
 @lru_cache(None)

@@ -22,6 +22,13 @@ def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
     """The symbols of a tile: rows of pixels of all planes. `lanes`: whether there is a state for each lane; `learning`: chunk,
     step and pull, if the network learns."""
     stream = (LaneStream if lanes else Stream)(data, w * h)
+    rows = coded_rows(model, stream, w, h, sizes, D, lanes, learning)
+    require(stream.finished(), "a stream does not end with its last symbol")
+    return rows
+
+
+def coded_rows(model, stream, w, h, sizes, D, lanes=False, learning=None):
+    """The same, of the next tile on a stream."""
     C = len(sizes)
     learner = Learner(model, *learning) if learning else None
     counts = Counts(w * h) if learning else None
@@ -60,7 +67,6 @@ def network_tile(model, data, w, h, sizes, D, lanes, learning=None):
         if repeats:
             for x, y, found in coded:
                 repeats.learn(x, y, found)
-    require(stream.finished(), "a stream does not end with its last symbol")
     return rows
 
 

@@ -11,7 +11,7 @@ const IDENTITY: ModelIdentity =
     ModelIdentity { id: 300, digest: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] };
 
 fn network(adaptation: Adaptation) -> Coder {
-    Coder::Network(NetworkCoder { model: IDENTITY, adaptation, lanes: false })
+    Coder::Network(NetworkCoder { model: IDENTITY, adaptation, lanes: false, primer: None })
 }
 
 /// The header of images of 8 columns and at least [`ROWS`] rows.

@@ -257,7 +257,7 @@ fn contexts_and_outputs_are_those_of_the_channels_and_the_kind_of_context() {
             ContextKind::Local => (0, 0),
             ContextKind::Repeats => (repeats::context_size(shape.channels), repeats::CANDIDATES),
             ContextKind::Normalized => (16, 0),
-            ContextKind::Levels => panic!("a flow among other models"),
+            ContextKind::Levels | ContextKind::Program => panic!("another family among these models"),
         };
         let outputs = if shape.channels == 1 { 3 } else { 10 };
         assert_eq!(layers[0].weights.nrows(), 25 * shape.channels + more.0);

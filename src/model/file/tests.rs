@@ -45,7 +45,7 @@ fn a_flow_has_a_network_for_each_phase() {
 
 #[test]
 fn a_phase_is_a_file_of_one_network_but_for_its_contexts() {
-    let phases = split(&colour()).expect("phases");
+    let phases = split(&colour(), "phase", PHASES).expect("phases");
     for (phase, mut model) in phases.into_iter().enumerate() {
         CheckedModel::of(model.clone(), Family::Flow, phase).expect("a network");
         set_metadata(&mut model, "ansel.family", "autoregressive");
@@ -68,7 +68,7 @@ fn networks_that_do_not_fit_the_family_are_refused() {
 
 #[test]
 fn everything_in_the_graph_belongs_to_a_phase() {
-    let rule = "belongs to no phase";
+    let rule = "belongs to no network";
     assert_refused(rule, |model| graph(model).node[0].output[0] = "weight_real_0".to_owned());
     assert_refused(rule, |model| graph(model).node[0].output[0] = "phase3.weight_real_0".to_owned());
     assert_refused(rule, |model| graph(model).initializer[0].name.insert(0, 'x'));

@@ -1,0 +1,167 @@
+"""Trains a model of the bits-back family by its bound; resumes from its checkpoint if there is one.
+
+    python bound.py configs/realnvp.toml images.npz realnvp.pt [--steps N] [--threads N]
+
+The progress line shows the bound in bpsp, and its terms, on fixed patches of held-out training images, of the average of the
+weights. Matrices are trained by Muon, all else by AdamW.
+"""
+
+import argparse
+import copy
+import dataclasses
+import os
+import pathlib
+import time
+import tomllib
+
+import numpy as np
+import torch
+
+import data
+import train
+from realnvp import RealNvp
+
+torch._dynamo.config.recompile_limit = 256  # of contexts, by shape
+
+PATCH = 64  # side of a patch of the codec
+VALIDATION_PATCHES, VALIDATION_SEED = 64, 2026
+CONSTANTS_RATE = 0.1  # the rate of a program's constants, in terms of the others'
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A configuration file of configs/."""
+
+    name: str
+    planes: str
+    channels: int
+    coupling: str  # "affine" or "additive"
+    dequantization: str  # "uniform" or "variational"
+    taps: int  # of the couplings' contexts
+    hidden: tuple
+    noise_hidden: tuple
+    batch: int  # patches per step
+    steps: int
+    learning_rate: float  # of Muon
+    adam_rate: float  # of AdamW
+    weight_decay: float
+    average: float
+    seed: int
+    augment: float = 0.0
+
+    context = "patches"
+
+    @staticmethod
+    def read(path):
+        return Config(**tomllib.loads(pathlib.Path(path).read_text()))
+
+
+def create(config):
+    """The model of a configuration."""
+    return RealNvp(config)
+
+
+def patches(images, count, config, rng):
+    """Random patches (count, C, PATCH, PATCH) less 128, green first."""
+    drawn = np.stack([data.photograph(image, PATCH, config.augment, rng) for image in data.drawn(images, count, rng)])
+    drawn = drawn.transpose(0, 3, 1, 2)
+    drawn = data.to_grey(drawn, rng) if config.planes == "grey" else drawn[:, [1, 0, 2]]
+    return torch.from_numpy(drawn.astype(np.float32) - 128)
+
+
+def terms(whole, crops):
+    """Each term of the bound on patches, in bpsp."""
+    sums = {}
+    with torch.no_grad():
+        for some in crops.split(8):
+            for name, bits in whole(some).items():
+                sums[name] = sums.get(name, 0.0) + bits.sum().item()
+    return {name: bits / crops.numel() for name, bits in sums.items()}
+
+
+def optimizers(whole, config):
+    """Muon for the matrices of all layers but the last; AdamW for the rest, slower for the programs' constants."""
+    layers = [layer for network in whole.networks for layer in network.layers]
+    matrices = [layer.weight for network in whole.networks for layer in network.layers[:-1]]
+    rest = [layer.bias for layer in layers] + [network.layers[-1].weight for network in whole.networks]
+    ours = {id(parameter) for parameter in matrices + rest}
+    constants = [parameter for parameter in whole.parameters() if id(parameter) not in ours and parameter.numel()]
+    adam = [{"params": rest, "weight_decay": config.weight_decay}]
+    if constants:
+        adam.append({"params": constants, "weight_decay": 0.0})
+    return [
+        torch.optim.Muon(matrices, config.learning_rate, weight_decay=config.weight_decay),
+        torch.optim.AdamW(adam, config.adam_rate, betas=(0.9, 0.99)),
+    ]
+
+
+def resume(path, config, whole, average, both):
+    """Takes over a checkpoint of the same configuration, but for the number of steps; the steps that are done."""
+    state = torch.load(path, weights_only=True)
+    if dataclasses.replace(Config(**state["config"]), steps=config.steps) != config:
+        raise SystemExit(f"{path} is of another configuration")
+    whole.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    for optimizer, held in zip(both, state["optimizers"]):
+        optimizer.load_state_dict(held)
+    return state["step"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("images", help="file written by data.py")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--steps", type=int, help="overrides the configuration")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", type=int, default=200, help="steps between progress lines and checkpoints")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    config = Config.read(options.config)
+    if options.steps:
+        config = dataclasses.replace(config, steps=options.steps)
+    training, held_out = data.load(options.images, config)
+    validation = patches(held_out, VALIDATION_PATCHES, config, np.random.default_rng(VALIDATION_SEED))
+
+    torch.manual_seed(config.seed)
+    whole = create(config)
+    average = copy.deepcopy(whole)
+    both = optimizers(whole, config)
+    first = resume(options.checkpoint, config, whole, average, both) if os.path.exists(options.checkpoint) else 0
+
+    started, running = time.time(), 0.0
+    for step in range(first, config.steps):
+        # One generator per step: a resumed run draws the patches that an uninterrupted one would have drawn.
+        crops = patches(training, config.batch, config, np.random.default_rng((config.seed, step)))
+        torch.manual_seed(config.seed * 1_000_003 + step)
+        loss = sum(whole(crops).values()).sum() / crops.numel()
+        whole.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(whole.parameters(), 1.0)
+        factor = train.schedule(step, config)
+        both[0].param_groups[0]["lr"] = config.learning_rate * factor
+        for group, rate in zip(both[1].param_groups, (1, CONSTANTS_RATE)):
+            group["lr"] = config.adam_rate * rate * factor
+        for optimizer in both:
+            optimizer.step()
+        decay = train.average_decay(step, config)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(whole.parameters()), 1 - decay)
+        running += loss.item()
+        if (step + 1) % options.report == 0 or step + 1 == config.steps:
+            torch.manual_seed(VALIDATION_SEED)
+            found = terms(average, validation)
+            parts = "  ".join(f"{name} {bits:.4f}" for name, bits in found.items())
+            rate = config.batch * PATCH**2 * (step + 1 - first) / (time.time() - started)
+            print(
+                f"step {step + 1} of {config.steps}  training {running / options.report:.4f}"
+                f"  validation {sum(found.values()):.4f} bpsp  ({parts})  {rate / 1e3:.1f} kP/s",
+                flush=True,
+            )
+            running = 0.0
+            train.save(options.checkpoint, config, step + 1, whole, average, both)
+
+
+if __name__ == "__main__":
+    main()

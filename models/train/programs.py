@@ -1,0 +1,293 @@
+"""Programs: invertible operations on a patch, whose volume and base distribution give the exact bits of a density.
+
+A program is a list of operations on a patch (B, C, H, W) of real numbers, in units of 8-bit samples. Forwards, which is the
+direction of the encoder, each operation changes the patch and has a cost in bits:
+
+    Squeeze    blocks of 2 x 2 pixels become channels: no cost (RealNVP, Dinh et al. 2017)
+    Lu         a 1x1 convolution as unit triangular matrices, and a diagonal of scales (Glow, Kingma and Dhariwal 2018)
+    Norm       a constant translation and scale of each of the last channels (Glow's activation normalisation)
+    Couple     z = (x - t) * 2^e of some channels, perhaps on one half of a checkerboard; t and e are outputs of a network that
+               sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014)
+    Factor     the last channels leave the patch, coded under the base distribution
+
+What stays the same in the codec: contexts are rounded and clamped, networks are integer functions (quantize.py), and scales
+are bounded. Rounding of x itself is below its grid of 2^-6 and is left out.
+"""
+
+import dataclasses
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import model
+import quantize
+from quantize import round_through
+
+PRODUCTS = torch.bfloat16  # the type of products in training
+SCALE_MAX = 6.0  # |e|
+TRANSLATION_GAIN, SCALE_GAIN = 8.0, 2.0  # outputs of a network = raw outputs times these
+CENTRE_UNITS = (2, 8)  # a centre is seen in halves of a sample, and again in eighths
+TAP_UNIT = 4  # a tap less its centre is seen in quarters of a sample
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What model.Network has to know of a network."""
+
+    inputs: int
+    hidden: tuple
+    gains: tuple  # one per output
+
+    grid = quantize.WIDE
+    classes = 0
+    pinned = 0
+
+    @property
+    def output_size(self):
+        return len(self.gains)
+
+
+class Network(model.Network):
+    """A network whose outputs start at a constant."""
+
+    def __init__(self, shape, start):
+        super().__init__(shape, shape.inputs)
+        with torch.no_grad():
+            self.layers[-1].bias.copy_(torch.tensor(start) / torch.tensor(shape.gains))
+
+    def _start_output_layer(self):
+        with torch.no_grad():
+            self.layers[-1].weight.mul_(0.05)
+
+    def forward(self, contexts):
+        """(pixels, inputs) integers -> outputs (outputs, pixels)."""
+        return super().forward(contexts) * torch.tensor(self.config.gains)[:, None]
+
+
+def places(taps, half=False):
+    """The nearest so many places around a pixel, as (rows down, columns to the right): by distance, then from the top
+    left. Of a half, those of the other colour of the checkerboard."""
+    window = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if (down, right) != (0, 0)]
+    window = [place for place in window if not half or sum(place) % 2]
+    return sorted(window, key=lambda place: (place[0] ** 2 + place[1] ** 2, place))[:taps]
+
+
+def clamped(x):
+    """Contexts as integers."""
+    return x.round().clamp(-quantize.WIDE.context_max, quantize.WIDE.context_max)
+
+
+def half_of(x, parity):
+    """Those pixels of (B, C, H, W) whose row and column have a sum of this parity, or, of no parity, all: (B, C, H, W / 2)."""
+    if parity is None:
+        return x
+    b, c, h, w = x.shape
+    return torch.stack([x[:, :, ::2, parity::2], x[:, :, 1::2, 1 - parity :: 2]], 3).reshape(b, c, h, w // 2)
+
+
+def with_half(x, half, parity):
+    """(B, C, H, W) with the pixels of a parity from `half`."""
+    if parity is None:
+        return half
+    rows, columns = torch.meshgrid(torch.arange(x.shape[2]), torch.arange(x.shape[3]), indexing="ij")
+    return torch.where((rows + columns) % 2 == parity, half.repeat_interleave(2, 3), x)
+
+
+@torch.compile(dynamic=False)
+def contexts(x, known, half, taps, parity):
+    """The contexts (pixels, N) of a patch's pixels of a parity, given whole channels and halves of channels.
+
+    By tap, then by channel: the tap less the centre. Then the centres in each of CENTRE_UNITS. First of the channels in
+    `known`, then of those in `half`, whose centre is the mean of the four nearest. Beyond its edges, a patch is reflected.
+    Nothing is learned through contexts: they hardly change while a program is trained.
+    """
+    height, width = x.shape[2:]
+    padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
+    at = lambda channels, down, right: half_of(
+        padded[:, :, 2 + down : 2 + down + height, 2 + right : 2 + right + width][:, channels], parity
+    )
+    features = []
+    for channels, is_half in ((known, False), (half, True)):
+        if not channels:
+            continue
+        channels = slice(channels[0], channels[-1] + 1)
+        around = [at(channels, *place) for place in places(taps, is_half)]
+        centre = sum(around[:4]) / 4 if is_half else half_of(x[:, channels], parity)
+        features += [clamped((tap - centre) * TAP_UNIT) for tap in around]
+        features += [clamped(centre * unit) for unit in CENTRE_UNITS]
+    return torch.cat(features, 1).permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def contexts_size(known, half, taps):
+    return sum(
+        len(channels) * (len(places(taps, is_half)) + len(CENTRE_UNITS))
+        for channels, is_half in ((known, False), (half, True))
+    )
+
+
+def seen(contexts, *arguments):
+    """Contexts as the networks take them in training: bfloat16 holds them exactly."""
+    with torch.no_grad():
+        return contexts(*arguments).to(PRODUCTS)
+
+
+def line(*words):
+    """A line of a model file."""
+    return " ".join(map(str, words))
+
+
+def logistic_bits(z):
+    """-log2 of the density of the standard logistic."""
+    return (z + 2 * F.softplus(-z)) / math.log(2)
+
+
+class Squeeze(nn.Module):
+    """(B, C, 2H, 2W) -> (B, 4C, H, W), by place in the block, then by channel."""
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        x = x.view(b, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4)
+        return x.reshape(b, 4 * c, h // 2, w // 2), 0.0
+
+    def text(self, _):
+        return "squeeze"
+
+
+class Lu(nn.Module):
+    """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`."""
+
+    FRACTION = 12  # of the matrices' entries
+
+    def __init__(self, lower, upper, scaled=()):
+        super().__init__()
+        self.lower, self.upper = nn.Parameter(lower), nn.Parameter(upper)
+        ones = torch.ones_like(lower)
+        self.register_buffer("below", torch.tril(ones, -1), persistent=False)
+        self.register_buffer("above", torch.triu(ones, 1), persistent=False)
+        self.scaled = list(scaled)
+        self.exponent = nn.Parameter(torch.zeros(len(self.scaled)))
+
+    def forward(self, x):
+        x = x + torch.einsum("ij,bjhw->bihw", self.lower * self.below, x)
+        x = x + torch.einsum("ij,bjhw->bihw", self.upper * self.above, x)
+        if not self.scaled:
+            return x, 0.0
+        exponent = self.exponents()
+        pixels = x.shape[2] * x.shape[3]
+        return x * torch.exp2(exponent)[:, None, None], -exponent.sum() * pixels
+
+    def exponents(self):
+        """By channel, a whole number of 2^-6."""
+        exponents = torch.zeros(len(self.lower))
+        return exponents.index_put((torch.tensor(self.scaled, dtype=torch.long),), round_through(self.exponent * 64) / 64)
+
+    def text(self, _):
+        entries = lambda m: (round(v) for v in (m.detach() * 2**self.FRACTION).flatten().tolist())
+        exponents = (round(v * 64) for v in self.exponents().tolist())
+        return line("lu", len(self.lower), *entries(self.lower * self.below), *entries(self.upper * self.above), *exponents)
+
+
+class Norm(nn.Module):
+    """z = (x - t) * 2^e of the last channels, with constants for each."""
+
+    def __init__(self, channels, exponent):
+        super().__init__()
+        self.translation = nn.Parameter(torch.zeros(channels))
+        self.exponent = nn.Parameter(torch.full((channels,), exponent))
+
+    def forward(self, x):
+        # Translations reach far: the gain makes up for the small rate that such constants are trained with.
+        exponent = round_through(self.exponent.clamp(-SCALE_MAX, SCALE_MAX) * 64) / 64
+        translation = self.translation * 32
+        before = x.shape[1] - len(exponent)
+        z = (x[:, before:] - translation[:, None, None]) * torch.exp2(exponent)[:, None, None]
+        return torch.cat([x[:, :before], z], 1), -exponent.sum() * x.shape[2] * x.shape[3]
+
+    def text(self, _):
+        translations = (round(v * 32 * 64) for v in self.translation.tolist())
+        exponents = (round(v * 64) for v in self.exponent.clamp(-SCALE_MAX, SCALE_MAX).tolist())
+        return line("norm", len(self.translation), *translations, *exponents)
+
+
+class Couple(nn.Module):
+    """z = (x - t) * 2^e of the channels `to`, given `known` channels and the other `half` of channels. Each is a range."""
+
+    def __init__(self, to, known, hidden, taps, parity=None, half=(), additive=False):
+        super().__init__()
+        self.to, self.known, self.half, self.parity, self.taps = list(to), list(known), list(half), parity, taps
+        assert parity is not None or not self.half
+        assert all(list(range(c[0], c[-1] + 1)) == c for c in (self.to, self.known, self.half) if c)
+        n = len(self.to)
+        gains = (TRANSLATION_GAIN,) * n + (() if additive else (SCALE_GAIN,) * n)
+        start = [0.0] * n + ([] if additive else [-1.5] * n)
+        shape = Shape(contexts_size(self.known, self.half, taps), tuple(hidden), gains)
+        self.additive = additive
+        self.network = Network(shape, start)
+
+    def forward(self, x):
+        first, last = self.to[0], self.to[-1] + 1
+        outputs = self.network(seen(contexts, x, self.known, self.half, self.taps, self.parity))
+        before = x[:, first:last]
+        moved = half_of(before, self.parity)
+        b, n, h, w = moved.shape
+        outputs = outputs.view(-1, b, h, w).transpose(0, 1)
+        moved = moved - outputs[:, :n]
+        bits = 0.0
+        if not self.additive:
+            exponent = outputs[:, n:].clamp(-SCALE_MAX, SCALE_MAX)
+            moved = moved * torch.exp2(exponent)
+            bits = -exponent.flatten(1).sum(1)
+        return torch.cat([x[:, :first], with_half(before, moved, self.parity), x[:, last:]], 1), bits
+
+    def text(self, networks):
+        networks.append(self.network)
+        part = {None: "all", 0: "even", 1: "odd"}[self.parity]
+        place = lambda channels: (channels[0] if channels else 0, len(channels))
+        what = line("couple", "additive" if self.additive else "affine", part, "network", len(networks) - 1)
+        seen = line("known", *place(self.known), "half", *place(self.half))
+        return line(what, "taps", self.taps, "to", *place(self.to), seen)
+
+
+class Factor(nn.Module):
+    """The last so many channels are coded under the base distribution, and leave."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x):
+        left = x.shape[1] - self.channels
+        return x[:, :left], logistic_bits(x[:, left:]).flatten(1).sum(1)
+
+    def text(self, _):
+        return line("factor", self.channels)
+
+
+class Program(nn.Module):
+    """Operations one after the other; the last ones factor out everything."""
+
+    def __init__(self, operations):
+        super().__init__()
+        self.operations = nn.ModuleList(operations)
+
+    def forward(self, x):
+        """(B, C, H, W) -> bits of each patch (B,): of the volume, and of the base distribution."""
+        volume, base = torch.zeros(len(x)), torch.zeros(len(x))
+        for operation in self.operations:
+            x, bits = operation(x)
+            if isinstance(operation, Factor):
+                base = base + bits
+            else:
+                volume = volume + bits
+        assert x.shape[1] == 0, "all channels are coded"
+        return volume, base
+
+    def text(self, networks):
+        """A line for each operation; appends the networks that they name to `networks`."""
+        return [operation.text(networks) for operation in self.operations]
+
+    @property
+    def couplings(self):
+        return [operation for operation in self.operations if isinstance(operation, Couple)]

@@ -1,0 +1,104 @@
+"""The affine flow: RealNVP's levels with Glow's mixing of channels, as a program, on dequantized samples.
+
+A level squeezes, takes a block of pixels apart into its mean and three details (a trained 1x1 convolution that begins as
+the Haar transform), and factors the details out one after the other, each given the mean and the details before it. The mean
+is the next, coarser level.
+"""
+
+import torch
+from torch import nn
+
+import dequantize
+import programs
+from programs import Couple, Factor, Lu, Norm, Program, Squeeze
+
+LEVELS = 4
+
+
+def haar(channels):
+    """The Haar transform of blocks of four pixels, by place then channel, as L and U: mean, and three differences."""
+    size = 4 * channels
+    lower, upper = torch.zeros(size, size), torch.zeros(size, size)
+    for c in range(channels):
+        at = lambda place: place * channels + c
+        lower[at(1), at(0)] = lower[at(2), at(0)] = lower[at(3), at(1)] = lower[at(3), at(2)] = -1
+        lower[at(3), at(0)] = 1
+        upper[at(0), at(1)] = upper[at(0), at(2)] = upper[at(1), at(3)] = upper[at(2), at(3)] = 0.5
+        upper[at(0), at(3)] = 0.25
+    return lower, upper
+
+
+def decorrelation(channels, size):
+    """Colour differences, of groups of channels that begin with green: L, and no U."""
+    lower = torch.zeros(size, size)
+    for first in range(0, size, channels):
+        for c in range(first + 1, first + channels):
+            lower[c, first] = -1
+    return lower, torch.zeros(size, size)
+
+
+def detail(first, channels, config, halves):
+    """Factors a detail out, given all channels before it: colours after the first one, then the first one, perhaps first
+    one half of it given the other."""
+    known = lambda end: list(range(end))
+    additive = config.coupling == "additive"
+    operations = []
+    couple = lambda *rest, **named: Couple(*rest, config.hidden, config.taps, additive=additive, **named)
+    if channels > 1:
+        operations += [couple(range(first + 1, first + channels), known(first + 1)), *after(channels - 1, additive)]
+    if halves:
+        operations.append(couple([first], known(first), parity=1, half=[first]))
+        operations.append(couple([first], known(first), parity=0))
+    else:
+        operations.append(couple([first], known(first)))
+    return [*operations, *after(1, additive)]
+
+
+def after(channels, additive):
+    """What takes moved channels out. Additive couplings leave the scale to constants."""
+    return [Norm(channels, -1.5), Factor(channels)] if additive else [Factor(channels)]
+
+
+def program(config):
+    """The program of a configuration."""
+    channels = config.channels
+    operations = []
+    for level in range(LEVELS):
+        size = 4 * channels
+        operations += [Squeeze(), Lu(*haar(channels), scaled=range(channels))]
+        if channels > 1:
+            mix = decorrelation(channels, size) if level == 0 else (torch.zeros(size, size), torch.zeros(size, size))
+            operations.append(Lu(*mix))
+        fine = level < 2
+        for place in (3, 2, 1):
+            operations += detail(place * channels, channels, config, halves=fine and place == 1)
+    operations += [Squeeze(), Lu(*haar(channels)), Norm(4 * channels, -4.5), Factor(4 * channels)]
+    return Program(operations)
+
+
+class RealNvp(nn.Module):
+    """Dequantization, then the program."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        variational = config.dequantization == "variational"
+        self.noise = dequantize.Variational(config) if variational else dequantize.Uniform()
+        self.program = program(config)
+
+    def forward(self, patches):
+        """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""
+        noise, drawn = self.noise(patches)
+        volume, base = self.program(patches + noise)
+        return {"base": base, "volume": volume, "dequantization": drawn}
+
+    def text(self, networks):
+        """The lines of a model file; appends the networks in their order to `networks`."""
+        lines = self.program.text(networks)
+        first = len(networks)
+        networks += self.noise.networks
+        return [programs.line(*self.noise.words(first)), *lines]
+
+    @property
+    def networks(self):
+        return [coupling.network for coupling in self.program.couplings] + self.noise.networks

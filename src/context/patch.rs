@@ -1,0 +1,160 @@
+//! A patch on its way through a program: planes of integers on a grid, and what networks see of them. Format: section
+//! "Programs".
+
+use std::ops::Range;
+
+/// Places around a pixel that a context may have of each channel: all but the middle of 5 x 5 pixels; and the least, since the
+/// four nearest are the centre of a half.
+pub(crate) const MAX_TAPS: usize = 24;
+pub(crate) const MIN_TAPS: usize = 4;
+const REACH: isize = 2;
+/// log2 of the units in which taps and centres are seen, in 8-bit samples.
+const TAP_BITS: u32 = 2;
+const CENTRE_BITS: [u32; 2] = [1, 3];
+/// Largest magnitude of a context.
+const CONTEXT_MAX: i64 = 256;
+/// Fractional bits of an 8-bit sample, in what the networks of dequantization see.
+const NOISE_BITS: u32 = 6;
+/// The eight neighbours, by row.
+const NEIGHBOURS: [(isize, isize); 8] = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
+
+/// Planes of integers with equally many pixels on a side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Patch {
+    pub side: usize,
+    /// By channel, then by row.
+    pub planes: Vec<Vec<i64>>,
+}
+
+impl Patch {
+    /// Blocks of 2 x 2 pixels become channels, by place in the block, then by channel.
+    pub fn squeeze(&mut self) {
+        let side = self.side / 2;
+        let place = |down: usize, right: usize| {
+            let plane = move |plane: &Vec<i64>| {
+                let rows = plane.chunks(2 * side).skip(down).step_by(2);
+                rows.flat_map(|row| row.iter().skip(right).step_by(2).copied()).collect::<Vec<_>>()
+            };
+            self.planes.iter().map(plane)
+        };
+        let planes = place(0, 0).chain(place(0, 1)).chain(place(1, 0)).chain(place(1, 1)).collect();
+        *self = Self { side, planes };
+    }
+
+    /// Undoes [`squeeze`](Self::squeeze).
+    pub fn unsqueeze(&mut self) {
+        let channels = self.planes.len() / 4;
+        let side = 2 * self.side;
+        let plane = |channel: usize| {
+            let value = |index: usize| {
+                let (y, x) = (index / side, index % side);
+                self.planes[(y % 2 * 2 + x % 2) * channels + channel][y / 2 * self.side + x / 2]
+            };
+            (0..side * side).map(value).collect()
+        };
+        *self = Self { side, planes: (0..channels).map(plane).collect() };
+    }
+
+    /// The places of the pixels of a parity, or of all, in raster order.
+    pub fn places(&self, parity: Option<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone + use<> {
+        let (side, step) = (self.side, if parity.is_some() { 2 } else { 1 });
+        let columns = move |y: usize| parity.map_or(0, |parity| (y + parity) % 2)..side;
+        (0..side).flat_map(move |y| columns(y).step_by(step).map(move |x| (y, x)))
+    }
+
+    /// The index in a plane of the pixel at (rows down, columns to the right) of one; beyond its edges, a patch is reflected.
+    fn around(&self, (y, x): (usize, usize), (down, right): (isize, isize)) -> usize {
+        let last = self.side as isize - 1;
+        let reflect = |at: isize| if at > last { 2 * last - at } else { at.abs() } as usize;
+        reflect(y as isize + down) * self.side + reflect(x as isize + right)
+    }
+
+    /// Appends the context of a pixel: of each tap in turn, the channels less their centres; then the centres; first of the
+    /// channels that are known, then of those whose other half is. Values have so many fractional bits.
+    pub fn push_context(&self, place: (usize, usize), seen: &Seen, fraction: u32, contexts: &mut Vec<i16>) {
+        let planes = &self.planes[seen.known.clone()];
+        let here = self.around(place, (0, 0));
+        for &tap in &seen.whole_taps {
+            let at = self.around(place, tap);
+            contexts
+                .extend(planes.iter().map(|plane| in_units(plane[at].wrapping_sub(plane[here]), fraction, TAP_BITS)));
+        }
+        for bits in CENTRE_BITS {
+            contexts.extend(planes.iter().map(|plane| in_units(plane[here], fraction, bits)));
+        }
+        let planes = &self.planes[seen.half.clone()];
+        let centre = |plane: &Vec<i64>| {
+            let nearest = seen.half_taps[..4].iter().map(|&tap| plane[self.around(place, tap)]);
+            nearest.fold(0, i64::wrapping_add) >> 2
+        };
+        for &tap in &seen.half_taps {
+            let at = self.around(place, tap);
+            let less = |plane: &Vec<i64>| in_units(plane[at].wrapping_sub(centre(plane)), fraction, TAP_BITS);
+            contexts.extend(planes.iter().map(less));
+        }
+        for bits in CENTRE_BITS {
+            contexts.extend(planes.iter().map(|plane| in_units(centre(plane), fraction, bits)));
+        }
+    }
+
+    /// Appends the context of a pixel for dequantization, of samples of 8 bits with [`NOISE_BITS`] of noise: of each neighbour in
+    /// turn, the channels less the middle of the pixel's own cell; then the noise of the pixel.
+    pub fn push_noise_context(&self, place: (usize, usize), contexts: &mut Vec<i16>) {
+        let (cell, here) = (1 << NOISE_BITS, self.around(place, (0, 0)));
+        let clamped = |value: i64| value.clamp(-CONTEXT_MAX, CONTEXT_MAX) as i16;
+        for neighbour in NEIGHBOURS {
+            let at = self.around(place, neighbour);
+            let middle = |plane: &Vec<i64>| (plane[here] & -cell) + cell / 2;
+            contexts.extend(self.planes.iter().map(|plane| clamped(plane[at] - middle(plane))));
+        }
+        contexts.extend(self.planes.iter().map(|plane| clamped(((plane[here] & (cell - 1)) - cell / 2) << 2)));
+    }
+}
+
+/// What a coupling sees: channels, and places around a pixel.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    known: Range<usize>,
+    half: Range<usize>,
+    whole_taps: Vec<(isize, isize)>,
+    half_taps: Vec<(isize, isize)>,
+}
+
+impl Seen {
+    pub fn new(known: &Range<usize>, half: &Range<usize>, taps: usize) -> Self {
+        let (whole_taps, half_taps) = (nearest(taps, false), nearest(taps, true));
+        Self { known: known.clone(), half: half.clone(), whole_taps, half_taps }
+    }
+}
+
+/// The nearest so many places around a pixel, as (rows down, columns to the right): by distance, then from the top left. Of a
+/// half, those of the other parity.
+fn nearest(taps: usize, half: bool) -> Vec<(isize, isize)> {
+    let reach = -REACH..=REACH;
+    let places = reach.clone().flat_map(|down| reach.clone().map(move |right| (down, right)));
+    let wanted = |&(down, right): &(isize, isize)| (down, right) != (0, 0) && !(half && (down + right) % 2 == 0);
+    let mut places: Vec<_> = places.filter(wanted).collect();
+    places.sort_by_key(|&(down, right)| down * down + right * right);
+    places.truncate(taps);
+    places
+}
+
+/// A value in units of 2^-bits of an 8-bit sample, rounded.
+fn in_units(value: i64, fraction: u32, bits: u32) -> i16 {
+    let shift = fraction - bits;
+    (value.wrapping_add(1 << (shift - 1)) >> shift).clamp(-CONTEXT_MAX, CONTEXT_MAX) as i16
+}
+
+/// Contexts of a pixel that sees so many channels, whole and half.
+pub(crate) fn context_size(known: usize, half: usize, taps: usize) -> usize {
+    let of = |channels: usize, half: bool| channels * (nearest(taps, half).len() + CENTRE_BITS.len());
+    of(known, false) + of(half, true)
+}
+
+/// Contexts of a pixel of so many channels for dequantization.
+pub(crate) fn noise_context_size(channels: usize) -> usize {
+    (NEIGHBOURS.len() + 1) * channels
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Integers <-> integers and a stack: what bits-back coding is made of. Format: section "Bijections".
+//!
+//! Each function has an inverse, and undoes it, and is undone by it, on any stack, empty ones included. So all that is built of
+//! them is one to one: what a decoder accepts is what an encoder writes. Values are on a grid of `2^-fraction`.
+
+use super::cdf::{CDF_BITS, Interval};
+use super::stack::Stack;
+use super::tables::{EXP2, SIGMA};
+
+/// log2 of the states of a scale of 1.
+const SCALE_BITS: u32 = 10;
+/// Largest magnitude of the exponent of a scale, in units of 1/64.
+pub(crate) const EXPONENT_MAX: i32 = 6 << 6;
+/// What may be divided by a scale without overflow.
+pub(crate) const DIVISIBLE: i64 = 1 << 54;
+/// The base distribution takes integers below this magnitude.
+pub(crate) const CODABLE: i64 = 1 << 47;
+/// log2 of the buckets of the base distribution that are 1 wide.
+const BUCKET_BITS: u32 = 5;
+/// Buckets of the base distribution on either side of 0, and the symbols: two are for what lies beyond the buckets.
+const BUCKETS: i64 = 512;
+const SYMBOLS: u32 = 2 * BUCKETS as u32 + 2;
+/// Lengths of what lies beyond the buckets.
+const LENGTHS: u32 = 48;
+/// Bits that are pushed at once.
+const CHUNK: u32 = 16;
+
+/// Adds up ideal code lengths.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    /// Probabilities are multiplied up, and their logarithm is taken now and then.
+    product: f64,
+    bits: f64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { product: 1.0, bits: 0.0 }
+    }
+}
+
+impl Tally {
+    /// Takes note of something that has a probability, or a density.
+    pub fn count(&mut self, probability: f64) {
+        self.product *= probability;
+        if !(1e-200..1e200).contains(&self.product) {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
+    }
+
+    /// Takes note of an interval that was pushed.
+    pub fn count_interval(&mut self, interval: Interval) {
+        self.count(f64::from(interval.probability) / (1u64 << CDF_BITS) as f64);
+    }
+
+    /// The sum, in bits.
+    pub fn bits(&self) -> f64 {
+        self.bits - self.product.log2()
+    }
+}
+
+/// The interval of one of `count` symbols, at most 2^16, that are as likely.
+fn uniform(symbol: u32, count: u32) -> Interval {
+    let edge = |symbol: u32| ((u64::from(symbol) << CDF_BITS) / u64::from(count)) as u32;
+    Interval { left: edge(symbol), probability: edge(symbol + 1) - edge(symbol) }
+}
+
+/// Pushes one of `count` symbols, at most 2^16, that are as likely.
+pub(crate) fn push_uniform(stack: &mut Stack, symbol: u32, count: u32) {
+    stack.push(uniform(symbol, count));
+}
+
+/// Pops what [`push_uniform`] pushed.
+pub(crate) fn pop_uniform(stack: &mut Stack, count: u32) -> u32 {
+    let symbol = (((u64::from(stack.quantile()) + 1) * u64::from(count) - 1) >> CDF_BITS) as u32;
+    stack.pop(uniform(symbol, count));
+    symbol
+}
+
+/// Pushes a number of so many bits, all of which are as likely; the highest ones last.
+pub(crate) fn push_bits(stack: &mut Stack, value: u64, bits: u32) {
+    for first in (0..bits).step_by(CHUNK as usize) {
+        let count = CHUNK.min(bits - first);
+        stack.push_bits((value >> first) as u32 & ((1 << count) - 1), count);
+    }
+}
+
+/// Pops what [`push_bits`] pushed.
+pub(crate) fn pop_bits(stack: &mut Stack, bits: u32) -> u64 {
+    let firsts = (0..bits).step_by(CHUNK as usize).rev();
+    firsts.fold(0, |value, first| {
+        let count = CHUNK.min(bits - first);
+        value << count | u64::from(stack.pop_bits(count))
+    })
+}
+
+/// The states of a scale of `2^(exponent / 64)`; of 1, they are 2^10.
+pub(crate) fn states(exponent: i32) -> u32 {
+    let exponent = exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX);
+    let shift = 16 - SCALE_BITS as i32 - (exponent >> 6);
+    (EXP2[(exponent & 63) as usize] + ((1 << shift) >> 1)) >> shift
+}
+
+/// Multiplies by a scale: the modular scale transform (iFlow, Zhang et al. 2021). What the product has below the grid is pushed,
+/// and what the factor has not is popped, so that as many bits go as the volume grows.
+pub(crate) fn scale(stack: &mut Stack, x: i64, states: u32) -> i64 {
+    let remainder = i64::from(pop_uniform(stack, states));
+    let factor = i64::from(states);
+    let below = factor * (x & ((1 << SCALE_BITS) - 1)) + remainder;
+    push_bits(stack, (below & ((1 << SCALE_BITS) - 1)) as u64, SCALE_BITS);
+    factor.wrapping_mul(x >> SCALE_BITS).wrapping_add(below >> SCALE_BITS)
+}
+
+/// Undoes [`scale`]; magnitudes from [`DIVISIBLE`] on may give anything.
+pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
+    let factor = i64::from(states);
+    let (quotient, rest) = (z.div_euclid(factor), z.rem_euclid(factor));
+    let below = (rest << SCALE_BITS) + pop_bits(stack, SCALE_BITS) as i64;
+    push_uniform(stack, (below % factor) as u32, states);
+    (quotient << SCALE_BITS).wrapping_add(below / factor)
+}
+
+/// The count below a symbol of the base distribution: the logistic function, with a count for each symbol.
+fn base_edge(symbol: u32) -> u32 {
+    let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
+    match symbol {
+        0 => 0,
+        SYMBOLS => 1 << CDF_BITS,
+        _ => symbol + ((u64::from(SIGMA[symbol as usize - 1]) * room) >> CDF_BITS) as u32,
+    }
+}
+
+fn base_interval(symbol: u32) -> Interval {
+    Interval { left: base_edge(symbol), probability: base_edge(symbol + 1) - base_edge(symbol) }
+}
+
+/// Pushes an integer of a magnitude below [`CODABLE`] under the standard logistic distribution, on a grid of at least
+/// 2^-[`BUCKET_BITS`]; `tally` takes note of its probability.
+pub(crate) fn push_base(stack: &mut Stack, z: i64, fraction: u32, tally: &mut Tally) {
+    let low = fraction - BUCKET_BITS;
+    let bucket = (z >> low) + BUCKETS;
+    if (0..2 * BUCKETS).contains(&bucket) {
+        push_bits(stack, (z & ((1 << low) - 1)) as u64, low);
+        tally.count(0.5f64.powi(low as i32));
+    } else {
+        let end = BUCKETS << low;
+        let beyond = if z < 0 { -end - z } else { z - end + 1 } as u64;
+        let length = beyond.ilog2();
+        debug_assert!(length < LENGTHS, "an integer that is codable");
+        push_bits(stack, beyond - (1 << length), length);
+        push_uniform(stack, length, LENGTHS);
+        tally.count(0.5f64.powi(length as i32) / f64::from(LENGTHS));
+    }
+    let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
+    stack.push(base_interval(symbol));
+    tally.count_interval(base_interval(symbol));
+}
+
+/// Pops what [`push_base`] pushed.
+pub(crate) fn pop_base(stack: &mut Stack, fraction: u32, tally: &mut Tally) -> i64 {
+    let low = fraction - BUCKET_BITS;
+    let quantile = stack.quantile();
+    let (mut symbol, mut end) = (0, SYMBOLS);
+    while end - symbol > 1 {
+        let middle = (symbol + end) / 2;
+        if base_edge(middle) <= quantile { symbol = middle } else { end = middle }
+    }
+    stack.pop(base_interval(symbol));
+    tally.count_interval(base_interval(symbol));
+    if (1..SYMBOLS - 1).contains(&symbol) {
+        tally.count(0.5f64.powi(low as i32));
+        return ((i64::from(symbol) - 1 - BUCKETS) << low) + pop_bits(stack, low) as i64;
+    }
+    let length = pop_uniform(stack, LENGTHS);
+    tally.count(0.5f64.powi(length as i32) / f64::from(LENGTHS));
+    let beyond = ((1u64 << length) + pop_bits(stack, length)) as i64;
+    let end = BUCKETS << low;
+    if symbol == 0 { -end - beyond } else { end + beyond - 1 }
+}
+
+#[cfg(test)]
+mod tests;

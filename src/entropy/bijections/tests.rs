@@ -1,0 +1,143 @@
+use super::*;
+use crate::testing::Random;
+
+/// Stacks that no encoder had in mind: none or few words, zeros, ones.
+fn hostile(random: &mut Random) -> Stack {
+    loop {
+        let count = [0, 1, 2, 3, 50][random.index(5)];
+        let word = |random: &mut Random| match random.below(4) {
+            0 => 0,
+            1 => u32::MAX,
+            _ => random.below(u32::MAX),
+        };
+        if let Some(stack) = Stack::from_words((0..count).map(|_| word(random)).collect()) {
+            return stack;
+        }
+    }
+}
+
+fn integer(random: &mut Random) -> i64 {
+    let magnitude = 1i64 << random.below(46);
+    let value = (i64::from(random.below(u32::MAX)) << 14 | i64::from(random.below(1 << 14))) % magnitude;
+    [0, -1, value, -value][random.index(4)]
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Done {
+    Scaled(i64, i64, u32),
+    Unscaled(i64, i64, u32),
+    BasePushed(i64, u32),
+    BasePopped(i64, u32),
+    UniformPushed(u32, u32),
+    UniformPopped(u32, u32),
+    BitsPushed(u64, u32),
+    BitsPopped(u64, u32),
+}
+
+fn act(stack: &mut Stack, random: &mut Random) -> Done {
+    let tally = &mut Tally::default();
+    let (x, factor) = (integer(random), states(random.symmetric(EXPONENT_MAX)));
+    let (fraction, count, bits) = (5 + random.below(12), 1 + random.below(1 << 16), random.below(48));
+    match random.below(8) {
+        0 => Done::Scaled(x, scale(stack, x, factor), factor),
+        1 => Done::Unscaled(x, unscale(stack, x, factor), factor),
+        2 => {
+            push_base(stack, x, fraction, tally);
+            Done::BasePushed(x, fraction)
+        }
+        3 => Done::BasePopped(pop_base(stack, fraction, tally), fraction),
+        4 => {
+            let symbol = random.below(count);
+            push_uniform(stack, symbol, count);
+            Done::UniformPushed(symbol, count)
+        }
+        5 => Done::UniformPopped(pop_uniform(stack, count), count),
+        6 => {
+            let value = x.unsigned_abs() & ((1 << bits) - 1);
+            push_bits(stack, value, bits);
+            Done::BitsPushed(value, bits)
+        }
+        _ => Done::BitsPopped(pop_bits(stack, bits), bits),
+    }
+}
+
+fn undo(stack: &mut Stack, done: Done) {
+    let tally = &mut Tally::default();
+    match done {
+        Done::Scaled(x, z, factor) => assert_eq!(unscale(stack, z, factor), x),
+        Done::Unscaled(z, x, factor) => assert_eq!(scale(stack, x, factor), z),
+        Done::BasePushed(z, fraction) => assert_eq!(pop_base(stack, fraction, tally), z),
+        Done::BasePopped(z, fraction) => push_base(stack, z, fraction, tally),
+        Done::UniformPushed(symbol, count) => assert_eq!(pop_uniform(stack, count), symbol),
+        Done::UniformPopped(symbol, count) => push_uniform(stack, symbol, count),
+        Done::BitsPushed(value, bits) => assert_eq!(pop_bits(stack, bits), value),
+        Done::BitsPopped(value, bits) => push_bits(stack, value, bits),
+    }
+}
+
+#[test]
+fn everything_is_undone_on_any_stack() {
+    let mut random = Random(11);
+    for _ in 0..3000 {
+        let mut stack = hostile(&mut random);
+        let words = stack.clone().into_words();
+        let count = 1 + random.index(40);
+        let done: Vec<Done> = (0..count).map(|_| act(&mut stack, &mut random)).collect();
+        done.into_iter().rev().for_each(|done| undo(&mut stack, done));
+        assert_eq!(stack.into_words(), words);
+    }
+}
+
+/// A stack of so many random words.
+fn full(words: usize, random: &mut Random) -> Stack {
+    Stack::from_words((0..words).map(|_| 1 + random.below(u32::MAX - 1)).collect()).expect("no zero at the end")
+}
+
+fn bits(stack: &Stack) -> f64 {
+    32.0 * stack.clone().into_words().len() as f64
+}
+
+#[test]
+fn a_scale_costs_its_logarithm() {
+    let mut random = Random(5);
+    for exponent in [-384, -100, 0, 100, 384] {
+        let mut stack = full(60_000, &mut random);
+        let (before, factor, count) = (bits(&stack), states(exponent), 20_000);
+        for _ in 0..count {
+            let x = i64::from(random.symmetric(1 << 17));
+            scale(&mut stack, x, factor);
+        }
+        let cost = (bits(&stack) - before) / f64::from(count);
+        assert!((cost + (f64::from(factor) / 1024.0).log2()).abs() < 0.005, "{cost} bits for exponent {exponent}");
+    }
+    assert_eq!([states(-500), states(0), states(64), states(384)], [16, 1024, 2048, 1 << 16]);
+}
+
+#[test]
+fn the_base_costs_its_density() {
+    let mut random = Random(6);
+    for fraction in [5, 6, 10, 16] {
+        let (mut stack, mut tally, mut density) = (full(1, &mut random), Tally::default(), 0.0);
+        let (count, cell) = (20_000, 1.0 / f64::from(1 << fraction));
+        for _ in 0..count {
+            let u = (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
+            let z = ((u / (1.0 - u)).ln() / cell).floor();
+            push_base(&mut stack, z as i64, fraction, &mut tally);
+            let lower = 1.0 / (1.0 + ((z + 0.5) * cell).exp());
+            density -= (lower * (1.0 - lower) * cell).log2();
+        }
+        let [actual, ideal, density] = [bits(&stack), tally.bits(), density].map(|bits| bits / f64::from(count));
+        assert!((actual - ideal).abs() < 0.005, "{actual} bits, {ideal} by the intervals");
+        assert!((ideal - density).abs() < 0.001, "{ideal} bits, {density} by the density");
+    }
+}
+
+#[test]
+fn the_base_takes_all_that_is_codable() {
+    for z in [CODABLE - 1, 1 - CODABLE, 1 << 20, -(1 << 20)] {
+        let (mut stack, tally) = (Stack::default(), &mut Tally::default());
+        push_base(&mut stack, z, 6, tally);
+        assert_eq!(pop_base(&mut stack, 6, tally), z);
+        assert!(stack.is_empty());
+    }
+}

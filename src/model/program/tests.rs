@@ -1,0 +1,58 @@
+use super::*;
+use crate::base::error::Error;
+
+const START: &str = "dequantize uniform\n";
+
+#[track_caller]
+fn assert_refused(reason: &str, text: &str) {
+    match Program::read(text, 1).map(drop) {
+        Err(Error::Model(found)) => assert!(found.contains(reason), "`{found}` does not say `{reason}`"),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_program_says_what_its_networks_are() {
+    let couple = "couple affine odd network 0 taps 12 to 1 3 known 0 1 half 1 3";
+    let norm = "norm 4 0 0 0 0 -64 -64 -64 -64";
+    let text = format!("dequantize variational 1\nsqueeze\n{couple}\n{norm}\nfactor 4");
+    let program = Program::read(&text, 1).expect("a program");
+    assert_eq!(program.networks(), 3);
+    // One channel with 12 taps, three with those 8 of the nearest 12 that are of the other parity, and two centres of each.
+    let contexts = crate::context::patch::context_size(1, 3, 12);
+    assert_eq!(
+        [0, 1, 2, 3].map(|index| program.network_shape(index)),
+        [Some((contexts, 6)), Some((9, 2)), Some((9, 2)), None]
+    );
+    assert_eq!([0, 1].map(|index| program.evaluations(index)), [32 * 32 / 2, 64 * 64 / 2]);
+}
+
+#[test]
+fn programs_that_do_not_fit_are_refused() {
+    let couple = |rest: &str| format!("{START}squeeze\ncouple affine {rest}\nfactor 4");
+    assert_refused("begins with dequantization", "factor 1 1");
+    assert_refused("channels are left", START);
+    assert_refused("channels leave", &format!("{START}factor 2"));
+    assert_refused("operation unknown", &format!("{START}unknown"));
+    assert_refused("ends early", &format!("{START}factor"));
+    assert_refused("at the end of a line", &format!("{START}factor 1 2"));
+    assert_refused("not a number", &format!("{START}factor x"));
+    assert_refused("are squeezed", &format!("{START}{}factor 1", "squeeze\n".repeat(4)));
+    assert_refused("not triangular", &format!("{START}lu 1 1 0 0\nfactor 1"));
+    assert_refused("is the most", &format!("{START}norm 1 40000 0\nfactor 1"));
+    assert_refused("is the most", &format!("{START}norm 1 0 385\nfactor 1"));
+    assert_refused("constants without channels", &format!("{START}norm 2 0 0 0 0\nfactor 1"));
+    assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 2 known 0 2 half 0 0"));
+    assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 4 known 0 1 half 0 0"));
+    assert_refused("sees what it cannot", &couple("all network 0 taps 12 to 1 2 known 0 1 half 3 1"));
+    assert_refused("sees what it cannot", &couple("all network 0 taps 25 to 1 2 known 0 1 half 0 0"));
+    assert_refused("a coupling of some pixels", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
+}
+
+#[test]
+fn programs_whose_integers_get_too_large_are_refused() {
+    let scaled = |times: usize| format!("{START}{}factor 1", "norm 1 0 384\n".repeat(times));
+    // The bounds are 2^13, 2^39 is too much, and a scale is at most 2^6.
+    Program::read(&scaled(4), 1).expect("a program");
+    assert_refused("too large", &scaled(5));
+}

@@ -1,0 +1,68 @@
+//! The words of a program's text.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use super::MAX_PATCH_CHANNELS;
+use crate::base::error::{Error, Result};
+use crate::model::contract::refuse;
+
+/// The words of a line.
+pub(super) struct Words<'a>(std::str::SplitAsciiWhitespace<'a>);
+
+impl<'a> Words<'a> {
+    pub fn of(line: &'a str) -> Self {
+        Self(line.split_ascii_whitespace())
+    }
+
+    pub fn word(&mut self) -> Result<&'a str> {
+        self.0.next().ok_or_else(|| Error::Model("a line of a program ends early".to_owned()))
+    }
+
+    fn number<T: FromStr>(&mut self) -> Result<T> {
+        let word = self.word()?;
+        word.parse().map_err(|_| Error::Model(format!("`{word}` in a program is not a number")))
+    }
+
+    /// A number of channels.
+    pub fn count(&mut self) -> Result<usize> {
+        match self.number()? {
+            count if (1..=MAX_PATCH_CHANNELS).contains(&count) => Ok(count),
+            count => refuse(format!("{count} channels")),
+        }
+    }
+
+    pub fn numbers(&mut self, count: usize, magnitude: i32) -> Result<Vec<i32>> {
+        let numbers = (0..count).map(|_| self.number()).collect::<Result<Vec<i32>>>()?;
+        match numbers.iter().find(|number| number.unsigned_abs() > magnitude.unsigned_abs()) {
+            Some(number) => refuse(format!("{number} in a program, where {magnitude} is the most")),
+            None => Ok(numbers),
+        }
+    }
+
+    pub fn named(&mut self, name: &str) -> Result<usize> {
+        let word = self.word()?;
+        if word != name {
+            return refuse(format!("`{word}` in a program, not {name}"));
+        }
+        self.index()
+    }
+
+    /// A number that is added to others.
+    pub fn index(&mut self) -> Result<usize> {
+        match self.number()? {
+            number if number < 1 << 16 => Ok(number),
+            number => refuse(format!("{number} in a program")),
+        }
+    }
+
+    pub fn range(&mut self, name: &str) -> Result<Range<usize>> {
+        let start = self.named(name)?;
+        let length: usize = self.number()?;
+        if length > MAX_PATCH_CHANNELS { refuse(format!("{length} channels")) } else { Ok(start..start + length) }
+    }
+
+    pub fn end(&mut self) -> Result<()> {
+        self.0.next().map_or(Ok(()), |word| refuse(format!("`{word}` at the end of a line of a program")))
+    }
+}

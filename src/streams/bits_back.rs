@@ -1,0 +1,232 @@
+//! Coded planes <-> streams of the bits-back family. A tile is one stack. Its pixels are those of patches, which a program codes,
+//! each on what the others left on the stack; and the primer: strips that are no whole patch, and so many of the last patches
+//! that their bits are enough for the noise that the first patch draws. The primer is coded by a network of the autoregressive
+//! family, as tiles of its own. Format: section "Bits-back streams".
+
+use ndarray::{Array3, ArrayView3, s};
+
+use super::network::{active, alphabets, check_channels, to_stream, to_words};
+use super::{DecodedTile, IdealBits, TileStream};
+use crate::base::bytes::{Input, put_number};
+use crate::base::error::{Error, FormatErrorKind, Result, malformed};
+use crate::entropy::ans::Decoder;
+use crate::entropy::cdf::Alphabet;
+use crate::entropy::stack::Stack;
+use crate::image::Rect;
+use crate::infer::pool::Engine;
+use crate::infer::session::Networks;
+use crate::model::family::Family;
+use crate::model::program::{PATCH, Program};
+use crate::model::registry::{Model, ModelIdentity};
+use crate::tile::TileSamples;
+use crate::transforms::Coded;
+use crate::walk::autoregressive;
+use crate::walk::batch::ActiveTile;
+use crate::walk::bits_back::Walk;
+
+/// Bits that the noise of a sample of 8 bits draws before those of its patch are pushed.
+const DRAWN_BITS: usize = 7;
+
+/// How a tile is cut.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    width: usize,
+    height: usize,
+}
+
+impl Cut {
+    fn of(rect: Rect) -> Self {
+        Self { width: rect.width as usize, height: rect.height as usize }
+    }
+
+    fn columns(self) -> usize {
+        self.width / PATCH
+    }
+
+    /// Whole patches.
+    fn patches(self) -> usize {
+        self.columns() * (self.height / PATCH)
+    }
+
+    /// The place of a patch in the tile.
+    fn patch(self, index: usize) -> Rect {
+        let side = PATCH as u32;
+        let (row, column) = (index / self.columns(), index % self.columns());
+        Rect { x: column as u32 * side, y: row as u32 * side, width: side, height: side }
+    }
+
+    /// The rectangles of the primer if it has so many of the last patches: these, by row; what is right of all patches; what is
+    /// below.
+    fn primer(self, patches: usize) -> Vec<Rect> {
+        let rect = |x: usize, y: usize, end_x: usize, end_y: usize| Rect {
+            x: x as u32,
+            y: y as u32,
+            width: (end_x - x) as u32,
+            height: (end_y - y) as u32,
+        };
+        let (right, bottom) = (self.columns() * PATCH, self.height / PATCH * PATCH);
+        let mut rects = Vec::new();
+        if patches > 0 {
+            let first = self.patch(self.patches() - patches);
+            let (x, y) = (first.x as usize, first.y as usize);
+            rects.push(rect(x, y, right, y + PATCH));
+            rects.push(rect(0, y + PATCH, right, bottom));
+        }
+        rects.push(rect(right, 0, self.width, bottom));
+        rects.push(rect(0, bottom, self.width, self.height));
+        rects.retain(|rect| rect.pixels() > 0);
+        rects
+    }
+}
+
+/// The models of a part: the one whose program codes patches, and its primer.
+fn models(engine: &Engine, (model, primer): (ModelIdentity, ModelIdentity)) -> Result<[Model; 2]> {
+    let models = [engine.models().find(model)?, engine.models().find(primer)?];
+    let [model, primer] = &models;
+    let fits = primer.file.family == Family::Autoregressive && !primer.file.shape().pinned;
+    if model.file.program.is_none() || !fits || model.file.shape().channels != primer.file.shape().channels {
+        return malformed(FormatErrorKind::InvalidField, "a model without a program, or a primer that does not fit");
+    }
+    Ok(models)
+}
+
+/// Encodes all tiles of a part.
+///
+/// # Errors
+/// As [`streams::encode`](crate::streams::encode).
+pub(super) fn encode(
+    engine: &Engine,
+    identities: (ModelIdentity, ModelIdentity),
+    coded: &Coded,
+    rects: &[Rect],
+    done: impl Fn(Rect) + Sync,
+) -> Result<Vec<Vec<u8>>> {
+    let models = models(engine, identities)?;
+    let program = program_of(&models[0]);
+    engine.for_tiles_of([&models[0], &models[1]], rects, |networks, range| {
+        check_channels(&networks[0], &coded.sizes)?;
+        let encode = |&rect: &Rect| {
+            let stream = encode_tile(program, networks, coded, rect)?;
+            done(rect);
+            Ok(stream)
+        };
+        rects[range].iter().map(encode).collect()
+    })
+}
+
+fn program_of(model: &Model) -> &Program {
+    model.file.program.as_ref().expect("a model of the bits-back family")
+}
+
+fn encode_tile(program: &Program, networks: &mut [Networks; 2], coded: &Coded, rect: Rect) -> Result<Vec<u8>> {
+    let [networks, primer] = networks;
+    let cut = Cut::of(rect);
+    let (primed, stack) = primed(primer, coded, rect)?;
+    let mut walk = Walk::new(program, &mut networks.all, stack, &alphabets(&coded.sizes));
+    for index in (0..cut.patches() - primed).rev() {
+        walk.push(planes_of(coded.samples.view(), within(rect, cut.patch(index))))?;
+    }
+    let mut stream = Vec::new();
+    put_number(&mut stream, primed as u64);
+    let (_, stack) = walk.finish();
+    stream.extend(to_stream(&stack.into_words(), rect.pixels()));
+    Ok(stream)
+}
+
+/// The number of patches of the primer, and the stack on which it lies: as few as have the bits that the first patch draws.
+fn primed(primer: &mut Networks, coded: &Coded, rect: Rect) -> Result<(usize, Stack)> {
+    let cut = Cut::of(rect);
+    let alphabets = alphabets(&coded.sizes);
+    let drawn = (PATCH * PATCH * alphabets.len() * DRAWN_BITS).div_ceil(32);
+    let mut patches = 0;
+    loop {
+        let mut stack = Stack::default();
+        let rects = cut.primer(patches);
+        let mut tiles: Vec<_> = rects.iter().map(|&part| active(coded, within(rect, part), None)).collect();
+        autoregressive::code_tiles(&mut primer.all[0], &mut tiles, &alphabets)?;
+        tiles.iter().rev().for_each(|tile| tile.coder.push_to(&mut stack));
+        let words = stack.clone().into_words().len();
+        if words >= drawn || patches == cut.patches() {
+            return Ok((patches, stack));
+        }
+        let pixels: usize = rects.iter().map(|rect| rect.pixels()).sum();
+        let missing = (drawn - words) * pixels.max(1) / (words.max(1) * PATCH * PATCH);
+        patches = (patches + missing.clamp(1, patches.max(1))).min(cut.patches());
+    }
+}
+
+/// A rectangle of a tile, as one of the planes.
+fn within(tile: Rect, part: Rect) -> Rect {
+    Rect { x: tile.x + part.x, y: tile.y + part.y, ..part }
+}
+
+/// The samples of a rectangle, by channel and row.
+fn planes_of(samples: ArrayView3<'_, u16>, rect: Rect) -> Vec<Vec<u16>> {
+    let planes = samples.slice_move(s![.., rect.rows(), rect.columns()]);
+    planes.outer_iter().map(|plane| plane.iter().copied().collect()).collect()
+}
+
+/// Decodes tiles of a part.
+///
+/// # Errors
+/// As [`streams::decode`](crate::streams::decode).
+pub(super) fn decode(
+    engine: &Engine,
+    identities: (ModelIdentity, ModelIdentity),
+    sizes: &[u32],
+    tiles: &[TileStream<'_>],
+    damaged: impl Fn(usize) -> Error + Sync,
+) -> Result<Vec<DecodedTile>> {
+    let models = models(engine, identities)?;
+    let program = program_of(&models[0]);
+    if program.channels != sizes.len() {
+        return malformed(FormatErrorKind::InvalidField, "the model codes another number of channels");
+    }
+    let (rects, alphabets): (Vec<Rect>, _) = (tiles.iter().map(|tile| tile.rect).collect(), alphabets(sizes));
+    engine.for_tiles_of([&models[0], &models[1]], &rects, |networks, range| {
+        let decode =
+            |index: usize| decode_tile(program, networks, &alphabets, &tiles[index])?.ok_or_else(|| damaged(index));
+        range.map(decode).collect()
+    })
+}
+
+/// Decodes a tile; `None` if no encoder wrote its stream.
+fn decode_tile(
+    program: &Program,
+    networks: &mut [Networks; 2],
+    alphabets: &[Alphabet],
+    tile: &TileStream<'_>,
+) -> Result<Option<DecodedTile>> {
+    let [networks, primer] = networks;
+    let cut = Cut::of(tile.rect);
+    let mut stream = Input::new(tile.stream);
+    let Ok(primed) = stream.number(cut.patches() as u64) else { return Ok(None) };
+    let (primed, words) = (primed as usize, &tile.stream[stream.seen().len()..]);
+    let Some(stack) = to_words(words, tile.rect.pixels()).and_then(Stack::from_words) else { return Ok(None) };
+    let mut samples = Array3::zeros((alphabets.len(), cut.height, cut.width));
+    let mut walk = Walk::new(program, &mut networks.all, stack, alphabets);
+    for index in 0..cut.patches() - primed {
+        let Some(planes) = walk.pop()? else { return Ok(None) };
+        let rect = cut.patch(index);
+        for (mut plane, decoded) in samples.slice_mut(s![.., rect.rows(), rect.columns()]).outer_iter_mut().zip(planes)
+        {
+            plane.iter_mut().zip(decoded).for_each(|(sample, decoded)| *sample = decoded);
+        }
+    }
+    let (mut bound, mut stack) = walk.finish();
+    for rect in cut.primer(primed) {
+        let empty = TileSamples::new(rect.width as usize, rect.height as usize, alphabets.len(), alphabets[0].depth);
+        let mut part = [ActiveTile { samples: empty, coder: Decoder::of_stack(stack), learning: None }];
+        autoregressive::code_tiles(&mut primer.all[0], &mut part, alphabets)?;
+        let [part] = part;
+        samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(&part.samples.to_array());
+        let (left, bits) = part.coder.into_stack();
+        bound.primer += bits;
+        stack = left;
+    }
+    let bits = IdealBits { total: bound.sum(), bound: Some(bound) };
+    Ok(stack.is_empty().then_some(DecodedTile { samples, bits }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Files of the bits-back family: what is compressed comes back, whatever its size and however the work is divided, and
+//! damage is a typed error.
+
+mod common;
+
+use std::io::Cursor;
+
+use ansel::{Codec, CodecBuilder, Content, Error, Family, Metadata, ModelChoice, Planes, Rect, Transforms};
+use common::raw::{digest, number};
+use common::*;
+use ndarray::{Array3, Axis, s};
+
+fn options() -> CodecBuilder {
+    Codec::builder().model(ModelChoice::Named("realnvp".to_owned())).transforms(Transforms::None)
+}
+
+fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
+    codec.compress(planes, &Metadata::default()).expect("a compressed image")
+}
+
+/// The photograph, and as much of it again as a size needs.
+fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
+    let photograph = photograph();
+    let (_, rows, columns) = photograph.samples().dim();
+    let sample = |(c, y, x): (usize, usize, usize)| photograph.samples()[[c.min(2), y % rows, x % columns]];
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
+}
+
+/// A patch of a photograph, below which lies enough noise that a program codes it.
+fn patch_on_noise(channels: usize) -> Planes {
+    let (patch, noise) = (photograph_of(channels, 64, 64), noise(channels, 64, 60));
+    let both = ndarray::concatenate![Axis(1), *patch.samples(), *noise.samples()];
+    Planes::new(both, 8).expect("a valid image")
+}
+
+#[test]
+fn images_of_any_size_come_back() {
+    let codec = options().build().expect("a codec");
+    for (width, height) in [(1, 1), (5, 4), (64, 64), (1, 130), (63, 70), (129, 130), (320, 64)] {
+        for planes in [photograph_of(3, width, height), noise(3, width, height)] {
+            let file = compressed(&codec, &planes);
+            assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{width} x {height}");
+        }
+    }
+}
+
+#[test]
+fn images_of_any_depth_and_with_alpha_come_back() {
+    let codec = options().build().expect("a codec");
+    for depth in [1, 4, 8, 10, 16] {
+        for channels in [3, 4] {
+            let planes = scaled(&patch_on_noise(channels), depth);
+            assert!(codec.decompress(&compressed(&codec, &planes)).expect("a file that decodes").planes == planes);
+        }
+    }
+}
+
+#[test]
+fn threads_change_nothing_and_regions_are_parts_of_the_whole() {
+    let planes = photograph_of(3, 700, 150);
+    let one = options().threads(1).build().expect("a codec");
+    let two = options().threads(2).build().expect("a codec");
+    let file = compressed(&one, &planes);
+    assert!(compressed(&two, &planes) == file);
+    let region = Rect { x: 300, y: 40, width: 200, height: 70 };
+    let part = two.open(Cursor::new(&file)).and_then(|mut archive| archive.region(region)).expect("a region");
+    assert!(*part.samples() == planes.samples().slice(s![.., 40..110, 300..500]));
+}
+
+#[test]
+fn the_terms_of_the_bound_add_up_to_the_file() {
+    let codec = options().build().expect("a codec");
+    let file = compressed(&codec, &photograph_of(3, 384, 320));
+    let verified = codec.verify(Cursor::new(&file)).expect("a file that decodes");
+    let bound = verified.bound.expect("terms");
+    assert!(bound.primer > 0.0 && bound.base > 0.0 && bound.dequantization < 0.0);
+    let (bits, sum) = (8.0 * file.len() as f64, bound.sum());
+    assert!((sum - verified.ideal_bits).abs() < 1e-6 * sum);
+    assert!(bits > sum && bits < 1.002 * sum + 1000.0, "{bits} bits of the file, {sum} of its terms");
+}
+
+#[test]
+fn damaged_streams_are_format_errors() {
+    let codec = options().build().expect("a codec");
+    let planes = patch_on_noise(3);
+    let file = RawFile::parse(&compressed(&codec, &planes));
+    let stream = file.bands[0].streams.clone();
+    let decode = |stream: Vec<u8>| {
+        let mut file = file.clone();
+        file.bands[0] = file.bands[0].clone().with_stream(0, 0, &stream);
+        codec.decompress(&file.to_bytes()).map(|decoded| decoded.planes)
+    };
+    assert!(decode(stream.clone()).expect("the stream as it was") == planes);
+    let mut damaged = vec![vec![], vec![0], stream[..stream.len() / 2].to_vec(), [&stream[..], &[7, 7, 7, 7]].concat()];
+    // One more patch of the primer, and more than there are.
+    damaged.extend([1, 2].map(|patches| [&[patches], &stream[1..]].concat()));
+    damaged.extend((0..40).map(|at| {
+        let mut stream = stream.clone();
+        let at = stream.len() * at / 40;
+        stream[at] ^= 1 << (at % 8);
+        stream
+    }));
+    for stream in damaged {
+        assert!(matches!(decode(stream), Err(Error::Format(_))));
+    }
+}
+
+#[test]
+fn models_that_do_not_fit_each_other_are_format_errors() {
+    let codec = options().build().expect("a codec");
+    let file = RawFile::parse(&compressed(&codec, &patch_on_noise(3)));
+    let identity = |model: &ansel::RegisteredModel| [number(model.id.into()), digest(model.file).to_vec()].concat();
+    let of = |family: Family, content: Content| {
+        let fits = |model: &&ansel::RegisteredModel| (model.family, model.content) == (family, content);
+        identity(ansel::models().iter().find(fits).expect("a model"))
+    };
+    let (program, colour) = (of(Family::BitsBack, Content::Colour), of(Family::Autoregressive, Content::Colour));
+    let (grey, graphics) = (of(Family::Autoregressive, Content::Grey), of(Family::Autoregressive, Content::Graphics));
+    let flow = of(Family::Flow, Content::Colour);
+    let with = |coder: Vec<u8>| {
+        let mut file = file.clone();
+        file.bands[0].parts[0].coder = coder;
+        codec.decompress(&file.to_bytes()).map(drop)
+    };
+    for primer in [&program, &grey, &graphics, &flow] {
+        assert!(matches!(with([&[7], &program[..], primer].concat()), Err(Error::Format(_))));
+    }
+    for coder in [[&[7], &colour[..], &colour].concat(), [&[1], &program[..]].concat(), [&[17], &program[..]].concat()]
+    {
+        assert!(matches!(with(coder), Err(Error::Format(_))));
+    }
+    assert!(matches!(with([&[23], &program[..], &colour].concat()), Err(Error::Format(_))));
+}
