@@ -81,9 +81,12 @@ fn the_terms_of_the_bound_add_up_to_the_file() {
 
 #[test]
 fn damaged_streams_are_format_errors() {
-    let codec = options().build().expect("a codec");
+    let codec = options().model(program_file()).build().expect("a codec");
     let planes = patch_on_noise(3);
-    let file = RawFile::parse(&compressed(&codec, &planes));
+    let file = compressed(&codec, &planes);
+    let info = codec.read_info(Cursor::new(&file)).expect("a file");
+    assert!(info.bands[0].parts()[0].model.is_some(), "another coder took its place");
+    let file = RawFile::parse(&file);
     let stream = file.bands[0].streams.clone();
     let decode = |stream: Vec<u8>| {
         let mut file = file.clone();
@@ -100,8 +103,9 @@ fn damaged_streams_are_format_errors() {
         stream[at] ^= 1 << (at % 8);
         stream
     }));
-    for stream in damaged {
-        assert!(matches!(decode(stream), Err(Error::Format(_))));
+    for (index, damaged) in damaged.into_iter().enumerate() {
+        let decoded = decode(damaged);
+        assert!(matches!(decoded, Err(Error::Format(_))), "damage {index}: {:?}", decoded.map(|found| found == planes));
     }
 }
 

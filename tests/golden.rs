@@ -80,8 +80,7 @@ fn of_flows() -> Vec<Golden> {
 fn of_programs() -> Vec<Golden> {
     let (patch, noise) = (gentle(3, 64, 64), noise(3, 64, 60));
     let both = planes(ndarray::concatenate![Axis(1), *patch.samples(), *noise.samples()], 8);
-    let named = |name: &str| ModelChoice::Named(name.to_owned());
-    vec![Golden { model: named("realnvp"), ..Golden::new("realnvp-patch", both) }]
+    vec![Golden { model: program_file(), ..Golden::new("realnvp-patch", both) }]
 }
 
 /// Planes of the samples, which are valid.

@@ -299,7 +299,7 @@ fn every_field_out_of_range_is_refused() {
         }),
         ("learning in chunks of 63 pixels", |raw| raw.bands[0].parts[0].coder = learning(62, 4, 10)),
         ("steps beyond the largest", |raw| raw.bands[0].parts[0].coder = learning(127, 9, 10)),
-        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 7),
+        ("an unknown coder", |raw| raw.bands[0].parts[0].coder[0] = 8),
         ("a constant that is not", |raw| raw.bands[0].parts[0].coder = vec![0]),
         ("a model id beyond 16 bits", |raw| raw.bands[0].parts[0].coder = network(1 << 16, [0; 16])),
         ("a stream of 4 GiB", |raw| raw.bands[0].tiles[0].lengths[0] = 1 << 32),

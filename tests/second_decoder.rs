@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Planes};
 use common::raw::{learning, network};
-use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, scaled, stripes};
+use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, program_file, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
 use sha2::{Digest, Sha256};
 
@@ -295,6 +295,12 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
         compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
     }
+    let program = Codec::builder().model(program_file()).build().expect("a codec");
+    let (patch, below) = (photograph_crop(3, 64, 64), common::noise(3, 64, 60));
+    let both = ndarray::concatenate![ndarray::Axis(1), *patch.samples(), *below.samples()];
+    let planes = Planes::new(both, 8).expect("valid samples");
+    let file = program.compress(&planes, &Metadata::default()).expect("a compressed image");
+    compare(&codec, "a patch", (&planes, &Metadata::default()), &file, &mut ways);
     let planes = arcs(128);
     let offsets = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
     let file = offsets.compress(&planes, &Metadata::default()).expect("a compressed image");

@@ -68,6 +68,12 @@ pub fn flow_file(channels: usize) -> ModelChoice {
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a flow of the registry").file.into())
 }
 
+/// The program of the registry for colour, given as a file, so that no coder for repetition takes its place.
+pub fn program_file() -> ModelChoice {
+    let is_for = |model: &&RegisteredModel| model.family == Family::BitsBack && model.content.channels() == 3;
+    ModelChoice::File(ansel::models().iter().find(is_for).expect("a program of the registry").file.into())
+}
+
 /// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
 pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     let mut random = Random(5);

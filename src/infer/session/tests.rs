@@ -105,7 +105,7 @@ fn run_in_batches(network: &mut Network, contexts: &[i16], batch: usize) -> Vec<
     let (mut all, mut outputs) = (Vec::new(), Vec::new());
     for rows in contexts.chunks(batch * size) {
         network.run(rows, &mut outputs).expect("a run");
-        let outputs_size = network.shape().outputs();
+        let outputs_size = network.model().output_size();
         all.extend((0..rows.len() / size).flat_map(|pixel| outputs_of(&outputs, outputs_size, pixel)));
     }
     all
