@@ -84,7 +84,9 @@ def test_engines_give_what_one_process_gives(
     report = jobs.run(job, engine=engine, workers=2, batch=2)
     assert results(tmp_path) == expected
     assert [row["path"] for row in report.failed] == ["broken.png"] and not report.missing
-    assert len({row["worker"] for row in report.rows}) == 2 and all(str(os.getpid()) not in row["worker"] for row in report.rows)
+    workers = {int(row["worker"].split()[1]) for row in report.rows}
+    # Ray gives all to one process if the other starts late.
+    assert os.getpid() not in workers and len(workers) in ((2,) if engine == "daft" else (1, 2))
     table = pq.read_table(tmp_path / "manifest.parquet")
     assert table.schema.equals(work.SCHEMA) and table.num_rows == FILES + 1
     assert not list((tmp_path / ".manifest").iterdir())
