@@ -21,10 +21,13 @@ def large() -> np.ndarray:
 @pytest.fixture
 def alarm() -> Iterator[None]:
     """Sends the signal of Ctrl-C in half a second."""
+    # A test run in the background begins with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     yield
     timer.cancel()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_ends_encoding(large: np.ndarray, alarm: None) -> None:
