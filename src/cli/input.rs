@@ -86,9 +86,9 @@ pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
 }
 
 /// What can be read from any position.
-pub trait ReadSeek: BufRead + Seek {}
+pub trait ReadSeek: BufRead + Seek + Send {}
 
-impl<T: BufRead + Seek> ReadSeek for T {}
+impl<T: BufRead + Seek + Send> ReadSeek for T {}
 
 /// Bytes that are read at most behind the end of an .ansel file.
 const MOST_BEHIND: u64 = 1 << 20;
@@ -104,8 +104,8 @@ pub fn open_ansel(place: &Place, limits: &Limits) -> Result<Box<dyn ReadSeek>> {
 }
 
 fn open(place: &Place, limits: &Limits, most_behind: u64) -> Result<Box<dyn ReadSeek>> {
-    let source: Box<dyn Read> = match place {
-        Place::Standard => Box::new(io::stdin().lock()),
+    let source: Box<dyn Read + Send> = match place {
+        Place::Standard => Box::new(io::stdin()),
         Place::File(path) => {
             let file = File::open(path).map_err(Failure::io("read", path))?;
             if path.is_file() {

@@ -39,10 +39,14 @@ fn exists() -> io::Error {
 
 /// Writes a result: to standard output, to a device or pipe, or to an unfinished file that is renamed when it is
 /// complete. What `content` fails to write becomes an error about `place`.
-pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) -> ansel::Result<()>) -> Result<Written> {
+pub fn write(
+    place: &Place,
+    force: bool,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
+) -> Result<Written> {
     let path = place.path();
     if *place == Place::Standard {
-        return fill(io::stdout().lock(), path, content);
+        return fill(io::stdout(), path, content);
     }
     if is_special(path) {
         let device = File::options().write(true).open(path).map_err(Failure::io("write", path))?;
@@ -64,7 +68,11 @@ pub fn write(place: &Place, force: bool, content: impl FnOnce(&mut dyn Write) ->
 }
 
 /// Writes all of a result, and computes its digest.
-fn fill(output: impl Write, path: &Path, content: impl FnOnce(&mut dyn Write) -> ansel::Result<()>) -> Result<Written> {
+fn fill(
+    output: impl Write + Send,
+    path: &Path,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
+) -> Result<Written> {
     let mut output = Digesting { output: BufWriter::new(output), digest: Sha256::new() };
     content(&mut output)
         .and_then(|()| output.flush().map_err(io_error("write", path)))

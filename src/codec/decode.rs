@@ -162,7 +162,7 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Reads the header and the metadata behind it.
-pub(super) fn read_header(input: &mut impl Read, limits: &Limits) -> Result<(Header, Metadata)> {
+pub(super) fn read_header(input: &mut dyn Read, limits: &Limits) -> Result<(Header, Metadata)> {
     let header = Header::read(&mut *input, limits)?;
     let mut stored = Vec::new();
     input.take(header.metadata_bytes()).read_to_end(&mut stored).map_err(read_error)?;
@@ -188,14 +188,14 @@ pub(super) type StoredTile = (usize, Vec<u8>);
 
 impl OpenBand {
     /// Reads the table of the band at these rows.
-    pub fn read(input: &mut impl Read, header: &Header, (first_row, rows): (u32, u32)) -> Result<Self> {
+    pub fn read(input: &mut dyn Read, header: &Header, (first_row, rows): (u32, u32)) -> Result<Self> {
         let (table, table_bytes) = Band::read(input, header, rows)?;
         let rects = table.grid(header, rows).rects();
         Ok(Self { table, rects, first_row, rows, table_bytes })
     }
 
     /// Reads the streams of a tile, which are next.
-    pub fn read_tile(&self, input: &mut impl Read, index: usize) -> Result<StoredTile> {
+    pub fn read_tile(&self, input: &mut dyn Read, index: usize) -> Result<StoredTile> {
         let (length, mut bytes) = (self.table.tiles[index].bytes(), Vec::new());
         input.take(length).read_to_end(&mut bytes).map_err(read_error)?;
         if (bytes.len() as u64) < length {
@@ -206,7 +206,7 @@ impl OpenBand {
     }
 
     /// Reads the streams of all tiles, which are next.
-    pub fn read_tiles(&self, input: &mut impl Read) -> Result<Vec<StoredTile>> {
+    pub fn read_tiles(&self, input: &mut dyn Read) -> Result<Vec<StoredTile>> {
         (0..self.rects.len()).map(|index| self.read_tile(input, index)).collect()
     }
 

@@ -481,3 +481,13 @@ fn lanes_cost_some_bytes_and_give_the_same_samples_in_the_second_decoder_too() {
     crate::write_image(&planes, &Metadata::default(), ::image::ImageFormat::Pnm, &mut expected).expect("a PGM");
     assert!(std::fs::read(&decoded).expect("a decoded file") == expected);
 }
+
+#[test]
+fn codecs_are_shared_and_what_they_make_may_go_to_other_threads() {
+    fn is_shared<T: Clone + Send + Sync>() {}
+    fn may_go<T: Send>() {}
+    is_shared::<Codec>();
+    may_go::<crate::Encoder<Vec<u8>>>();
+    may_go::<crate::Decoder<std::fs::File>>();
+    may_go::<crate::Archive<std::fs::File>>();
+}

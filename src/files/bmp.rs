@@ -1,20 +1,20 @@
 //! BMP files, which the image crate decodes whole: a palette is kept, and what the decoder would change is refused.
 
-use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use byteorder::{ByteOrder, LittleEndian, ReadBytesExt};
 use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder};
 use ndarray::Axis;
 
-use super::{ImageInfo, ImageReader, Whole, image_error, io_error, set_blocks};
+use super::{ImageInfo, ImageReader, Input, Whole, image_error, io_error, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind, Palette};
 
 /// Opens a BMP file. One whose palette is the greys in order is grey; else the palette is kept.
-pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, header: &[u8], limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: Input<'a>, header: &[u8], limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;
     check_masks(header)?;
     let profile = profile_of(&mut input, start, header, limits)?;
@@ -85,7 +85,7 @@ fn check_masks(header: &[u8]) -> Result<()> {
 }
 
 /// The ICC profile that a BMP header of version 5 points to.
-fn profile_of(input: &mut (impl Read + Seek), start: u64, header: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>> {
+fn profile_of(input: &mut Input<'_>, start: u64, header: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>> {
     const EMBEDDED: u32 = u32::from_be_bytes(*b"MBED");
     if number(header, 14) < 124 || number(header, 14 + 56) != EMBEDDED {
         return Ok(None);
@@ -103,7 +103,7 @@ fn profile_of(input: &mut (impl Read + Seek), start: u64, header: &[u8], limits:
 
 /// The pixels that run-length coding leaves out: rows may end early, and places may be passed over. What is wrong with
 /// the file, the decoder says.
-fn pixels_left_out(input: &mut (impl BufRead + Seek), start: u64, header: &[u8]) -> Result<u64> {
+fn pixels_left_out(input: &mut Input<'_>, start: u64, header: &[u8]) -> Result<u64> {
     const RUN_LENGTHS: [u32; 2] = [1, 2]; // of 8 and 4 bits
     if number(header, 14) < 40 || !RUN_LENGTHS.contains(&number(header, 30)) {
         return Ok(0);

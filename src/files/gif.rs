@@ -1,19 +1,19 @@
 //! GIF files of one frame, read whole: colours of a palette.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, ErrorKind, Seek, SeekFrom};
+use std::io::{ErrorKind, Seek, SeekFrom};
 
 use byteorder::ReadBytesExt;
 use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
 use super::png::put_colours;
-use super::{ImageInfo, ImageReader, Whole, io_error, set_blocks};
+use super::{ImageInfo, ImageReader, Input, Whole, io_error, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind, Palette};
 
-pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let not_kept = texts(&mut input)?;
     input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
@@ -55,7 +55,7 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
 }
 
 /// The kinds of text in a file. What is wrong with it, the decoder says.
-fn texts(input: &mut (impl BufRead + Seek)) -> Result<Vec<String>> {
+fn texts(input: &mut Input<'_>) -> Result<Vec<String>> {
     const SCREEN_BYTES: usize = 13;
     let mut found = BTreeSet::new();
     let mut walk = || -> std::io::Result<()> {

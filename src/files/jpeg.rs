@@ -1,16 +1,15 @@
 //! What is checked of JPEG files before the image crate decodes them.
 
-use std::io::BufRead;
-
 use byteorder::ReadBytesExt;
 
-use super::io_error;
+use super::{Input, io_error};
 use crate::base::error::{Error, Result};
 
 const SCAN: u8 = 0xda;
+
 /// Fails for kinds of JPEG that the decoder does not know, and unless the file goes on to its end marker: the decoder
 /// would fill up what is missing.
-pub(super) fn check(input: &mut impl BufRead) -> Result<()> {
+pub(super) fn check(input: &mut Input<'_>) -> Result<()> {
     let mut read = || input.read_u8().map_err(io_error("read"));
     let mut in_scan = false;
     loop {

@@ -41,8 +41,17 @@ pub struct ImageFile {
 pub const WRITABLE_FORMATS: [ImageFormat; 6] =
     [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Pnm, ImageFormat::Bmp, ImageFormat::Qoi, ImageFormat::WebP];
 
+/// What image files are read from and written to, whatever the caller's type: so the decoders of all formats are compiled
+/// once, here, and not in each crate that reads images.
+trait Source: BufRead + Seek + Send {}
+
+impl<T: BufRead + Seek + Send> Source for T {}
+
+type Input<'a> = Box<dyn Source + 'a>;
+type Output<'a> = Box<dyn Write + Send + 'a>;
+
 /// The rows of one format's file.
-trait ReadRows {
+trait ReadRows: Send {
     /// The next rows; there are so many left, at least one.
     fn read_rows(&mut self, rows: u32) -> Result<Planes>;
 
@@ -135,7 +144,11 @@ impl<'a> ImageReader<'a> {
 /// [`Error::Image`] if it is not a readable image, [`Error::Unsupported`] for animations, several images in one file,
 /// floating-point samples and other things that would not come back, [`Error::LimitsExceeded`] for images and
 /// metadata beyond `limits`, [`Error::Io`] if reading fails.
-pub fn open_image<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub fn open_image<'a>(input: impl BufRead + Seek + Send + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+    open(Box::new(input), limits)
+}
+
+fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     match format_of(&mut input)? {
         ImageFormat::Png => png::open(input, limits),
         ImageFormat::Pnm => pnm::open(input, limits),
@@ -150,7 +163,7 @@ pub fn open_image<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> R
 }
 
 /// The format of a file; leaves the input where it was.
-fn format_of(input: &mut (impl BufRead + Seek)) -> Result<ImageFormat> {
+fn format_of(input: &mut Input<'_>) -> Result<ImageFormat> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let mut first = Vec::new();
     input.take(32).read_to_end(&mut first).map_err(io_error("read"))?;
@@ -186,7 +199,7 @@ fn other_format(first: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 /// As [`open_image`] and [`ImageReader::read_rows`].
-pub fn read_image(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFile> {
+pub fn read_image(input: impl BufRead + Seek + Send, limits: &Limits) -> Result<ImageFile> {
     let mut reader = open_image(input, limits)?;
     let planes = reader.read_rows(u32::MAX)?;
     let ImageReader { metadata, lossy_source, not_kept, .. } = reader;
@@ -194,7 +207,7 @@ pub fn read_image(input: impl BufRead + Seek, limits: &Limits) -> Result<ImageFi
 }
 
 /// The rows of one format's file that is written.
-trait WriteRows {
+trait WriteRows: Send {
     fn write_rows(&mut self, planes: &Planes) -> Result<()>;
 
     fn finish(self: Box<Self>) -> Result<()>;
@@ -259,7 +272,16 @@ pub fn create_image<'a>(
     info: ImageInfo,
     metadata: &Metadata,
     format: ImageFormat,
-    output: impl Write + 'a,
+    output: impl Write + Send + 'a,
+) -> Result<ImageWriter<'a>> {
+    create(info, metadata, format, Box::new(output))
+}
+
+fn create<'a>(
+    info: ImageInfo,
+    metadata: &Metadata,
+    format: ImageFormat,
+    output: Output<'a>,
 ) -> Result<ImageWriter<'a>> {
     if !WRITABLE_FORMATS.contains(&format) {
         return Err(Error::Unsupported(format!("writing {}", name(format))));
@@ -343,7 +365,7 @@ fn check_metadata(info: ImageInfo, metadata: &Metadata, format: ImageFormat) -> 
 ///
 /// # Errors
 /// As [`create_image`] and [`ImageWriter::write_rows`].
-pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write) -> Result<()> {
+pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, output: impl Write + Send) -> Result<()> {
     let mut writer = create_image(ImageInfo::of(planes), metadata, format, output)?;
     writer.write_rows(planes)?;
     writer.finish()
@@ -382,13 +404,13 @@ struct Later<F> {
     whole: Option<Whole>,
 }
 
-impl<F: FnOnce() -> Result<Planes>> Later<F> {
+impl<F: FnOnce() -> Result<Planes> + Send> Later<F> {
     fn new(decode: F) -> Self {
         Self { decode: Some(decode), whole: None }
     }
 }
 
-impl<F: FnOnce() -> Result<Planes>> ReadRows for Later<F> {
+impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Later<F> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         if let Some(decode) = self.decode.take() {
             self.whole = Some(Whole::new(decode()?));

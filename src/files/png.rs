@@ -4,15 +4,14 @@
 mod behind;
 mod chunks;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom, Write};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
 use self::chunks::{Walked, chunk_bytes};
-use super::{ImageInfo, ImageReader, ReadRows, WriteRows, io_error, rows};
+use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, io_error, rows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
@@ -20,7 +19,7 @@ use crate::image::{Metadata, Palette};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let walked = chunks::walk(&mut input, limits)?;
     let data_behind = behind::has_more(&mut input, &walked, limits)?;
     let critical = CriticalChunks::new(input, &walked)?;
@@ -51,13 +50,13 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
 }
 
 /// The critical chunks of a file, as if there were no others.
-struct CriticalChunks<R>(io::Chain<BeforeEnd<R>, &'static [u8]>);
+struct CriticalChunks<'a>(io::Chain<BeforeEnd<'a>, &'static [u8]>);
 
 /// Signature, header and palette, and the samples.
-type BeforeEnd<R> = io::Chain<Cursor<Vec<u8>>, io::Take<R>>;
+type BeforeEnd<'a> = io::Chain<Cursor<Vec<u8>>, io::Take<Input<'a>>>;
 
-impl<R: BufRead + Seek> CriticalChunks<R> {
-    fn new(mut input: R, walked: &Walked) -> Result<Self> {
+impl<'a> CriticalChunks<'a> {
+    fn new(mut input: Input<'a>, walked: &Walked) -> Result<Self> {
         input.seek(SeekFrom::Start(walked.data.start)).map_err(io_error("read"))?;
         let mut first = SIGNATURE.to_vec();
         first.extend(chunk_bytes(*b"IHDR", &walked.header));
@@ -69,13 +68,13 @@ impl<R: BufRead + Seek> CriticalChunks<R> {
     }
 }
 
-impl<R: BufRead> Read for CriticalChunks<R> {
+impl Read for CriticalChunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-impl<R: BufRead> BufRead for CriticalChunks<R> {
+impl BufRead for CriticalChunks<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.0.fill_buf()
     }
@@ -85,7 +84,7 @@ impl<R: BufRead> BufRead for CriticalChunks<R> {
     }
 }
 
-impl<R> Seek for CriticalChunks<R> {
+impl Seek for CriticalChunks<'_> {
     /// The png crate asks for a reader that can seek, and does not seek.
     fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())
@@ -99,8 +98,8 @@ enum Interlaced {
     Decoded(Vec<u8>),
 }
 
-struct PngReader<R: BufRead + Seek> {
-    decoder: png::Reader<CriticalChunks<R>>,
+struct PngReader<'a> {
+    decoder: png::Reader<CriticalChunks<'a>>,
     info: ImageInfo,
     /// Bits of a sample or index in the file.
     bits: u32,
@@ -110,7 +109,7 @@ struct PngReader<R: BufRead + Seek> {
     done: u32,
 }
 
-impl<R: BufRead + Seek> PngReader<R> {
+impl PngReader<'_> {
     /// Decodes the next row of the file.
     fn next_row(&mut self) -> Result<()> {
         match &self.interlaced {
@@ -134,7 +133,7 @@ impl<R: BufRead + Seek> PngReader<R> {
     }
 }
 
-impl<R: BufRead + Seek> ReadRows for PngReader<R> {
+impl ReadRows for PngReader<'_> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         let ImageInfo { width, channels, depth, .. } = self.info;
         let mut planes = Planes::zeros(channels, rows, width, depth)?;
@@ -176,11 +175,11 @@ pub(super) fn put_colours(planes: &mut Planes, row: u32, indices: &[u8], palette
 type Indices = HashMap<[u8; 4], u8>;
 
 /// Writes PNG files: the samples through the png crate, all other chunks around it.
-pub(super) struct PngWriter<W> {
+pub(super) struct PngWriter<'a> {
     stream: png::StreamWriter<'static, Splicer>,
     /// What the encoder wrote, and the output does not have yet.
-    encoded: Rc<RefCell<Vec<u8>>>,
-    output: W,
+    encoded: Arc<Mutex<Vec<u8>>>,
+    output: Output<'a>,
     /// The chunks behind the samples.
     behind: Vec<u8>,
     indices: Option<Indices>,
@@ -188,8 +187,8 @@ pub(super) struct PngWriter<W> {
     row: Vec<u8>,
 }
 
-impl<W: Write> PngWriter<W> {
-    pub fn new(info: ImageInfo, metadata: &Metadata, output: W) -> Result<Self> {
+impl<'a> PngWriter<'a> {
+    pub fn new(info: ImageInfo, metadata: &Metadata, output: Output<'a>) -> Result<Self> {
         let chunks::Around { before, behind, palette } = chunks::around(info, metadata)?;
         let bits = palette.as_ref().map_or(info.depth, |palette| palette.depth);
         let mut header = png::Info::with_size(info.width, info.height);
@@ -203,8 +202,8 @@ impl<W: Write> PngWriter<W> {
         };
         // The encoder asks for it, and the splicer drops what it makes of it.
         header.palette = palette.as_ref().map(|palette| palette.colours.as_flattened().to_vec().into());
-        let encoded = Rc::new(RefCell::new(Vec::new()));
-        let splicer = Splicer { output: Rc::clone(&encoded), before, header: Vec::new(), left: 0, keep: false };
+        let encoded: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let splicer = Splicer { output: Arc::clone(&encoded), before, header: Vec::new(), left: 0, keep: false };
         let encoder = png::Encoder::with_info(splicer, header).map_err(encoding_error)?;
         let stream = encoder.write_header().and_then(png::Writer::into_stream_writer).map_err(encoding_error)?;
         let indices = palette.map(|palette| palette.indices());
@@ -212,7 +211,7 @@ impl<W: Write> PngWriter<W> {
     }
 }
 
-impl<W: Write> WriteRows for PngWriter<W> {
+impl WriteRows for PngWriter<'_> {
     fn write_rows(&mut self, planes: &Planes) -> Result<()> {
         for row in 0..planes.height() {
             match &self.indices {
@@ -220,7 +219,7 @@ impl<W: Write> WriteRows for PngWriter<W> {
                 Some(indices) => rows::pack(row_indices(planes, row, indices)?.into_iter(), self.bits, &mut self.row),
             }
             self.stream.write_all(&self.row).map_err(io_error("write"))?;
-            self.output.write_all(&self.encoded.take()).map_err(io_error("write"))?;
+            self.output.write_all(&taken(&self.encoded)).map_err(io_error("write"))?;
         }
         Ok(())
     }
@@ -229,10 +228,15 @@ impl<W: Write> WriteRows for PngWriter<W> {
         let Self { stream, encoded, mut output, behind, .. } = *self;
         stream.finish().map_err(encoding_error)?;
         let end = chunk_bytes(*b"IEND", &[]);
-        let parts = [encoded.take(), behind, end];
+        let parts = [taken(&encoded), behind, end];
         let written = parts.iter().try_for_each(|bytes| output.write_all(bytes));
         written.and_then(|()| output.flush()).map_err(io_error("write"))
     }
+}
+
+/// What the encoder wrote since it was last taken.
+fn taken(encoded: &Mutex<Vec<u8>>) -> Vec<u8> {
+    std::mem::take(&mut *encoded.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The index of each pixel of a row.
@@ -250,7 +254,7 @@ fn row_indices(planes: &Planes, row: u32, indices: &Indices) -> Result<Vec<u16>>
 /// Takes the encoder's file apart: passes on the header and the samples, puts the other chunks between them, and
 /// drops what else the encoder writes.
 struct Splicer {
-    output: Rc<RefCell<Vec<u8>>>,
+    output: Arc<Mutex<Vec<u8>>>,
     /// The chunks before the samples.
     before: Vec<u8>,
     /// The signature, or the first bytes of a chunk: its length and type, as far as they are known.
@@ -282,8 +286,8 @@ impl Splicer {
 
 impl Write for Splicer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let output = Rc::clone(&self.output);
-        let output = &mut *output.borrow_mut();
+        let output = Arc::clone(&self.output);
+        let output = &mut *output.lock().unwrap_or_else(PoisonError::into_inner);
         if self.left == 0 {
             let part = &bytes[..bytes.len().min(SIGNATURE.len() - self.header.len())];
             self.header.extend(part);

@@ -1,11 +1,11 @@
 //! PNM files: PBM, PGM, PPM and PAM, read and written row by row. The image crate reads the headers; it would scale
 //! samples and read the first of several images alone.
 
-use std::io::{BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use image::codecs::pnm::{ArbitraryTuplType, PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
 
-use super::{ImageInfo, ImageReader, ReadRows, WriteRows, image_error, io_error, rows};
+use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, image_error, io_error, rows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::Metadata;
@@ -24,7 +24,7 @@ enum Coding {
     Ascii,
 }
 
-pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let (mut input, header) = PnmDecoder::new(input).map_err(image_error("read"))?.into_inner();
     let (info, coding) = shape(&header)?;
     info.check(limits)?;
@@ -82,8 +82,8 @@ fn shape(header: &PnmHeader) -> Result<(ImageInfo, Coding)> {
     Ok((ImageInfo { width: header.width(), height: header.height(), channels, depth }, coding))
 }
 
-struct PnmReader<R> {
-    input: R,
+struct PnmReader<'a> {
+    input: Input<'a>,
     info: ImageInfo,
     coding: Coding,
     /// Bits that a sample takes in binary files.
@@ -91,7 +91,7 @@ struct PnmReader<R> {
     row: Vec<u8>,
 }
 
-impl<R: BufRead> ReadRows for PnmReader<R> {
+impl ReadRows for PnmReader<'_> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         let ImageInfo { width, channels, depth, .. } = self.info;
         let mut planes = Planes::zeros(channels, rows, width, depth)?;
@@ -130,7 +130,7 @@ impl<R: BufRead> ReadRows for PnmReader<R> {
     }
 }
 
-impl<R: BufRead> PnmReader<R> {
+impl PnmReader<'_> {
     fn byte(&mut self) -> Result<Option<u8>> {
         self.input.by_ref().bytes().next().transpose().map_err(io_error("read"))
     }
@@ -161,14 +161,14 @@ impl<R: BufRead> PnmReader<R> {
 }
 
 /// Writes PBM, PGM or PPM, or PAM if there is alpha.
-pub(super) struct PnmWriter<W> {
-    output: W,
+pub(super) struct PnmWriter<'a> {
+    output: Output<'a>,
     bits: u32,
     row: Vec<u8>,
 }
 
-impl<W: Write> PnmWriter<W> {
-    pub fn new(info: ImageInfo, mut output: W) -> Result<Self> {
+impl<'a> PnmWriter<'a> {
+    pub fn new(info: ImageInfo, mut output: Output<'a>) -> Result<Self> {
         let ImageInfo { width, height, channels, depth } = info;
         let greatest = (1u32 << depth) - 1;
         let header = match (channels, depth) {
@@ -192,7 +192,7 @@ impl<W: Write> PnmWriter<W> {
     }
 }
 
-impl<W: Write> WriteRows for PnmWriter<W> {
+impl WriteRows for PnmWriter<'_> {
     fn write_rows(&mut self, planes: &Planes) -> Result<()> {
         for row in 0..planes.height() {
             let samples = rows::interleaved(planes, row);

@@ -668,3 +668,19 @@ fn the_error_of_another_library_is_kept() {
     let source = std::error::Error::source(&error).expect("the error of the gif crate");
     assert!(error.to_string().ends_with(&source.to_string()), "{error}: {source}");
 }
+
+#[test]
+fn readers_and_writers_may_go_to_other_threads() {
+    fn may_go(_: &impl Send) {}
+    let reader = open_image(Cursor::new(b"P5 1 1 15 \x03"), &Limits::default()).expect("an image");
+    let writer = create_image(reader.info(), &Metadata::default(), ImageFormat::Pnm, Vec::new()).expect("a writer");
+    may_go(&reader);
+    may_go(&writer);
+    let rows = std::thread::spawn(|| {
+        let mut reader = reader;
+        reader.read_rows(1)
+    })
+    .join()
+    .expect("no panic");
+    assert_eq!(rows.expect("a row").samples()[[0, 0, 0]], 3);
+}

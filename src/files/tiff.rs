@@ -1,6 +1,6 @@
 //! TIFF files of one page: grey and RGB, with alpha or without, of 1 to 16 bits, read and written whole.
 
-use std::io::{BufRead, Seek, Write};
+use std::io::{Seek, Write};
 
 use image::metadata::Orientation;
 use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
@@ -9,7 +9,7 @@ use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, ValueBuffer};
 use tiff::{ColorType, TiffError};
 
-use super::{ImageInfo, ImageReader, Later, io_error, rows, set_blocks};
+use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
@@ -45,7 +45,7 @@ const KEPT: [Tag; 23] = [
     XMP,
 ];
 
-pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let mut decoder = Decoder::new(input).map_err(tiff_error)?;
     let (channels, depth) = shape(&mut decoder)?;
     let (width, height) = decoder.dimensions().map_err(tiff_error)?;
@@ -69,7 +69,7 @@ pub(super) fn open<'a>(input: impl BufRead + Seek + 'a, limits: &Limits) -> Resu
 }
 
 /// Channels and depth; fails for samples that would be converted.
-fn shape(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<(usize, u32)> {
+fn shape(decoder: &mut Decoder<Input<'_>>) -> Result<(usize, u32)> {
     let unsupported = |what: String| Err(Error::Unsupported(format!("{what} in a TIFF file")));
     let numbers = |decoder: &mut Decoder<_>, tag| {
         decoder.find_tag_unsigned_vec::<u16>(tag).map(Option::unwrap_or_default).map_err(tiff_error)
@@ -97,7 +97,7 @@ fn shape(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<(usize, u32)> {
     Ok((channels, depth.into()))
 }
 
-fn lossy_source(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<Option<&'static str>> {
+fn lossy_source(decoder: &mut Decoder<Input<'_>>) -> Result<Option<&'static str>> {
     let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).map_err(tiff_error)?;
     Ok(match compression.map(CompressionMethod::from_u16_exhaustive) {
         Some(CompressionMethod::JPEG | CompressionMethod::ModernJPEG) => Some("JPEG in TIFF"),
@@ -107,7 +107,7 @@ fn lossy_source(decoder: &mut Decoder<impl BufRead + Seek>) -> Result<Option<&'s
 }
 
 /// The metadata, and the names of the tags that are not kept.
-fn metadata(decoder: &mut Decoder<impl BufRead + Seek>, limits: &Limits) -> Result<(Metadata, Vec<String>)> {
+fn metadata(decoder: &mut Decoder<Input<'_>>, limits: &Limits) -> Result<(Metadata, Vec<String>)> {
     let bytes = |decoder: &mut Decoder<_>, tag| -> Result<Option<Vec<u8>>> {
         let mut value = ValueBuffer::empty(Type::BYTE);
         let found = decoder.image_ifd().find_tag_buf(tag, &mut value).map_err(tiff_error)?;
@@ -146,7 +146,7 @@ pub(super) fn exif(orientation: u16) -> Vec<u8> {
     [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[low, high, 0, 0, 0, 0, 0, 0]].concat()
 }
 
-fn planes(decoder: &mut Decoder<impl BufRead + Seek>, info: ImageInfo) -> Result<Planes> {
+fn planes(decoder: &mut Decoder<Input<'_>>, info: ImageInfo) -> Result<Planes> {
     let ImageInfo { width, height, channels, depth } = info;
     let mut buffer = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut buffer).map_err(tiff_error)?;

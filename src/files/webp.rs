@@ -1,17 +1,17 @@
 //! WebP files: read, and written without loss, whole.
 
-use std::io::{BufRead, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
 use byteorder::{LittleEndian, ReadBytesExt};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
-use super::{ImageInfo, ImageReader, Later, io_error, rows, set_blocks};
+use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind};
 
-pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let metadata_bytes = metadata_bytes(&mut input)?;
     let mut decoder = WebPDecoder::new(input).map_err(decoding_error)?;
     if decoder.is_animated() {
@@ -47,7 +47,7 @@ pub(super) fn open<'a>(mut input: impl BufRead + Seek + 'a, limits: &Limits) -> 
 
 /// The declared size of ICC profile, Exif and XMP. What is wrong with the chunks, the decoder says. Goes back to where
 /// the input was.
-fn metadata_bytes(input: &mut (impl BufRead + Seek)) -> Result<u64> {
+fn metadata_bytes(input: &mut Input<'_>) -> Result<u64> {
     const HEADER_BYTES: i64 = 12; // RIFF, size, WEBP
     let start = input.stream_position().map_err(io_error("read"))?;
     let mut bytes = 0;

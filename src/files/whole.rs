@@ -1,11 +1,17 @@
 //! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; BMP in part.
 
-use std::io::{BufRead, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
+use image::codecs::farbfeld::FarbfeldDecoder;
+use image::codecs::ico::IcoDecoder;
+use image::codecs::jpeg::JpegDecoder;
+use image::codecs::qoi::QoiDecoder;
+use image::codecs::tga::TgaDecoder;
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat};
 
 use super::{
-    ImageInfo, ImageReader, Later, WriteRows, bmp, image_error, io_error, jpeg, name, put_rows, set_blocks, tiff, webp,
+    ImageInfo, ImageReader, Input, Later, Output, WriteRows, bmp, image_error, io_error, jpeg, name, put_rows,
+    set_blocks, tiff, webp,
 };
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
@@ -15,11 +21,7 @@ use crate::image::{Metadata, MetadataKind};
 /// Bytes of the longest header that is looked into: BMP's, with a file header and a header of version 5.
 const HEADER_BYTES: u64 = 14 + 124;
 
-pub(super) fn open<'a>(
-    mut input: impl BufRead + Seek + 'a,
-    format: ImageFormat,
-    limits: &Limits,
-) -> Result<ImageReader<'a>> {
+pub(super) fn open<'a>(mut input: Input<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let mut header = Vec::new();
     input.by_ref().take(HEADER_BYTES).read_to_end(&mut header).map_err(io_error("read"))?;
@@ -53,19 +55,27 @@ pub(super) fn open<'a>(
             }
             Ok(reader)
         }
-        ImageFormat::Ico | ImageFormat::Farbfeld => decode(decoder(input, format)?, format, limits),
-        other => Err(Error::Unsupported(format!("{} files", name(other)))),
+        format => decode(decoder(input, format)?, format, limits),
     }
 }
 
-fn decoder<'a>(input: impl BufRead + Seek + 'a, format: ImageFormat) -> Result<impl ImageDecoder + 'a> {
-    let mut reader = image::ImageReader::with_format(input, format);
-    reader.no_limits(); // ours are checked before the samples are read
-    reader.into_decoder().map_err(image_error("read"))
+type AnyDecoder<'a> = Box<dyn ImageDecoder + Send + 'a>;
+
+/// A decoder without limits of its own: ours are checked before the samples are read.
+fn decoder<'a>(input: Input<'a>, format: ImageFormat) -> Result<AnyDecoder<'a>> {
+    let decoder: std::result::Result<AnyDecoder<'a>, ImageError> = match format {
+        ImageFormat::Farbfeld => FarbfeldDecoder::new(input).map(|decoder| Box::new(decoder) as _),
+        ImageFormat::Ico => IcoDecoder::new(input).map(|decoder| Box::new(decoder) as _),
+        ImageFormat::Jpeg => JpegDecoder::new(input).map(|decoder| Box::new(decoder) as _),
+        ImageFormat::Qoi => QoiDecoder::new(input).map(|decoder| Box::new(decoder) as _),
+        ImageFormat::Tga => TgaDecoder::new(input).map(|decoder| Box::new(decoder) as _),
+        other => return Err(Error::Unsupported(format!("{} files", name(other)))),
+    };
+    decoder.map_err(image_error("read"))
 }
 
 /// Checks what a file says of itself; its samples are decoded when they are asked for.
-fn decode<'a>(mut decoder: impl ImageDecoder + 'a, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
+fn decode<'a>(mut decoder: AnyDecoder<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
     let (width, height) = decoder.dimensions();
     let colour = decoder.color_type();
     let channels = usize::from(colour.channel_count());
@@ -108,22 +118,22 @@ pub(super) fn is_tga(first: &[u8]) -> bool {
 }
 
 /// Collects the rows, and writes all of them at the end.
-pub(super) struct WholeWriter<W> {
+pub(super) struct WholeWriter<'a> {
     planes: Planes,
     done: u32,
     metadata: Metadata,
     format: ImageFormat,
-    output: W,
+    output: Output<'a>,
 }
 
-impl<W: Write> WholeWriter<W> {
-    pub fn new(info: ImageInfo, metadata: &Metadata, format: ImageFormat, output: W) -> Result<Self> {
+impl<'a> WholeWriter<'a> {
+    pub fn new(info: ImageInfo, metadata: &Metadata, format: ImageFormat, output: Output<'a>) -> Result<Self> {
         let planes = Planes::zeros(info.channels, info.height, info.width, info.depth)?;
         Ok(Self { planes, done: 0, metadata: metadata.clone(), format, output })
     }
 }
 
-impl<W: Write> WriteRows for WholeWriter<W> {
+impl WriteRows for WholeWriter<'_> {
     fn write_rows(&mut self, planes: &Planes) -> Result<()> {
         put_rows(&mut self.planes, self.done, planes);
         self.done += planes.height();

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Seek, SeekFrom};
 use byteorder::{BigEndian, ByteOrder, ReadBytesExt};
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::super::io_error;
+use super::super::{Input, io_error};
 use super::chunks::Walked;
 use crate::base::error::Result;
 use crate::base::limits::Limits;
@@ -16,7 +16,7 @@ const PASSES: [[u64; 4]; 7] =
 
 /// Whether the IDAT chunks go on behind the last row. Nothing is looked at in images beyond the limits; what is wrong
 /// with the data, the decoder says.
-pub(super) fn has_more(input: &mut (impl BufRead + Seek), walked: &Walked, limits: &Limits) -> Result<bool> {
+pub(super) fn has_more(input: &mut Input<'_>, walked: &Walked, limits: &Limits) -> Result<bool> {
     match data_bytes(&walked.header, limits) {
         Some(needed) => goes_on(input, walked, needed).map_err(io_error("read")),
         None => Ok(false),
@@ -45,7 +45,7 @@ fn data_bytes(header: &[u8], limits: &Limits) -> Option<u64> {
     Some(if header[12] == 0 { rows(width, height) } else { PASSES.map(pass).iter().sum() })
 }
 
-fn goes_on(input: &mut (impl BufRead + Seek), walked: &Walked, needed: u64) -> io::Result<bool> {
+fn goes_on(input: &mut Input<'_>, walked: &Walked, needed: u64) -> io::Result<bool> {
     let mut stream = Decompress::new(true);
     let mut inflated = vec![0; 1 << 16];
     let mut ended = false;

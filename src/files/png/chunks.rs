@@ -1,7 +1,7 @@
 //! The chunks of a PNG file <-> metadata. One walk over the file, before anything is decoded, finds the chunks behind
 //! the samples, too.
 
-use std::io::{BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use byteorder::{BigEndian, ReadBytesExt};
@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::super::{ImageInfo, io_error};
+use super::super::{ImageInfo, Input, io_error};
 use super::SIGNATURE;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
@@ -35,7 +35,7 @@ pub(super) struct Walked {
 }
 
 /// Walks over a file. All checksums are checked, but those of the IDAT chunks, which the decoder checks.
-pub(super) fn walk(input: &mut (impl BufRead + Seek), limits: &Limits) -> Result<Walked> {
+pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let end = input.seek(SeekFrom::End(0)).map_err(io_error("read"))?;
     let mut position = input.seek(SeekFrom::Start(start + SIGNATURE.len() as u64)).map_err(io_error("read"))?;
