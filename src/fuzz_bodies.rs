@@ -8,6 +8,7 @@ use std::sync::{LazyLock, Mutex};
 use ndarray::{Array3, s};
 
 use crate::base::bytes::{CHECKSUM_BYTES, DIGEST_BYTES, checksum, digest};
+use crate::base::lock::lock;
 use crate::codec::Division;
 use crate::container::{Band, Header};
 use crate::entropy::ans::{Decoder, Encoder};
@@ -15,7 +16,6 @@ use crate::entropy::cdf::{Alphabet, CDF_BITS, Cdf};
 use crate::entropy::mixture::{Candidate, MAX_CHANNELS, MixtureShape, Normalisation, PINNED, PixelMixture};
 use crate::entropy::stack::Stack;
 use crate::infer::learner::Learner;
-use crate::infer::pool::lock;
 use crate::infer::session::{Network, networks_of};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::adaptation::Learning;

@@ -1,8 +1,9 @@
-//! What everything else stands on: errors, limits, cancellation, and the bytes of numbers, checksums and compressed blocks.
+//! What everything else stands on: errors, limits, cancellation, locks, and the bytes of numbers, checksums and compressed blocks.
 
 pub(crate) mod bytes;
 pub(crate) mod error;
 pub(crate) mod limits;
+pub(crate) mod lock;
 pub(crate) mod stop;
 
 pub use self::error::{Error, ErrorKind, FormatError, FormatErrorKind, Result};

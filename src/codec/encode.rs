@@ -10,7 +10,7 @@ use super::{Codec, Done, decode, decoded_band};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_TILE_SIDE, check_memory, check_samples};
 use crate::container::{Band, Header, Part, TileEntry, sample_checksum};
-use crate::image::planes::check_shape;
+use crate::image::info::check_shape;
 use crate::image::{ImageInfo, Metadata, Planes, Rect};
 use crate::streams::{self, Source};
 use crate::tile::TileGrid;

@@ -7,7 +7,7 @@ use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::base::limits::{Limits, MAX_BAND_PIXELS, MAX_HEIGHT, MAX_METADATA_BLOCKS, MAX_WIDTH, check, check_samples};
 use crate::image::ImageInfo;
 use crate::image::MetadataEntry;
-use crate::image::planes::MAX_CHANNELS;
+use crate::image::info::MAX_CHANNELS;
 
 /// The first bytes of a file. Like PNG's, they show transfers that changed line ends or the eighth bit.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89ANSL\r\n\x1a";

@@ -6,7 +6,7 @@ mod chunks;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
@@ -14,6 +14,7 @@ use self::chunks::{Walked, chunk_bytes};
 use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, io_error, rows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
+use crate::base::lock::lock;
 use crate::image::planes::Planes;
 use crate::image::{Metadata, Palette};
 
@@ -236,7 +237,7 @@ impl WriteRows for PngWriter<'_> {
 
 /// What the encoder wrote since it was last taken.
 fn taken(encoded: &Mutex<Vec<u8>>) -> Vec<u8> {
-    std::mem::take(&mut *encoded.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut *lock(encoded))
 }
 
 /// The index of each pixel of a row.
@@ -287,7 +288,7 @@ impl Splicer {
 impl Write for Splicer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let output = Arc::clone(&self.output);
-        let output = &mut *output.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = &mut *lock(&output);
         if self.left == 0 {
             let part = &bytes[..bytes.len().min(SIGNATURE.len() - self.header.len())];
             self.header.extend(part);

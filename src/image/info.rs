@@ -1,6 +1,12 @@
 //! The shape of an image.
 
-use super::planes::Planes;
+use crate::base::error::{Error, Result};
+use crate::base::limits::{MAX_HEIGHT, MAX_WIDTH};
+
+/// Most channels of an image: red, green, blue, alpha.
+pub(crate) const MAX_CHANNELS: usize = 4;
+/// Most bits of a sample.
+pub(super) const MAX_DEPTH: u32 = 16;
 
 /// The shape of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +21,18 @@ pub struct ImageInfo {
     pub depth: u32,
 }
 
-impl ImageInfo {
-    /// The shape of these planes.
-    #[must_use]
-    pub fn of(planes: &Planes) -> Self {
-        let (width, height, channels, depth) = (planes.width(), planes.height(), planes.channels(), planes.depth());
-        Self { width, height, channels, depth }
+/// Fails for the shape of an image that cannot be.
+pub(crate) fn check_shape(info: ImageInfo) -> Result<()> {
+    let ImageInfo { width, height, channels, depth } = info;
+    let unsupported = |what: String| Err(Error::Unsupported(what));
+    if !(1..=MAX_CHANNELS).contains(&channels) {
+        return unsupported(format!("{channels} channels (there can be 1 to {MAX_CHANNELS})"));
     }
+    if !(1..=MAX_DEPTH).contains(&depth) {
+        return unsupported(format!("{depth}-bit samples (they can have 1 to {MAX_DEPTH} bits)"));
+    }
+    if !(1..=MAX_WIDTH).contains(&width) || !(1..=MAX_HEIGHT).contains(&height) {
+        return unsupported(format!("an image of {width} x {height} pixels"));
+    }
+    Ok(())
 }

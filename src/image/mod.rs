@@ -1,6 +1,6 @@
 //! What an image is: its shape, samples, rectangles and metadata.
 
-mod info;
+pub(crate) mod info;
 pub(crate) mod jpeg;
 mod metadata;
 pub(crate) mod planes;

@@ -4,14 +4,8 @@ use std::ops::Range;
 
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 
-use super::info::ImageInfo;
+use super::info::{ImageInfo, MAX_DEPTH, check_shape};
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_HEIGHT, MAX_WIDTH};
-
-/// Most channels of an image: red, green, blue, alpha.
-pub(crate) const MAX_CHANNELS: usize = 4;
-/// Most bits of a sample.
-const MAX_DEPTH: u32 = 16;
 
 /// All-zero samples with axes (channel, row, column), which may be more than there is memory for.
 ///
@@ -57,26 +51,18 @@ pub trait Sample: sealed::Sealed {}
 impl Sample for u8 {}
 impl Sample for u16 {}
 
-/// Fails for the shape of an image that cannot be.
-pub(crate) fn check_shape(info: ImageInfo) -> Result<()> {
-    let ImageInfo { width, height, channels, depth } = info;
-    let unsupported = |what: String| Err(Error::Unsupported(what));
-    if !(1..=MAX_CHANNELS).contains(&channels) {
-        return unsupported(format!("{channels} channels (there can be 1 to {MAX_CHANNELS})"));
-    }
-    if !(1..=MAX_DEPTH).contains(&depth) {
-        return unsupported(format!("{depth}-bit samples (they can have 1 to {MAX_DEPTH} bits)"));
-    }
-    if !(1..=MAX_WIDTH).contains(&width) || !(1..=MAX_HEIGHT).contains(&height) {
-        return unsupported(format!("an image of {width} x {height} pixels"));
-    }
-    Ok(())
-}
-
 /// The shape of an image whose axes (channel, row, column) are so long.
 fn info_of((channels, height, width): (usize, usize, usize), depth: u32) -> ImageInfo {
     let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     ImageInfo { width: side(width), height: side(height), channels, depth }
+}
+
+impl ImageInfo {
+    /// The shape of these planes.
+    #[must_use]
+    pub fn of(planes: &Planes) -> Self {
+        info_of(planes.samples.dim(), planes.depth)
+    }
 }
 
 /// The samples of an image. The channels are grey; grey and alpha; red, green and blue; or these and alpha. Alpha is

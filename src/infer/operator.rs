@@ -15,9 +15,9 @@ use ort::value::{Tensor, TensorElementType, TensorRef};
 use prost::Message;
 
 use super::kernel::{Kernel, LANES, Packed};
-use super::pool::lock;
 use super::runtime::{self, runtime_error};
 use crate::base::error::{Error, Result};
+use crate::base::lock::lock;
 use crate::model::onnx::{GraphProto, INT16, INT32, ModelProto, NodeProto, OperatorSetId, ValueInfo};
 
 const DOMAIN: &str = "ansel";

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -11,6 +11,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::session::{Device, EngineInfo, Networks, PackedNetworks, Wanted, packed};
 use crate::base::bytes::DIGEST_BYTES;
 use crate::base::error::{Error, Result};
+use crate::base::lock::lock;
 use crate::base::stop::Stop;
 use crate::image::Rect;
 use crate::model::registry::{Model, Models};
@@ -207,11 +208,6 @@ impl Engine {
         })?;
         Ok(done.into_iter().flatten().collect())
     }
-}
-
-/// Locks; a thread that panicked has left nothing half done behind these locks.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
