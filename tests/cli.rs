@@ -13,6 +13,9 @@ mod naming;
 mod place;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[cfg(feature = "stores")]
+#[path = "cli/stores.rs"]
+mod stores;
 #[path = "cli/streams.rs"]
 mod streams;
 #[path = "cli/warnings.rs"]
@@ -26,6 +29,12 @@ use common::*;
 use image::ImageFormat;
 use place::{Place, assert_says, json};
 use serde_json::Value;
+
+#[cfg(not(feature = "stores"))]
+#[test]
+fn a_program_without_object_stores_says_so() {
+    assert_says(&Place::new().fail(2, ["compress", "s3://bucket/a.png"]), &["s3://bucket/a.png", "`stores`"]);
+}
 
 #[test]
 fn default_names_lie_beside_the_input() {

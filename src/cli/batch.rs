@@ -57,7 +57,7 @@ pub fn run(
     work: impl Fn(&Job) -> Result<Tally> + Sync,
 ) -> Outcome {
     let (next, totals, started) = (AtomicUsize::new(0), Mutex::new(Totals::default()), Instant::now());
-    let bytes_of = |job: &Job| job.input.path().metadata().map_or(0, |found| found.len());
+    let bytes_of = |job: &Job| job.input.bytes().unwrap_or(0);
     if summary {
         reporter.bar.set_length(inputs.iter().map(bytes_of).sum());
     }

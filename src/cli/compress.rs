@@ -1,8 +1,5 @@
 //! `ansel compress`.
 
-use std::collections::HashSet;
-use std::path::Path;
-
 use ansel::{Codec, Error, ImageInfo, ImageReader, Limits, Metadata, Planes, Transforms, Verify};
 use serde_json::json;
 
@@ -13,9 +10,10 @@ use super::input::ReadSeek;
 use super::jobs::{self, Direction, Job};
 use super::manifest::{Entry, Manifest, PixelDigest};
 use super::output::Written;
-use super::place::Place;
+use super::place::{Place, printable};
 use super::report::Reporter;
-use super::{Outcome, describe, input, jpeg, options, output, resume, signals};
+use super::source::Source;
+use super::{Outcome, describe, jpeg, options, output, resume, signals};
 
 pub const EXTENSION: &str = "ansel";
 
@@ -73,15 +71,21 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     if (batch.resume || batch.dedup || batch.manifest.is_some()) && jobs.iter().any(streams) {
         return Err(Failure::Usage("--resume, --manifest and --dedup are for files, not for streams".to_owned()));
     }
+    if batch.dedup && jobs.iter().any(|job| job.target.local().is_none()) {
+        return Err(Failure::Usage("--dedup is for folders: object stores have no links".to_owned()));
+    }
     if batch.resume {
-        let folders: HashSet<&Path> = jobs.iter().map(|job| jobs::folder_of(job.target.path())).collect();
-        folders.into_iter().flat_map(signals::left_behind).for_each(|path| _ = std::fs::remove_file(path));
+        jobs::target_folders(jobs)
+            .into_iter()
+            .flat_map(signals::left_behind)
+            .for_each(|path| _ = std::fs::remove_file(path));
     }
     let codec = codec(arguments, reporter)?;
     let manifest = batch.manifest.as_deref();
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
-    let (budget, results, pixels) = (Budget::new(batch.memory), Seen::default(), Seen::default());
+    let budget = Budget::new(batch.memory.saturating_sub(PROGRAM_BYTES));
+    let (results, pixels) = (Seen::default(), Seen::default());
     Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels })
 }
 
@@ -107,30 +111,29 @@ impl Run<'_> {
     fn work(&self, job: &Job) -> Result<Tally> {
         let Self { arguments, reporter, .. } = self;
         let Job { input, target } = job;
-        let path = input.path();
-        // Of standard input and pipes, it is not known.
-        let before = path.metadata().map_or(0, |found| found.len());
-        let source_sha256 = match &self.manifest {
-            Some(_) => output::digest_of(path).map_err(Failure::io("read", path))?,
-            None => [0; 32],
-        };
-        let done = if arguments.batch.resume && target.path().exists() {
+        if !arguments.batch.resume {
+            output::check_overwrite(target, arguments.output.force)?;
+        }
+        let source = Source::new(input)?;
+        let before = source.bytes;
+        let source_sha256 = if self.manifest.is_some() { source.digest()? } else { [0; 32] };
+        let done = if arguments.batch.resume && target.exists()? {
             let known = self.manifest.as_ref().and_then(|manifest| manifest.before(target.path()));
             match known {
                 Some(entry) if resume::is_as_listed(entry, before, source_sha256)? => {
                     self.note_results(job, entry.sha256, entry.pixels_sha256)?;
                     return Ok(Tally { before, after: entry.bytes, skipped: true });
                 }
-                _ => resume::found(self, job)?,
+                _ => resume::found(self, job, &source)?,
             }
         } else {
-            self.compress(job)?
+            self.compress(job, &source)?
         };
         let tally = Tally { before, after: done.bytes, skipped: done.skipped };
         self.note_results(job, done.written.digest, done.pixels_sha256)?;
         if let Some(manifest) = &self.manifest {
             manifest.add(&Entry {
-                source: path.to_owned(),
+                source: input.path().to_owned(),
                 source_bytes: before,
                 source_sha256,
                 file: target.path().to_owned(),
@@ -155,21 +158,22 @@ impl Run<'_> {
             if batch.dedup {
                 output::link(&first, target)?;
             }
-            return self.reporter.warn(&job.input, &format!("the same as {}", Place::File(first)));
+            return self.reporter.warn(&job.input, &format!("the same as {}", printable(first.as_os_str())));
         }
         match pixels_sha256.and_then(|digest| self.pixels.before(digest, target)) {
-            Some(first) => self.reporter.warn(&job.input, &format!("the same pixels as {}", Place::File(first))),
+            Some(first) => {
+                self.reporter.warn(&job.input, &format!("the same pixels as {}", printable(first.as_os_str())))
+            }
             None => Ok(()),
         }
     }
 
-    fn compress(&self, job: &Job) -> Result<Compressed> {
+    fn compress(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let Self { arguments, reporter, codec, .. } = self;
         let Job { input, target } = job;
         let started = std::time::Instant::now();
-        output::check_overwrite(target, arguments.output.force)?;
         let reading = |error| about("read", input.path())(error);
-        let mut source = input::open_image(input, &self.limits)?;
+        let mut source = source.open(&self.limits)?;
         if !arguments.allow_lossy_source && jpeg::is_one(&mut *source, input)? {
             return jpeg::compress(self, job, source);
         }
@@ -228,12 +232,16 @@ impl Run<'_> {
     }
 }
 
-/// About the bytes that compressing an image takes: some times its samples, as far as they are in one band, and the whole
-/// image in formats that are not read row by row.
+/// About the bytes that the program takes with its networks, whatever the images (`tests/bench/batch.py`).
+const PROGRAM_BYTES: u64 = 64 << 20;
+
+/// About the bytes that compressing an image takes: what a session and its tiles do, some times the samples, as far as they
+/// are in one band, and the whole image in formats that are not read row by row.
 fn memory_of(info: ImageInfo) -> u64 {
+    const SESSION_BYTES: u64 = 24 << 20;
     const MOST_BAND_PIXELS: u64 = 1 << 24;
     let pixels = u64::from(info.width) * u64::from(info.height);
-    2 * info.channels as u64 * (7 * pixels.min(MOST_BAND_PIXELS) + pixels)
+    SESSION_BYTES + 2 * info.channels as u64 * (7 * pixels.min(MOST_BAND_PIXELS) + pixels)
 }
 
 fn report(reporter: &Reporter, job: &Job, info: ImageInfo, bytes: u64) -> Result<()> {

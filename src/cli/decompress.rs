@@ -122,7 +122,7 @@ fn open<R: Read + Seek>(arguments: &Decompress, codec: &Codec, file: R) -> ansel
 fn output_format(target: &Place) -> Result<ImageFormat> {
     let format = match target {
         Place::Standard => Ok(ImageFormat::Png),
-        Place::File(path) => ImageFormat::from_path(path),
+        Place::File(_) | Place::Object(_) => ImageFormat::from_path(target.path()),
     };
     match format {
         Ok(format) if ansel::WRITABLE_FORMATS.contains(&format) => Ok(format),
@@ -134,7 +134,7 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
 
 /// Fails for a PNM file whose name says that it has other channels.
 fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Result<()> {
-    let Place::File(path) = target else { return Ok(()) };
+    let path = target.path();
     let held: &[usize] = match format {
         ImageFormat::Pnm if has_extension(path, &["pbm", "pgm"]) => &[1],
         ImageFormat::Pnm if has_extension(path, &["ppm"]) => &[3],

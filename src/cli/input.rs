@@ -5,10 +5,12 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ansel::Limits;
+use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Result, TooLong};
 use super::place::Place;
 use super::report::Reporter;
+use super::store::Object;
 
 /// A file to work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,26 +25,51 @@ pub struct Input {
 pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in paths {
-        if !path.is_dir() {
-            inputs.push(Input { place: Place::new(path), below: None });
-            continue;
-        }
-        let before = inputs.len();
-        let mut folders = vec![PathBuf::new()];
-        while let Some(below) = folders.pop() {
-            let (files, mut inner) = entries(reporter, &path.join(&below), recursive, extensions)?;
-            let input = |file| Input { place: Place::File(file), below: Some(below.clone()) };
-            inputs.extend(files.into_iter().map(input));
-            inner.reverse();
-            folders.extend(inner.iter().filter_map(|folder| Some(below.join(folder.file_name()?))));
-        }
-        if inputs.len() == before {
+        let found = match Place::new(path)? {
+            Place::Object(object) => objects(path, object, recursive, extensions)?,
+            Place::File(folder) if folder.is_dir() => files(reporter, &folder, recursive, extensions)?,
+            place => vec![Input { place, below: None }],
+        };
+        if found.is_empty() {
             let reason = format!("no file in it ends in .{}", extensions.join(", ."));
             return Err(Failure::io("find inputs in", path)(io::Error::new(ErrorKind::NotFound, reason)));
         }
+        inputs.extend(found);
     }
     if inputs.iter().filter(|input| input.place == Place::Standard).count() > 1 {
         return Err(Failure::Usage("standard input can be read once only".to_owned()));
+    }
+    Ok(inputs)
+}
+
+/// An object, or those below a name that have one of the extensions: stores have no folders, only objects whose names begin
+/// in the same way. A name that is none of both is an object that is not there.
+fn objects(url: &Path, named: Object, recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
+    let is_folder = url.to_str().is_some_and(|url| url.ends_with('/'));
+    let place = Place::Object(named.clone());
+    let is_object = !is_folder && place.exists()?;
+    let listed =
+        if is_object { Vec::new() } else { named.list(recursive).map_err(Failure::io("list", named.url()))? };
+    if is_object || listed.is_empty() && !is_folder {
+        return Ok(vec![Input { place, below: None }]);
+    }
+    let wanted = listed.into_iter().filter(|object| has_extension(object.url(), extensions));
+    let input = |object: Object| {
+        let below = object.url().strip_prefix(named.url()).ok().and_then(Path::parent).map(Path::to_owned);
+        Input { place: Place::Object(object), below: Some(below.unwrap_or_default()) }
+    };
+    Ok(wanted.map(input).collect())
+}
+
+/// The files of a folder that have one of the extensions, folder by folder.
+fn files(reporter: &Reporter, path: &Path, recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
+    let (mut inputs, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(below) = folders.pop() {
+        let (files, mut inner) = entries(reporter, &path.join(&below), recursive, extensions)?;
+        let input = |file| Input { place: Place::File(file), below: Some(below.clone()) };
+        inputs.extend(files.into_iter().map(input));
+        inner.reverse();
+        folders.extend(inner.iter().filter_map(|folder| Some(below.join(folder.file_name()?))));
     }
     Ok(inputs)
 }
@@ -113,6 +140,7 @@ fn open(place: &Place, limits: &Limits, most_behind: u64) -> Result<Box<dyn Read
             }
             Box::new(file)
         }
+        Place::Object(object) => return Ok(Box::new(object.open().map_err(Failure::io("read", place.path()))?)),
     };
     Ok(Box::new(Piped::new(source, most_bytes(limits), most_behind)))
 }
@@ -184,6 +212,22 @@ impl<R: Read> Seek for Piped<R> {
         };
         self.position = position.ok_or(ErrorKind::InvalidInput)?;
         Ok(self.position)
+    }
+}
+
+/// The SHA-256 of what is at a place.
+pub fn digest_at(place: &Place) -> Result<[u8; 32]> {
+    digest_of(&mut open(place, &Limits::default(), MOST_BEHIND)?).map_err(Failure::io("read", place.path()))
+}
+
+/// The SHA-256 of what is read.
+pub fn digest_of(source: &mut dyn Read) -> io::Result<[u8; 32]> {
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match source.read(&mut buffer)? {
+            0 => return Ok(digest.finalize().into()),
+            read => digest.update(&buffer[..read]),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::args::Output;
 use super::failure::{Failure, Result};
 use super::input::{self, Input, has_extension};
 use super::output::is_special;
-use super::place::{Place, printable};
+use super::place::{Place, Url, printable};
 use super::report::Reporter;
 use super::signals;
 
@@ -49,12 +49,16 @@ pub fn plan(reporter: &Reporter, paths: &[PathBuf], output: &Output, direction: 
     let inputs = input::list(reporter, paths, output.recursive, direction.read)?;
     let jobs = with_targets(inputs, place.as_deref(), direction.default)?;
     check(&jobs, output)?;
-    let written = jobs.iter().filter(|job| job.target != Place::Standard);
-    let folders: HashSet<&Path> = written.map(|job| folder_of(job.target.path())).collect();
+    let folders: HashSet<&Path> = target_folders(&jobs);
     for path in folders.into_iter().flat_map(signals::left_behind) {
         reporter.warn(&Place::File(path), "an unfinished file of a run that was stopped: it can be removed")?;
     }
     Ok(jobs)
+}
+
+/// The folders that results go to, but for those of stores.
+pub fn target_folders(jobs: &[Job]) -> HashSet<&Path> {
+    jobs.iter().filter_map(|job| job.target.local()).map(folder_of).collect()
 }
 
 /// `ansel compress a.png b.ansel`: the second path is the result, if it looks like one and is not there, or may be
@@ -68,7 +72,7 @@ fn second_is_result<'a>(
     let Some(result) = paths.last().filter(is_result).filter(|_| output.output.is_none() && paths.len() > 1) else {
         return Ok(None);
     };
-    let (name, there) = (printable(result.as_os_str()), result.symlink_metadata().is_ok());
+    let (name, there) = (printable(result.as_os_str()), Place::new(result)?.exists()?);
     let command = direction.command;
     match paths {
         [input, _] if input.is_dir() => {
@@ -93,7 +97,7 @@ fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place)
     let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
     let mut taken = HashSet::new();
     for input in inputs {
-        let target = target(&input, several, output, extension(&input.place));
+        let target = target(&input, several, output, extension(&input.place))?;
         if !taken.insert(target.clone()) {
             if target == Place::Standard {
                 return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
@@ -108,31 +112,38 @@ fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place)
 
 /// Where the result of `input` goes: `output` if it names a file, else a name with `extension` in that folder or beside
 /// the input.
-fn target(input: &Input, several: bool, output: Option<&Path>, extension: &str) -> Place {
-    let ends_in_separator = |path: &Path| path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+fn target(input: &Input, several: bool, output: Option<&Path>, extension: &str) -> Result<Place> {
     let file = match (output, &input.place) {
-        (Some(path), _) if path.as_os_str() == "-" => return Place::Standard,
-        (Some(path), _) if !several && !path.is_dir() && !ends_in_separator(path) => return Place::new(path),
-        (None, Place::Standard) => return Place::Standard,
+        (Some(path), _) if path.as_os_str() == "-" => return Ok(Place::Standard),
+        (Some(path), _) if !several && !is_folder(path) => return Place::new(path),
+        (None, Place::Standard) => return Ok(Place::Standard),
         (Some(folder), Place::Standard) => folder.join("stdin"),
-        (None, Place::File(file)) => file.clone(),
-        (Some(folder), Place::File(file)) => {
-            folder.join(input.below.as_deref().unwrap_or(Path::new(""))).join(file.file_name().unwrap_or_default())
+        (None, place) => place.path().to_owned(),
+        (Some(folder), place) => {
+            let below = input.below.as_deref().unwrap_or(Path::new(""));
+            folder.join(below).join(place.path().file_name().unwrap_or_default())
         }
     };
-    Place::File(file.with_extension(extension))
+    Place::new(&file.with_extension(extension))
+}
+
+/// Whether a path is that of a folder, or is written as one is. A bucket is one; below it, no others can be found.
+fn is_folder(path: &Path) -> bool {
+    let ends_in_separator = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+    ends_in_separator || path.is_dir() || Url::of(path).is_some_and(|url| url.key.is_empty())
 }
 
 /// Fails for what cannot be meant: a source that its result would replace, binary data on a terminal, and removing
 /// what cannot be read back.
 fn check(jobs: &[Job], output: &Output) -> Result<()> {
-    let canonical = |place: &Place| match place {
+    let stored = |place: &Place| match place {
         Place::Standard => None,
-        Place::File(path) => path.canonicalize().ok(),
+        Place::File(path) => path.canonicalize().ok().filter(|path| path.is_file()),
+        Place::Object(object) => Some(object.url().to_owned()),
     };
-    let sources: HashSet<PathBuf> = jobs.iter().filter_map(|job| canonical(&job.input)).collect();
+    let sources: HashSet<PathBuf> = jobs.iter().filter_map(|job| stored(&job.input)).collect();
     for Job { input, target } in jobs {
-        if canonical(target).is_some_and(|path| path.is_file() && sources.contains(&path)) {
+        if stored(target).is_some_and(|path| sources.contains(&path)) {
             return Err(Failure::Usage(format!("{target} is an input, and its result would replace it")));
         }
         if *target == Place::Standard && !output.force && std::io::stdout().is_terminal() {
@@ -157,11 +168,11 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> Input {
-        Input { place: Place::new(Path::new(name)), below: None }
+        Input { place: Place::new(Path::new(name)).expect("a place"), below: None }
     }
 
     fn goes_to(input: &Input, several: bool, output: Option<&str>) -> String {
-        target(input, several, output.map(Path::new), "ansel").to_string()
+        target(input, several, output.map(Path::new), "ansel").expect("a place").to_string()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! JPEG files, which are kept byte for byte.
 
 use std::fs::File;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 
 use ansel::{Codec, Error, FileKind, JpegInfo};
 
@@ -40,11 +40,12 @@ fn first_bytes<'a>(file: &'a mut dyn ReadSeek, place: &Place) -> Result<&'a [u8]
 pub fn extension(place: &Place) -> &'static str {
     let mut first = Vec::new();
     // Pipes are read once only, and files that cannot be read are found to be so later.
-    if let Place::File(path) = place
-        && path.is_file()
-    {
-        let _ = File::open(path).and_then(|file| file.take(FileKind::BYTES as u64).read_to_end(&mut first));
-    }
+    let start: io::Result<Box<dyn Read>> = match place {
+        Place::Object(object) => object.open().map(|object| Box::new(object) as _),
+        Place::File(path) if path.is_file() => File::open(path).map(|file| Box::new(file) as _),
+        Place::File(_) | Place::Standard => Ok(Box::new(io::empty())),
+    };
+    let _ = start.and_then(|start| start.take(FileKind::BYTES as u64).read_to_end(&mut first));
     if FileKind::of(&first) == Some(FileKind::Jpeg) { EXTENSIONS[0] } else { "png" }
 }
 
@@ -52,7 +53,7 @@ pub fn extension(place: &Place) -> &'static str {
 pub fn is_wanted(target: &Place) -> bool {
     match target {
         Place::Standard => true,
-        Place::File(path) => has_extension(path, &EXTENSIONS),
+        Place::File(_) | Place::Object(_) => has_extension(target.path(), &EXTENSIONS),
     }
 }
 

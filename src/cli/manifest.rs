@@ -14,7 +14,7 @@ use super::batch::lock;
 use super::describe::hex;
 use super::failure::{Failure, Result};
 use super::jobs::folder_of;
-use super::place::Place;
+use super::place::{Place, Url};
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,9 @@ impl Manifest {
     /// Begins a manifest, or goes on with one.
     pub fn open(path: &Path, resume: bool, force: bool) -> Result<Self> {
         let writing = |error| Failure::io("write", path)(error);
+        if Url::of(path).is_some() {
+            return Err(Failure::Usage("a manifest grows line by line: it is a file of this machine".to_owned()));
+        }
         let folder = folder_of(path);
         std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
         let mut before = HashMap::new();
@@ -140,7 +143,7 @@ fn from_json(value: &Value, folder: &Path) -> Option<Entry> {
         source: Place::get(value, "source")?,
         source_bytes: value["source_bytes"].as_u64()?,
         source_sha256: digest("source_sha256")?,
-        file: if folder == Path::new(".") { file } else { folder.join(file) },
+        file: if folder == Path::new(".") || Url::of(&file).is_some() { file } else { folder.join(file) },
         bytes: value["bytes"].as_u64()?,
         sha256: digest("sha256")?,
         pixels_sha256: if value["pixels_sha256"].is_null() { None } else { Some(digest("pixels_sha256")?) },

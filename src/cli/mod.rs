@@ -18,6 +18,12 @@ mod place;
 mod report;
 mod resume;
 mod signals;
+mod source;
+#[cfg(feature = "stores")]
+mod store;
+#[cfg(not(feature = "stores"))]
+#[path = "store/absent.rs"]
+mod store;
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -1,12 +1,13 @@
 //! How results are written: nothing is in place before it is complete.
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Result, about, io_error};
+use super::input::digest_at;
 use super::jobs::{Job, folder_of};
 use super::place::Place;
 use super::signals::Unfinished;
@@ -14,17 +15,22 @@ use super::signals::Unfinished;
 /// A result that is in its place.
 #[derive(Debug)]
 pub struct Written {
-    pub path: PathBuf,
+    pub place: Place,
     pub digest: [u8; 32],
 }
 
 /// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
 pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
     match place {
-        Place::File(path) if !force && path.symlink_metadata().is_ok() && !is_special(path) => {
-            Err(Failure::io("write", path)(exists()))
+        Place::Standard => Ok(()),
+        Place::File(path) if is_special(path) => Ok(()),
+        Place::File(_) | Place::Object(_) => {
+            if !force && place.exists()? {
+                Err(Failure::io("write", place.path())(exists()))
+            } else {
+                Ok(())
+            }
         }
-        _ => Ok(()),
     }
 }
 
@@ -38,46 +44,63 @@ fn exists() -> io::Error {
 }
 
 /// Writes a result: to standard output, to a device or pipe, or to an unfinished file that is renamed when it is
-/// complete. What `content` fails to write becomes an error about `place`.
+/// complete. An object is complete, too, before it is sent. What `content` fails to write becomes an error about `place`.
 pub fn write(
     place: &Place,
     force: bool,
     content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
 ) -> Result<Written> {
     let path = place.path();
-    if *place == Place::Standard {
-        return fill(io::stdout(), path, content);
+    match place {
+        Place::Standard => fill(io::stdout(), place, content),
+        Place::File(path) if is_special(path) => {
+            let device = File::options().write(true).open(path).map_err(Failure::io("write", path))?;
+            fill(device, place, content)
+        }
+        Place::File(path) => write_file(path, force, content),
+        Place::Object(object) => {
+            let mut file = tempfile::tempfile().map_err(Failure::io("write", path))?;
+            let written = fill(&file, place, content)?;
+            object.put(&mut file, &written.digest, force).map_err(|error| not_placed(error, path))?;
+            Ok(written)
+        }
     }
-    if is_special(path) {
-        let device = File::options().write(true).open(path).map_err(Failure::io("write", path))?;
-        return fill(device, path, content);
-    }
+}
+
+fn write_file(
+    path: &Path,
+    force: bool,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
+) -> Result<Written> {
     // A link stays a link: what it points to is replaced.
     let linked = if path.is_symlink() { path.canonicalize().ok() } else { None };
     let path = linked.as_deref().unwrap_or(path);
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
     let unfinished = Unfinished::create(folder).map_err(Failure::io("write", path))?;
-    let written = fill(unfinished.file.as_file(), path, content)?;
+    let written = fill(unfinished.file.as_file(), &Place::File(path.to_owned()), content)?;
     unfinished.file.as_file().sync_all().map_err(Failure::io("write", path))?;
-    unfinished.finish(path, force).map_err(|error| {
-        let error = if error.kind() == ErrorKind::AlreadyExists { exists() } else { error };
-        Failure::io("write", path)(error)
-    })?;
+    unfinished.finish(path, force).map_err(|error| not_placed(error, path))?;
     Ok(written)
+}
+
+/// Why a complete result is not in its place.
+fn not_placed(error: io::Error, path: &Path) -> Failure {
+    let error = if error.kind() == ErrorKind::AlreadyExists { exists() } else { error };
+    Failure::io("write", path)(error)
 }
 
 /// Writes all of a result, and computes its digest.
 fn fill(
     output: impl Write + Send,
-    path: &Path,
+    place: &Place,
     content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
 ) -> Result<Written> {
     let mut output = Digesting { output: BufWriter::new(output), digest: Sha256::new() };
     content(&mut output)
-        .and_then(|()| output.flush().map_err(io_error("write", path)))
-        .map_err(about("write", path))?;
-    Ok(Written { path: path.to_owned(), digest: output.digest.finalize().into() })
+        .and_then(|()| output.flush().map_err(io_error("write", place.path())))
+        .map_err(about("write", place.path()))?;
+    Ok(Written { place: place.clone(), digest: output.digest.finalize().into() })
 }
 
 /// Passes bytes on, and takes their digest.
@@ -98,15 +121,17 @@ impl<W: Write> Write for Digesting<W> {
     }
 }
 
-/// Removes an input whose result is on the disk, and reads back as it was written.
+/// Removes an input whose result is on the disk, or in its store, and reads back as it was written.
 pub fn remove_input(job: &Job, written: &Written) -> Result<()> {
-    let Written { path, digest } = written;
-    sync_folder(path).map_err(Failure::io("write", path))?;
-    if digest_of(path).map_err(Failure::io("read", path))? != *digest {
-        let reason = "it is not what was written, so the input is kept";
-        return Err(Failure::io("read back", path)(io::Error::new(ErrorKind::InvalidData, reason)));
+    let Written { place, digest } = written;
+    if let Some(path) = place.local() {
+        sync_folder(path).map_err(Failure::io("write", path))?;
     }
-    std::fs::remove_file(job.input.path()).map_err(Failure::io("remove", job.input.path()))
+    if digest_at(place)? != *digest {
+        let reason = "it is not what was written, so the input is kept";
+        return Err(Failure::io("read back", place.path())(io::Error::new(ErrorKind::InvalidData, reason)));
+    }
+    job.input.remove()
 }
 
 /// Makes sure that the name of a file is on the disk, too.
@@ -120,16 +145,4 @@ pub fn link(first: &Path, copy: &Path) -> Result<()> {
     let linked = tempfile::Builder::new().make_in(folder, |path| std::fs::hard_link(first, path));
     let placed = linked.and_then(|linked| linked.into_temp_path().persist(copy).map_err(|failed| failed.error));
     placed.map_err(Failure::io("link", copy))
-}
-
-/// The SHA-256 of a file.
-pub fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
-    let mut file = File::open(path)?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(digest.finalize().into()),
-            read => digest.update(&buffer[..read]),
-        }
-    }
 }

@@ -1,37 +1,42 @@
 //! What is done already: results that an earlier run has left, and those that a manifest lists.
 
+use std::io::Read;
+
 use ansel::{Codec, Decoded};
+use sha2::{Digest, Sha256};
 
 use super::args::Verify;
 use super::compress::{Compressed, Run};
 use super::failure::{Failure, Result, about, io_error};
 use super::jobs::Job;
 use super::manifest::{Entry, PixelDigest};
-use super::output::{Written, digest_of};
+use super::output::Written;
 use super::place::Place;
 use super::report::{Reporter, count};
+use super::source::Source;
 use super::{Outcome, for_each, input, jpeg, manifest, options};
 
 /// Whether an input is still the one that was compressed, and its result the one that was written.
 pub fn is_as_listed(entry: &Entry, source_bytes: u64, source_sha256: [u8; 32]) -> Result<bool> {
     let same_source = (entry.source_bytes, entry.source_sha256) == (source_bytes, source_sha256);
-    Ok(same_source && has_checksum(entry).map_err(Failure::io("read", &entry.file))?)
+    Ok(same_source && has_checksum(entry, &Place::new(&entry.file)?)?)
 }
 
-fn has_checksum(entry: &Entry) -> std::io::Result<bool> {
-    Ok(entry.file.metadata()?.len() == entry.bytes && digest_of(&entry.file)? == entry.sha256)
+fn has_checksum(entry: &Entry, place: &Place) -> Result<bool> {
+    Ok(place.bytes().is_none_or(|bytes| bytes == entry.bytes) && input::digest_at(place)? == entry.sha256)
 }
 
 /// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
-pub fn found(run: &Run<'_>, job: &Job) -> Result<Compressed> {
+pub fn found(run: &Run<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed> {
     let Job { input, target } = job;
     let path = target.path();
     let foreign = || {
         let reason = "it exists, and is not the result of its input (use --force without --resume to overwrite it)";
         Failure::io("write", path)(std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason))
     };
-    let file = std::fs::read(path).map_err(Failure::io("read", path))?;
-    let mut source = input::open_image(input, &run.limits)?;
+    let mut file = Vec::new();
+    input::open_ansel(target, &run.limits)?.read_to_end(&mut file).map_err(Failure::io("read", path))?;
+    let mut source = source.open(&run.limits)?;
     let (same, pixels_sha256) = if !run.arguments.allow_lossy_source && jpeg::is_one(&mut *source, input)? {
         let jpeg = jpeg::read_source(input, &mut *source)?;
         (run.codec.decompress_jpeg(&file[..]).is_ok_and(|held| held == jpeg), None)
@@ -46,8 +51,7 @@ pub fn found(run: &Run<'_>, job: &Job) -> Result<Compressed> {
     if !same {
         return Err(foreign());
     }
-    let digest = digest_of(path).map_err(Failure::io("read", path))?;
-    let written = Written { path: path.to_owned(), digest };
+    let written = Written { place: target.clone(), digest: Sha256::digest(&file).into() };
     Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), skipped: true })
 }
 
@@ -60,11 +64,11 @@ fn pixels_of(planes: &ansel::Planes) -> Result<[u8; 32]> {
 /// `ansel verify --manifest`.
 pub fn verify(arguments: &Verify, reporter: &Reporter, codec: &Codec, path: &std::path::Path) -> Outcome {
     let entries = manifest::read(path).map_err(|failure| reporter.fail(None, &failure))?;
-    let files: Vec<(Place, Entry)> =
-        entries.into_iter().map(|entry| (Place::File(entry.file.clone()), entry)).collect();
+    let places = entries.into_iter().map(|entry| Ok((Place::new(&entry.file)?, entry)));
+    let files: Vec<(Place, Entry)> = places.collect::<Result<_>>().map_err(|failure| reporter.fail(None, &failure))?;
     let limits = options::limits(&arguments.limits);
     for_each(reporter, files.iter().map(|(place, entry)| (place, (place, entry))), |(place, entry)| {
-        if !has_checksum(entry).map_err(Failure::io("read", &entry.file))? {
+        if !has_checksum(entry, place)? {
             let defect = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not what the manifest lists");
             return Err(io_error("verify", &entry.file)(defect).into());
         }

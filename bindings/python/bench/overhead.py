@@ -1,61 +1,84 @@
-"""What a call of the package costs over the call of the library that it makes, for a photograph of 2 megapixels.
+"""What a call of the package costs over the call of the library, for a photograph of 2 megapixels.
 
-    python bindings/python/bench/overhead.py PHOTOGRAPH [--runs 5]
+    cargo build --release --benches --no-default-features --features bench,files,graphics
+    python bindings/python/bench/overhead.py PHOTOGRAPH [--runs 7] [--library target/release/deps/calls-...]
 
-The photograph is scaled to 1632 x 1224 pixels, with noise of one bit. What the package adds is timed by itself, and set
-against whole calls at the fastest effort without verification, for which it weighs most: for encoding, a call that is
-refused when its samples have been read, and the encoding of one pixel; for decoding, what an array takes more than verification,
-which makes none, of a file of one colour, and the decoding of one pixel. CPU time, medians.
+The photograph is scaled to 1632 x 1224 pixels, with noise of one bit. A process that knows the library alone
+(tests/bench/calls.rs, built with the features of the wheel) and this one, with the wheel installed, encode and decode it in
+turns, at the fastest effort, without verification, with one thread: what the package adds weighs most there. CPU time of
+the whole process; the medians of the differences of neighbouring calls, beside those of the library's calls. Needs Linux.
 """
 
 import argparse
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import ansel
 
+ROOT = Path(__file__).resolve().parents[3]
+SIZE = 1632, 1224
 
-def seconds(work: Callable[[], object], runs: int) -> float:
-    """The median CPU time of a call, in seconds."""
-    times = []
-    for _ in range(runs):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return statistics.median(times)
+
+def newest() -> str:
+    """The program that was built last."""
+    found = [path for path in ROOT.glob("target/release/deps/calls-*") if not path.suffix]
+    return str(max(found, key=lambda path: path.stat().st_mtime, default="target/release/deps/calls"))
+
+
+class Library:
+    """The library's calls, in a process of their own."""
+
+    def __init__(self, program: str, samples: str) -> None:
+        command = [program, *map(str, SIZE), samples]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # The clock of another process's CPU time (clock_getcpuclockid).
+        self._clock = ~self._process.pid << 3 | 2
+
+    def seconds(self, call: str) -> float:
+        assert self._process.stdin and self._process.stdout
+        started = time.clock_gettime(self._clock)
+        self._process.stdin.write(f"{call}\n")
+        self._process.stdin.flush()
+        if not self._process.stdout.readline():
+            raise SystemExit(f"the process of the library ended with {self._process.wait()}")
+        return time.clock_gettime(self._clock) - started
+
+
+def seconds(call: Callable[[], object]) -> float:
+    started = time.process_time()
+    call()
+    return time.process_time() - started
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("photograph")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--library", default=newest())
     arguments = parser.parse_args()
-    photograph = np.asarray(Image.open(arguments.photograph).convert("RGB").resize((1632, 1224)))
+    photograph = np.asarray(Image.open(arguments.photograph).convert("RGB").resize(SIZE))
     image = photograph ^ np.random.default_rng(1).integers(0, 2, photograph.shape, np.uint8)
     codec = ansel.Codec(effort=1, threads=1, transforms=False, verify=False)
-    file, pixel = codec.encode(image), np.zeros((1, 1, 3), np.uint8)
-    uniform = codec.encode(np.full_like(image, 90))
-    last = np.zeros_like(image)
-    last[-1, -1, -1] = 2
-
-    def refused() -> None:
-        try:
-            codec.encode(last, depth=1)
-        except ansel.UnsupportedError:
-            pass
-
-    encoding = seconds(lambda: codec.encode(image), arguments.runs)
-    decoding = seconds(lambda: codec.decode(file), arguments.runs)
-    into = seconds(refused, 20) + seconds(lambda: codec.encode(pixel), 100)
-    tiny = codec.encode(pixel)
-    array = seconds(lambda: codec.decode(uniform), 20) - seconds(lambda: codec.verify(uniform), 20)
-    out = array + seconds(lambda: codec.decode(tiny), 100)
-    for name, whole, added in (("encode", encoding, into), ("decode", decoding, out)):
-        print(f"{name}: {whole:.3f} s, of which the package {1000 * added:.1f} ms: {100 * added / whole:.2f} %")
+    file = codec.encode(image)
+    with tempfile.NamedTemporaryFile() as samples:
+        samples.write(image.tobytes())
+        samples.flush()
+        library = Library(arguments.library, samples.name)
+        calls = {"encode": lambda: codec.encode(image), "decode": lambda: codec.decode(file)}
+        for name, call in calls.items():
+            library.seconds(name)  # both are warm after that
+            call()
+            turns = [(library.seconds(name), seconds(call)) for _ in range(arguments.runs)]
+            alone = statistics.median(turn[0] for turn in turns)
+            added = statistics.median(package - library for library, package in turns)
+            print(f"{name}: {alone:.3f} s, of the package {1000 * added:+.1f} ms: {100 * added / alone:+.2f} %")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::{Layout, array_of, metadata_of, planes_of};
-use crate::errors::exception;
 use crate::files;
 use crate::info::PyInfo;
 use crate::input::{self, FileObject};
@@ -71,7 +70,7 @@ impl PyCodec {
         let (codec, stop) = self.0.codec()?;
         let planes = interruptible(py, &stop, || match region {
             Some((x, y, width, height)) => codec.open(input)?.region(Rect { x, y, width, height }),
-            None => Ok(codec.decoder(input)?.decode_all()?.planes),
+            None => files::decode(&codec, input),
         })?;
         array_of(py, planes, layout)
     }
@@ -80,16 +79,16 @@ impl PyCodec {
     fn info(&self, source: &Bound<'_, PyAny>) -> PyResult<PyInfo> {
         let input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
-        let info = interruptible(source.py(), &stop, || codec.read_info(input))?;
-        PyInfo::of_file(source.py(), &info, None)
+        let about = interruptible(source.py(), &stop, || files::about(&codec, input))?;
+        PyInfo::of_file(source.py(), &about)
     }
 
     /// Decodes a file and keeps nothing: raises an exception unless it is intact.
     fn verify(&self, source: &Bound<'_, PyAny>) -> PyResult<PyInfo> {
         let input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
-        let verified = interruptible(source.py(), &stop, || codec.verify(input))?;
-        PyInfo::of_file(source.py(), &verified.info, Some(verified.ideal_bits))
+        let about = interruptible(source.py(), &stop, || files::verify(&codec, input))?;
+        PyInfo::of_file(source.py(), &about)
     }
 
     /// An image file as the bytes of an ansel file, and what is not kept. With a file object as target, they are written
@@ -103,10 +102,13 @@ impl PyCodec {
         allow_lossy_source: bool,
     ) -> PyResult<(Option<Bound<'py, PyBytes>>, Vec<String>)> {
         let py = source.py();
-        let input = input::open(source)?;
+        let mut input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
         let limits = &self.0.options.limits;
         let (bytes, not_kept) = interruptible(py, &stop, || {
+            if !allow_lossy_source && files::is_jpeg(&mut input)? {
+                return written_to(target, |output| files::compress_jpeg(&codec, input, strip, output));
+            }
             let reader = ansel::open_image(input, limits)?;
             match (reader.lossy_source(), allow_lossy_source) {
                 (Some(source), false) => Err(lossy_source(source)),
@@ -116,17 +118,16 @@ impl PyCodec {
         Ok((bytes.map(|bytes| PyBytes::new(py, &bytes)), not_kept))
     }
 
-    /// An ansel file as the bytes of an image file of a format, and what it has no place for. With a file object as target,
-    /// they are written to it, and none returned.
-    #[pyo3(signature = (source, target=None, *, format="png"))]
+    /// An ansel file as the bytes of an image file of a format, and what it has no place for. Without a format, it is the
+    /// JPEG file that is held, or else PNG. With a file object as target, they are written to it, and none returned.
+    #[pyo3(signature = (source, target=None, *, format=None))]
     fn decompress_file<'py>(
         &self,
         source: &Bound<'py, PyAny>,
         target: Option<Py<PyAny>>,
-        format: &str,
+        format: Option<&str>,
     ) -> PyResult<(Option<Bound<'py, PyBytes>>, Vec<String>)> {
         let py = source.py();
-        let format = files::format_of(format).map_err(exception)?;
         let input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
         let (bytes, not_kept) =

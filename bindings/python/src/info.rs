@@ -1,13 +1,14 @@
 //! What is known of a file.
 
-use ansel::{FileInfo, Header, Metadata};
+use ansel::{FileInfo, Header, JpegInfo, Metadata};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arrays::blocks_of;
+use crate::files::About;
 
 /// What is known of a file. `file_bytes` and `coders` are None where only the header was read, `ideal_bits` where nothing
-/// was decoded.
+/// was decoded, `jpeg_bytes` unless the file holds a JPEG file, whose metadata are within it.
 #[pyclass(name = "Info", module = "ansel", frozen, get_all)]
 pub struct PyInfo {
     width: u32,
@@ -19,6 +20,7 @@ pub struct PyInfo {
     file_bytes: Option<u64>,
     coders: Option<Vec<String>>,
     ideal_bits: Option<f64>,
+    jpeg_bytes: Option<u64>,
 }
 
 impl PyInfo {
@@ -27,11 +29,26 @@ impl PyInfo {
         let ansel::ImageInfo { width, height, channels, depth } = header.info();
         let metadata = blocks_of(py, metadata)?.unbind();
         let version = header.version();
-        Ok(Self { width, height, channels, depth, metadata, version, file_bytes: None, coders: None, ideal_bits: None })
+        let (file_bytes, coders, ideal_bits, jpeg_bytes) = (None, None, None, None);
+        Ok(Self { width, height, channels, depth, metadata, version, file_bytes, coders, ideal_bits, jpeg_bytes })
     }
 
-    /// What a whole file says, and its ideal code length if it was decoded.
-    pub fn of_file(py: Python<'_>, info: &FileInfo, ideal_bits: Option<f64>) -> PyResult<Self> {
+    /// What a whole file says.
+    pub fn of_file(py: Python<'_>, about: &About) -> PyResult<Self> {
+        match about {
+            About::Samples(info, ideal_bits) => Self::of_samples(py, info, *ideal_bits),
+            About::Jpeg(info) => Ok(Self::of_jpeg(py, info)),
+        }
+    }
+
+    fn of_jpeg(py: Python<'_>, info: &JpegInfo) -> Self {
+        let &JpegInfo { width, height, components: channels, depth, jpeg_bytes, bytes, coder, .. } = info;
+        let (metadata, coders) = (PyDict::new(py).unbind(), Some(vec![coder.to_owned()]));
+        let (file_bytes, jpeg_bytes) = (Some(bytes), Some(jpeg_bytes));
+        Self { width, height, channels, depth, metadata, version: 1, file_bytes, coders, ideal_bits: None, jpeg_bytes }
+    }
+
+    fn of_samples(py: Python<'_>, info: &FileInfo, ideal_bits: Option<f64>) -> PyResult<Self> {
         let mut coders = Vec::new();
         for part in info.bands.iter().flat_map(ansel::Band::parts) {
             let model = part.model.and_then(|(id, _)| ansel::models().iter().find(|model| model.id == id));

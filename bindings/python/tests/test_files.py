@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import FORMATS, PHOTOGRAPH
+from conftest import FORMATS, PHOTOGRAPH, ROOT
 from PIL import Image
 
 import ansel
@@ -81,3 +81,39 @@ def test_lossy_sources_are_refused_unless_they_are_wanted(tmp_path: pathlib.Path
     with pytest.raises(ansel.UnsupportedError, match="WebP"):
         ansel.compress_file(path)
     assert ansel.info(ansel.compress_file(path, allow_lossy_source=True, effort=1)).shape == (30, 40, 3)
+
+
+def test_jpeg_files_are_kept_byte_for_byte(tmp_path: pathlib.Path) -> None:
+    for path in sorted((ROOT / "tests/jpeg").glob("*.jpg")):
+        jpeg, held = path.read_bytes(), tmp_path / "photo.ansel"
+        ansel.compress_file(path, held)
+        assert held.read_bytes() == ansel.compress_file(io.BytesIO(jpeg)) == ansel.compress_file(jpeg)
+        assert ansel.decompress_file(held) == ansel.decompress_file(held.read_bytes(), format="jpg") == jpeg
+        ansel.decompress_file(held, tmp_path / "again.jpeg")
+        assert (tmp_path / "again.jpeg").read_bytes() == jpeg
+        with Image.open(path) as image:
+            info = ansel.info(held)
+            assert (info.width, info.height) == image.size and info.channels == len(image.getbands())
+        assert (info.jpeg_bytes, info.file_bytes) == (len(jpeg), held.stat().st_size) and info.depth == 8
+        assert ansel.verify(held).jpeg_bytes == len(jpeg)
+        damaged = bytearray(held.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        for work in (ansel.verify, ansel.decompress_file):
+            with pytest.raises(ansel.DamagedError):
+                work(damaged)
+
+
+def test_pixels_of_jpeg_files_are_read_and_compressed_on_demand(tmp_path: pathlib.Path) -> None:
+    path = ROOT / "tests/jpeg/progressive.jpg"
+    held, pixels = ansel.compress_file(path), ansel.compress_file(path, allow_lossy_source=True, effort=1)
+    np.testing.assert_array_equal(ansel.decode(held), ansel.decode(pixels))
+    assert ansel.info(pixels).jpeg_bytes is None
+    ansel.decompress_file(held, tmp_path / "pixels.png")
+    with Image.open(tmp_path / "pixels.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), ansel.decode(held))
+    with pytest.raises(ansel.UnsupportedError, match="strip"):
+        ansel.compress_file(path, strip=True)
+    with pytest.raises(ansel.UnsupportedError, match="JPEG"):
+        ansel.decode(held, region=(0, 0, 1, 1))
+    with pytest.raises(ansel.MisuseError, match="format"):
+        ansel.decompress_file(pixels, format="jpg")

@@ -26,13 +26,14 @@ EFFORT = {"effort": 1}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Parts of a photograph in two folders, one with a profile, and a file that is no image."""
+    """Parts of a photograph in two folders, one with a profile, one as a JPEG file, and a file that is no image."""
     folder = tmp_path_factory.mktemp("source")
     (folder / "below").mkdir()
     with Image.open(PHOTOGRAPH) as photograph:
-        for index in range(FILES):
+        for index in range(FILES - 1):
             part = photograph.crop((40 * index, 100, 40 * index + 160, 220))
             part.save(folder / ("below" if index % 2 else "") / f"{index:02}.png", icc_profile=b"profile" if index == 3 else None)
+        photograph.crop((0, 0, 160, 120)).save(folder / "below" / f"{FILES - 1:02}.jpg")
     (folder / "broken.png").write_bytes((folder / "00.png").read_bytes()[:-100])
     (folder / "notes.txt").write_text("no image")
     return folder
@@ -71,7 +72,11 @@ def results(target: pathlib.Path) -> dict[str, bytes]:
 
 def test_results_are_the_sources_pixels_and_metadata(source: pathlib.Path, expected: dict[str, bytes]) -> None:
     assert len(expected) == FILES
+    jpeg = "below/11.jpg"
+    assert ansel.decompress_file(expected[f"{jpeg}.ansel"]) == (source / jpeg).read_bytes()
     for name, file in expected.items():
+        if name == f"{jpeg}.ansel":
+            continue
         with Image.open(source / name.removesuffix(".ansel")) as image:
             np.testing.assert_array_equal(ansel.decode(file), np.asarray(image))
             assert ansel.info(file).metadata.get("icc") == image.info.get("icc_profile")

@@ -117,3 +117,20 @@ def test_the_parser_and_thumbnails_work() -> None:
     image = Image.open(written)
     image.thumbnail((20, 20))
     assert max(image.size) == 20 and isinstance(Image.open(written), ImageFile.ImageFile)
+
+
+def test_a_jpeg_file_that_is_held_opens_as_it_would(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "photo.ansel"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    jpeg = io.BytesIO()
+    image_of("RGB").save(jpeg, "jpeg", exif=exif, dpi=(300, 300))
+    ansel.compress_file(jpeg.getvalue(), path)
+    for source in (path, io.BytesIO(path.read_bytes())):
+        with Image.open(source) as opened, Image.open(jpeg) as original:
+            assert (opened.format, opened.info["dpi"], opened.getexif()[0x0112]) == ("JPEG", (300, 300), 6)
+            assert opened.tobytes() == original.tobytes()
+    damaged = bytearray(path.read_bytes())
+    damaged[-9] ^= 1
+    with pytest.raises(OSError, match="checksum"):
+        Image.open(io.BytesIO(damaged))

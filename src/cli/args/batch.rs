@@ -11,8 +11,8 @@ pub struct Batch {
     /// Files that are worked on side by side [default: with --recursive one per core, else 1]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// About the most memory for the images that are worked on side by side: the others wait. One that takes more is worked
-    /// on alone
+    /// About the most memory that the program takes: images that would need more wait until others are done. One that needs
+    /// more by itself is worked on alone
     #[arg(long, default_value = "4G", value_parser = bytes, value_name = "BYTES")]
     pub memory: u64,
     /// Go on after an interruption: skip the inputs whose results are there. The manifest's checksums show that they

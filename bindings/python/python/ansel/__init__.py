@@ -126,13 +126,15 @@ def decode(
 ) -> Samples:
     """The array of a file, or of a rectangle (x, y, width, height), for which only the tiles that it needs are read.
 
+    Of a JPEG file that is held, these are its pixels, of which there are no rectangles.
     The samples are uint8 for depths up to 8, else uint16. Grey images have no axis of channels.
     """
     return _codec(options).decode(source, region=region, layout=layout)
 
 
 def info(source: Source, **options: Unpack[Options]) -> Info:
-    """What a file says of itself: shape, depth, metadata, size. No sample is decoded."""
+    """What a file says of itself: shape, depth, metadata, size. No sample is decoded. `jpeg_bytes` is the size of the JPEG
+    file that it holds, if it holds one."""
     return _codec(options).info(source)
 
 
@@ -186,7 +188,8 @@ def compress_file(
     """Compresses an image file (PNG, TIFF, WebP, ...) with its metadata, unless they are to be stripped.
 
     Returns the bytes, or writes them to `target`: at a path, a whole file or none. What is not kept is a
-    `NotKeptWarning`. Files of lossy formats, whose pixels take more than they do, need `allow_lossy_source`.
+    `NotKeptWarning`. A JPEG file is kept byte for byte: `decompress_file` gives it back. The pixels of lossy formats take
+    more than their files do: those of a JPEG file are compressed with `allow_lossy_source` alone, and so is lossy WebP.
     """
     codec = _codec(options)
 
@@ -210,13 +213,14 @@ def decompress_file(
 def decompress_file(
     source: Source, target: Target | None = None, *, format: str | None = None, **options: Unpack[Options]
 ) -> bytes | None:
-    """Decompresses to an image file: png, tiff, pnm, bmp, qoi or webp, by the extension of `target`, or else png.
+    """Decompresses to an image file: png, tiff, pnm, bmp, qoi or webp, by the extension of `target`, or else png. Of a file
+    that holds a JPEG file, jpg gives that, as does no extension.
 
     Returns the bytes, or writes them to `target`: at a path, a whole file or none.
     """
     codec = _codec(options)
     path = os.fspath(target) if isinstance(target, str | os.PathLike) else ""
-    named = format or os.path.splitext(path)[1].removeprefix(".").lower() or "png"
+    named = format or os.path.splitext(path)[1].removeprefix(".").lower() or None
 
     def decompress(file: BinaryIO | None) -> tuple[bytes | None, list[str]]:
         return codec.decompress_file(source, file, format=named)

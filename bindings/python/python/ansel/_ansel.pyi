@@ -47,6 +47,8 @@ class Info:
     @property
     def ideal_bits(self) -> float | None: ...
     @property
+    def jpeg_bytes(self) -> int | None: ...
+    @property
     def shape(self) -> tuple[int, ...]: ...
 
 @final
@@ -82,7 +84,7 @@ class Codec:
         allow_lossy_source: bool = False,
     ) -> tuple[bytes | None, list[str]]: ...
     def decompress_file(
-        self, source: _Source, target: BinaryIO | None = None, *, format: str = "png"
+        self, source: _Source, target: BinaryIO | None = None, *, format: str | None = None
     ) -> tuple[bytes | None, list[str]]: ...
     def encoder(
         self,

@@ -1,7 +1,8 @@
 """A plugin for Pillow: after `import ansel.pillow`, `Image.open` reads and `Image.save` writes .ansel files.
 
 Opening reads the header and the metadata; samples are decoded when they are needed. Modes are 1, L, LA, RGB, RGBA and
-I;16. Pillow has no mode for colour of more than 8 bits: `ansel.decode` reads it.
+I;16. Pillow has no mode for colour of more than 8 bits: `ansel.decode` reads it. A file that holds a JPEG file opens as
+that does, with its metadata.
 """
 
 import contextlib
@@ -11,11 +12,12 @@ from collections.abc import Iterator
 from typing import IO, Any, cast
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, JpegImagePlugin
 
 import ansel
 
 _MAGIC = b"\x89ANSL\r\n\x1a"
+_HOLDS_JPEG = _MAGIC + b"\x01\x0f"
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _METRE = 0.0254  # an inch, in metres
 _OPTIONS = ("effort", "model", "transforms", "verify", "threads", "device")
@@ -106,6 +108,19 @@ class AnselImageFile(ImageFile.ImageFile):
         """Keeps Pillow from mapping the file as if it held samples."""
 
 
+def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
+    """Opens samples lazily, and a JPEG file by Pillow's own decoder."""
+    first = file.read(len(_HOLDS_JPEG))
+    file.seek(0)
+    if first != _HOLDS_JPEG:
+        return AnselImageFile(file, filename)
+    with _errors():
+        jpeg = ansel.decompress_file(cast(Any, file))
+    if filename:  # Pillow has opened it, and closes what the image reads from
+        file.close()
+    return JpegImagePlugin.jpeg_factory(io.BytesIO(jpeg), filename)
+
+
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(_MAGIC)
 
@@ -149,6 +164,6 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
         file.write(ansel.encode(samples, depth=depth, metadata=_metadata(image), **options))
 
 
-Image.register_open(AnselImageFile.format, AnselImageFile, _accept)
+Image.register_open(AnselImageFile.format, _open, _accept)
 Image.register_save(AnselImageFile.format, _save)
 Image.register_extension(AnselImageFile.format, ".ansel")

@@ -17,8 +17,10 @@ from pyarrow import fs
 import ansel
 from ansel import _files
 
-# What is compressed, by the end of its name. JPEG files are not: their pixels take more than they do.
-SUFFIXES = (".png", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".bmp", ".qoi", ".webp", ".tga", ".ff")
+# What is compressed, by the end of its name. JPEG files are kept byte for byte.
+SUFFIXES = (
+    ".png", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".bmp", ".qoi", ".webp", ".tga", ".ff", ".jpg", ".jpeg",
+)
 
 SCHEMA = pa.schema(
     {
