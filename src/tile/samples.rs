@@ -10,6 +10,8 @@ use crate::image::Rect;
 pub(crate) const REACH: usize = 3;
 /// Taps of a context: three rows of seven pixels above, three pixels to the left.
 pub(crate) const TAPS: usize = REACH * (2 * REACH + 1) + REACH;
+/// Samples behind the last row, so that taps can be read in whole vectors.
+const SPARE: usize = 8;
 /// Columns that a row lags behind the row above it, so that its contexts are complete.
 const LAG: usize = REACH + 1;
 
@@ -30,7 +32,7 @@ impl TileSamples {
     /// A tile with no sample set yet.
     pub fn new(width: usize, height: usize, channels: usize, depth: u32) -> Self {
         let stride = (width + 2 * REACH) * channels;
-        let samples = vec![1 << (depth - 1); stride * (height + REACH)];
+        let samples = vec![1 << (depth - 1); stride * (height + REACH) + SPARE];
         Self { width, height, channels, stride, samples }
     }
 
@@ -100,7 +102,8 @@ impl TileSamples {
     }
 
     /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in the `REACH` rows
-    /// above, from the top; then `N = REACH * channels` samples to the left.
+    /// above, from the top; then `N = REACH * channels` samples to the left. What lies behind these in memory may be read,
+    /// too, up to 8 samples in all, or 24 above and 16 to the left with three channels.
     pub fn taps<const N: usize>(&self, x: usize, y: usize, row: usize) -> &[u16; N] {
         let start = (y + row) * self.stride + x * self.channels;
         self.samples[start..].first_chunk().expect("the border is as wide as a context")
@@ -124,7 +127,7 @@ impl TileSamples {
         let west = i32::from(self.samples[index - self.channels]);
         let north = i32::from(self.samples[above]);
         let northwest = i32::from(self.samples[above - self.channels]);
-        (north + west - northwest).clamp(north.min(west), north.max(west))
+        median_edge(west, north, northwest)
     }
 
     /// The number of steps of the coding order.
@@ -148,6 +151,12 @@ impl TileSamples {
     pub fn column(step: usize, y: usize) -> usize {
         step - LAG * y
     }
+}
+
+/// The median of two neighbours of a sample and the plane through them and the one between.
+#[inline(always)]
+pub(crate) fn median_edge(west: i32, north: i32, northwest: i32) -> i32 {
+    (north + west - northwest).clamp(north.min(west), north.max(west))
 }
 
 #[cfg(test)]
