@@ -115,7 +115,8 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize
 #[inline(always)]
 fn repeated<const C: usize>(predictions: &[u16; C]) -> [u16; 24] {
     // Twelve samples are whole pixels and whole words.
-    let word = |first: usize| -> u64 { bytemuck::cast::<[u16; 4], _>(std::array::from_fn(|i| predictions[(first + i) % C])) };
+    let word =
+        |first: usize| -> u64 { bytemuck::cast::<[u16; 4], _>(std::array::from_fn(|i| predictions[(first + i) % C])) };
     let (a, b, c) = (word(0), word(4), word(8));
     bytemuck::cast([a, b, c, a, b, c])
 }

@@ -177,20 +177,19 @@ impl Encoder {
     /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
     /// these groups; all samples were coded whole.
     pub fn finish_lanes(&self, groups: &[usize], channels: usize) -> Vec<u32> {
-        let intervals: Vec<Interval> = self.intervals.range(0..self.intervals.0.len()).collect();
+        let mut reversed = self.intervals.reversed();
         let mut stack = LaneStack::split(Stack::default());
-        let mut end = intervals.len();
+        let mut lanes = vec![IntervalLanes::default(); channels];
         for &pixels in groups.iter().rev() {
-            let start = end - pixels * channels;
-            for block in intervals[start..end].chunks(LANES * channels).rev() {
-                for channel in (0..channels).rev() {
-                    let mut lanes = IntervalLanes::default();
-                    let of_channel = block.iter().skip(channel).step_by(channels);
-                    of_channel.enumerate().for_each(|(lane, &interval)| lanes.set(lane, interval));
-                    stack.push(&lanes, block.len() / channels);
+            for first in (0..pixels).step_by(LANES).rev() {
+                let active = LANES.min(pixels - first);
+                for lane in (0..active).rev() {
+                    for lanes in lanes.iter_mut().rev() {
+                        lanes.set(lane, reversed.next().expect("an interval for each sample"));
+                    }
                 }
+                lanes.iter().rev().for_each(|lanes| stack.push(lanes, active));
             }
-            end = start;
         }
         stack.into_words()
     }

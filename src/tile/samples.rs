@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView3, Axis, s};
 
 use crate::image::Rect;
 
@@ -39,10 +39,15 @@ impl TileSamples {
     /// A tile with the samples of a rectangle of planes.
     pub fn of(planes: ArrayView3<'_, u16>, rect: Rect, depth: u32) -> Self {
         let mut tile = Self::new(rect.width as usize, rect.height as usize, planes.dim().0, depth);
-        for y in 0..tile.height {
-            for x in 0..tile.width {
-                for channel in 0..tile.channels {
-                    tile.set(x, y, channel, planes[[channel, rect.y as usize + y, rect.x as usize + x]]);
+        let planes = planes.slice(s![.., rect.rows(), rect.columns()]);
+        for (y, rows) in planes.axis_iter(Axis(1)).enumerate() {
+            let start = tile.index(0, y);
+            for (channel, row) in rows.outer_iter().enumerate() {
+                let to = tile.samples[start + channel..].iter_mut().step_by(tile.channels);
+                to.zip(row).for_each(|(to, &sample)| *to = sample);
+                // The ends of rows, once more, for the border that repeats them.
+                for x in [0, tile.width - 1] {
+                    tile.set(x, y, channel, row[x]);
                 }
             }
         }
@@ -58,8 +63,16 @@ impl TileSamples {
 
     /// The samples, with axes (channel, row, column).
     pub fn to_array(&self) -> Array3<u16> {
-        let sample = |(channel, y, x): (usize, usize, usize)| self.pixel(x, y)[channel];
-        Array3::from_shape_fn((self.channels, self.height, self.width), sample)
+        let mut array = Array3::zeros((self.channels, self.height, self.width));
+        for (y, mut rows) in array.axis_iter_mut(Axis(1)).enumerate() {
+            let from = &self.samples[self.index(0, y)..];
+            for (channel, row) in rows.outer_iter_mut().enumerate() {
+                row.into_iter()
+                    .zip(from[channel..].iter().step_by(self.channels))
+                    .for_each(|(to, &sample)| *to = sample);
+            }
+        }
+        array
     }
 
     pub fn width(&self) -> usize {

@@ -134,7 +134,8 @@ fn layer_back<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     let mask = u32::MAX >> (32 - bits);
     for tile in 0..layer.biases.len() / ROWS {
         let rows = scaled_rows::<I, ROWS, BLOCKS>(isa, layer, &layer.biases, tile, from);
-        for (pair, rows) in rows.chunks_exact(2).enumerate().take_while(|(pair, _)| tile * ROWS + 2 * pair < layer.rows) {
+        for (pair, rows) in rows.chunks_exact(2).enumerate().take_while(|(pair, _)| tile * ROWS + 2 * pair < layer.rows)
+        {
             let first = tile * ROWS + 2 * pair;
             for block in 0..BLOCKS {
                 let mut errors = [NONE; 2];

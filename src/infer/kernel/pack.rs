@@ -40,9 +40,8 @@ impl Packed {
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");
         let (group, tile_rows) = (instructions.group(precision), instructions.tile_rows());
-        let pack = |layer: &Layer| {
-            PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows)
-        };
+        let pack =
+            |layer: &Layer| PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows);
         let mut packed: Vec<_> = layers.iter().map(pack).collect();
         if group == 4 {
             packed[0].offset_inputs(&layers[0]);

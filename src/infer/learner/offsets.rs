@@ -115,7 +115,8 @@ impl BiasLearner {
 /// The weights of a layer, (row, input), lifted, and the shift that brings errors back to their size.
 fn turned(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
     let mut lifted = Array2::<i16>::zeros((layer.weights.ncols(), layer.weights.nrows()));
-    for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output)) {
+    for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output))
+    {
         let lift = power_of_two(lift);
         lifted.iter_mut().zip(weights).for_each(|(to, &weight)| *to = floor(f32::from(weight) * lift + 0.5) as i16);
     }

@@ -379,6 +379,9 @@ fn no_input_breaks_the_contract() {
         assert_ne!(last.weights.values, last.weights.pretrained);
         let limit = WEIGHT_MAX << FRACTION;
         let at_limit = last.weights.values.iter().any(|value| value.abs() >= limit - (limit >> 3));
-        assert!(at_limit || last.biases.offsets.values.iter().any(|value| value.abs() >= limit), "nothing is driven far");
+        assert!(
+            at_limit || last.biases.offsets.values.iter().any(|value| value.abs() >= limit),
+            "nothing is driven far"
+        );
     }
 }

@@ -81,11 +81,11 @@ fn errors_are_the_same_with_all_vectors_whatever_the_outputs() {
         let shape = MixtureShape { components: 3 + case % 3, channels: 1 + case % 2 * 2, pinned: false };
         let alphabets = [Alphabet::full([8, 1, 16, 12][case % 4]); 3];
         let magnitude = [100, 2000, 32_767][case % 3];
-        let outputs: Vec<Lanes<i16>> = (0..shape.outputs())
-            .map(|_| std::array::from_fn(|_| random.symmetric(magnitude) as i16))
-            .collect();
-        let mut samples =
-            || -> [Lanes<i32>; 3] { std::array::from_fn(|_| std::array::from_fn(|_| random.below(alphabets[0].size) as i32)) };
+        let outputs: Vec<Lanes<i16>> =
+            (0..shape.outputs()).map(|_| std::array::from_fn(|_| random.symmetric(magnitude) as i16)).collect();
+        let mut samples = || -> [Lanes<i32>; 3] {
+            std::array::from_fn(|_| std::array::from_fn(|_| random.below(alphabets[0].size) as i32))
+        };
         let (predictions, samples) = (samples(), samples());
         let signs = std::array::from_fn(|lane| if lane % 2 == 0 { 1 } else { -1 });
         let shifts = std::array::from_fn(|lane| (lane % 5) as i32);
