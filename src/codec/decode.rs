@@ -268,7 +268,7 @@ pub(super) fn decode_tiles(
         }
     }
     for (index, tile) in decoded.iter().enumerate() {
-        let in_range = tile.iter().all(|&sample| u32::from(sample) >> depth == 0);
+        let in_range = u32::from(tile.iter().fold(0, |bits, sample| bits | sample)) >> depth == 0;
         if !in_range || sample_checksum(tile.view()) != band.table.tiles[tiles[index].0].checksum {
             return Err(damaged(index));
         }

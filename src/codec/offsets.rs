@@ -3,7 +3,6 @@
 use crate::base::bytes::NUMBER_BYTES;
 use crate::base::error::Result;
 use crate::image::Rect;
-use crate::infer::learner::Learner;
 use crate::infer::pool::Engine;
 use crate::infer::session::Network;
 use crate::model::offsets::Offsets;
@@ -41,7 +40,7 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
     let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
     let without = measure(engine, model, None, coded, &measured)?;
     let with = measure(engine, model, Some(&offsets), coded, &measured)?;
-    let gain = without.saturating_sub(with) as f64 * whole.pixels() as f64 / pixels as f64;
+    let gain = (without - with) * whole.pixels() as f64 / pixels as f64;
     Ok((gain > 8.0 * (offsets.len() + NUMBER_BYTES) as f64).then_some(offsets))
 }
 
@@ -50,9 +49,9 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
 fn learned(network: &Network, coded: &Coded, squares: &[Rect]) -> Result<Option<Offsets>> {
     let mut tiles: Vec<_> = squares.iter().map(|&square| active(coded, square, None)).collect();
     let pixels = squares.iter().map(|square| square.pixels()).sum();
-    let mut learner = Learner::of_biases(network.model(), pixels).stopped_by(network.stop());
+    let mut learner = network.bias_learner(pixels);
     code_with(&mut learner, &mut tiles, &alphabets(&coded.sizes))?;
-    Ok(learner.offsets(network.model()))
+    Ok(learner.offsets())
 }
 
 #[cfg(test)]
@@ -76,7 +75,7 @@ mod tests {
         let offsets = find(&engine, &model, &coded).expect("a session").expect("offsets");
         let whole = [Rect { x: 0, y: 0, width: 160, height: 160 }];
         let bits = |offsets| measure(&engine, &model, offsets, &coded, &whole).expect("a session");
-        assert!(bits(Some(&offsets[..])) + 8 * (offsets.len() as u64) < bits(None));
+        assert!(bits(Some(&offsets[..])) + 8.0 * (offsets.len() as f64) < bits(None));
         let noise = grey(Array3::from_shape_fn((1, 20, 20), |(_, y, x)| (x * x * 7 + y * 31) as u16 % 256));
         assert_eq!(find(&engine, &model, &noise).expect("a session"), None, "too small");
     }

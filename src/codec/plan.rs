@@ -416,7 +416,7 @@ fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
     let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
     let rects = whole.sampled(side);
     let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
-    let mut streams = streams::network::measured(engine, &model, None, &part.coded, &rects)?;
+    let mut streams = streams::network::measured(engine, &model, &part.coded, &rects)?;
     let bits: u64 = streams.iter().map(|stream| 8 * stream.len() as u64).sum();
     if rects == [whole] && !primed {
         part.whole = streams.pop();

@@ -9,11 +9,14 @@ pub(crate) const SAMPLE_CHECKSUM_BYTES: usize = 8;
 /// The sample checksum of a tile: XXH3 of its samples in raster order, channels interleaved, 16-bit little-endian.
 pub(crate) fn sample_checksum(tile: ArrayView3<'_, u16>) -> [u8; SAMPLE_CHECKSUM_BYTES] {
     let mut hasher = Xxh3Default::new();
-    let mut bytes = Vec::new();
-    for row in tile.axis_iter(Axis(1)) {
-        bytes.clear();
-        bytes.extend(row.t().iter().flat_map(|sample| sample.to_le_bytes()));
-        hasher.update(&bytes);
+    let (channels, _, width) = tile.dim();
+    let mut interleaved = vec![0u16; channels * width];
+    for rows in tile.axis_iter(Axis(1)) {
+        for (channel, row) in rows.outer_iter().enumerate() {
+            let to = interleaved[channel..].iter_mut().step_by(channels);
+            to.zip(row).for_each(|(to, sample)| *to = sample.to_le());
+        }
+        hasher.update(bytemuck::cast_slice(&interleaved));
     }
     hasher.digest().to_le_bytes()
 }

@@ -151,14 +151,15 @@ impl Encoder {
 
     /// The ideal code length, in bits, of the samples of some pixels of so many channels.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
-        let bits = |interval: Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
-        let mut start = 0;
-        let pixels = self.ends.chunks(channels).zip(chosen).map(|(ends, chosen)| {
+        let (mut start, mut length) = (0, IdealLength::default());
+        for (ends, chosen) in self.ends.chunks(channels).zip(chosen) {
             let end = ends[channels - 1] as usize;
             let range = std::mem::replace(&mut start, end)..end;
-            if chosen { self.intervals.range(range).map(bits).sum() } else { 0.0 }
-        });
-        pixels.sum()
+            if chosen {
+                self.intervals.range(range).for_each(|interval| length.add(interval.probability));
+            }
+        }
+        length.bits()
     }
 
     /// The compressed words of one state, in the order of the file.
@@ -176,20 +177,19 @@ impl Encoder {
     /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
     /// these groups; all samples were coded whole.
     pub fn finish_lanes(&self, groups: &[usize], channels: usize) -> Vec<u32> {
-        let intervals: Vec<Interval> = self.intervals.range(0..self.intervals.0.len()).collect();
+        let mut reversed = self.intervals.reversed();
         let mut stack = LaneStack::split(Stack::default());
-        let mut end = intervals.len();
+        let mut lanes = vec![IntervalLanes::default(); channels];
         for &pixels in groups.iter().rev() {
-            let start = end - pixels * channels;
-            for block in intervals[start..end].chunks(LANES * channels).rev() {
-                for channel in (0..channels).rev() {
-                    let mut lanes = IntervalLanes::default();
-                    let of_channel = block.iter().skip(channel).step_by(channels);
-                    of_channel.enumerate().for_each(|(lane, &interval)| lanes.set(lane, interval));
-                    stack.push(&lanes, block.len() / channels);
+            for first in (0..pixels).step_by(LANES).rev() {
+                let active = LANES.min(pixels - first);
+                for lane in (0..active).rev() {
+                    for lanes in lanes.iter_mut().rev() {
+                        lanes.set(lane, reversed.next().expect("an interval for each sample"));
+                    }
                 }
+                lanes.iter().rev().for_each(|lanes| stack.push(lanes, active));
             }
-            end = start;
         }
         stack.into_words()
     }
@@ -222,9 +222,35 @@ impl SampleCoder for Encoder {
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Decoder {
     states: States,
-    /// Probabilities are multiplied up, and their logarithm is taken now and then.
+    length: IdealLength,
+}
+
+/// The ideal code length of what has some probabilities: they are multiplied up, and their logarithm is taken now and then.
+#[derive(Clone)]
+struct IdealLength {
     product: f64,
     bits: f64,
+}
+
+impl Default for IdealLength {
+    fn default() -> Self {
+        Self { product: 1.0, bits: 0.0 }
+    }
+}
+
+impl IdealLength {
+    /// Adds what has a probability in units of 2^-24.
+    fn add(&mut self, probability: u32) {
+        self.product *= f64::from(probability) / (1u64 << CDF_BITS) as f64;
+        if self.product < 1e-200 {
+            self.bits -= self.product.log2();
+            self.product = 1.0;
+        }
+    }
+
+    fn bits(&self) -> f64 {
+        self.bits - self.product.log2()
+    }
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -241,18 +267,18 @@ impl Decoder {
 
     /// A decoder of what is on top of a stack.
     pub fn of_stack(stack: Stack) -> Self {
-        Self { states: States::One(stack), product: 1.0, bits: 0.0 }
+        Self { states: States::One(stack), length: IdealLength::default() }
     }
 
     /// What is left of the stack of one state, and the ideal code length of what was decoded, in bits.
     pub fn into_stack(self) -> (Stack, f64) {
         let States::One(stack) = self.states else { unreachable!("a decoder of one state") };
-        (stack, self.bits - self.product.log2())
+        (stack, self.length.bits())
     }
 
     /// A decoder of a state for each lane; `None` for words that no encoder writes.
     pub fn of_lanes(words: Vec<u32>) -> Option<Self> {
-        Some(Self { states: States::Lanes(LaneStack::from_words(words)?), product: 1.0, bits: 0.0 })
+        Some(Self { states: States::Lanes(LaneStack::from_words(words)?), length: IdealLength::default() })
     }
 
     /// The ideal code length of what was decoded, in bits, if all words were read and the coder is back in its initial
@@ -262,20 +288,12 @@ impl Decoder {
             States::One(stack) => stack,
             States::Lanes(stack) => stack.join()?,
         };
-        left.is_empty().then(|| self.bits - self.product.log2())
+        left.is_empty().then(|| self.length.bits())
     }
 
     fn one(&self) -> &Stack {
         let States::One(stack) = &self.states else { unreachable!("tiles with lanes are decoded block by block") };
         stack
-    }
-
-    fn count(&mut self, probability: u32) {
-        self.product *= f64::from(probability) / (1u64 << CDF_BITS) as f64;
-        if self.product < 1e-200 {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
     }
 }
 
@@ -301,7 +319,7 @@ impl SampleCoder for Decoder {
     fn settle(&mut self, interval: Interval) {
         let States::One(stack) = &mut self.states else { unreachable!("tiles with lanes are decoded block by block") };
         stack.pop(interval);
-        self.count(interval.probability);
+        self.length.add(interval.probability);
     }
 
     fn end_sample(&mut self) {}
@@ -314,7 +332,7 @@ impl SampleCoder for Decoder {
         let States::Lanes(stack) = &mut self.states else { unreachable!("this tile has no lanes") };
         stack.pop(intervals, active);
         for &probability in &intervals.probability[..active] {
-            self.count(probability as u32);
+            self.length.add(probability as u32);
         }
     }
 }

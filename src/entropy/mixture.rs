@@ -170,15 +170,10 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
     }
 
     /// The weights become the posterior of the components after a sample.
-    pub fn weigh(&mut self, sample: u32, edges: &[Edges; K]) {
+    fn weigh(&mut self, sample: u32, edges: &[Edges; K]) {
         let weight = |k: usize| u64::from(self.components[k].weight) * u64::from(edges[k].density());
         let pinned = self.pinned.map(|pin| if pin.sample == sample { u64::from(pin.weight) << 24 } else { 0 });
         self.set_weights(&std::array::from_fn(weight), &pinned);
-    }
-
-    /// The logistic components of the channel.
-    pub fn components(&self) -> &[Component; K] {
-        &self.components
     }
 
     /// Normalises weights to a sum of at most 2^20; weights that are all zero leave the old ones.

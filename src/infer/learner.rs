@@ -13,21 +13,22 @@
 //! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
 //! the graph, packed again in each call, and the products of the update have no place in it.
 
-pub(crate) mod gradient;
+mod biases;
 mod layer;
+pub(crate) mod offsets;
 mod product;
 mod steps;
 
-use self::layer::{FRACTION, LearningLayer};
+use self::layer::LearningLayer;
 use self::product::padded;
 use crate::base::error::Result;
 use crate::base::stop::Stop;
 use crate::context::{ContextKind, normalized};
+use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::{Evaluator, to_blocks};
+use crate::infer::{Evaluator, LANES, to_blocks};
 use crate::model::adaptation::Learning;
-use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
-use crate::model::offsets::{self, Offsets};
+use crate::model::contract::{CheckedModel, Layer};
 
 /// A network that learns from one tile.
 #[derive(Debug)]
@@ -42,23 +43,11 @@ pub(crate) struct Learner {
     errors: Vec<Vec<f32>>,
     /// Pixels of the chunk that are coded.
     coded: usize,
-    /// If only biases learn, what becomes of them.
-    averages: Option<Averages>,
     /// Ends runs.
     stop: Stop,
     /// After each update: a digest of all parameters, and whether they keep the contract.
     #[cfg(test)]
     pub updates: Vec<(u64, bool)>,
-}
-
-/// The averages of what was added to biases, over all updates but the first.
-#[derive(Debug)]
-struct Averages {
-    /// Updates, and those of them that are left out.
-    updates: usize,
-    left_out: usize,
-    /// By layer and row.
-    sums: Vec<Vec<i64>>,
 }
 
 impl Learner {
@@ -85,40 +74,15 @@ impl Learner {
             activations,
             errors,
             coded: 0,
-            averages: None,
             stop: Stop::default(),
             #[cfg(test)]
             updates: Vec::new(),
         }
     }
 
-    /// A network whose biases alone learn, from so many pixels, for an encoder to tell the result.
-    pub fn of_biases(model: &CheckedModel, pixels: usize) -> Self {
-        let learning = Learning::of_biases(model.precision());
-        let updates = pixels / usize::from(learning.chunk);
-        let sums = model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
-        let averages = Some(Averages { updates: 0, left_out: updates / 2, sums });
-        Self { averages, ..Self::new(model, learning) }
-    }
-
     /// The same, but runs end when a caller says so.
     pub fn stopped_by(self, stop: &Stop) -> Self {
         Self { stop: stop.clone(), ..self }
-    }
-
-    /// What was added to the biases of such a network, on average.
-    pub fn offsets(&self, model: &CheckedModel) -> Option<Offsets> {
-        let Averages { updates, left_out, sums } = self.averages.as_ref()?;
-        let number = updates.checked_sub(*left_out).filter(|&number| number > 0)? as i64;
-        let layer = |((sums, learned), layer): ((&Vec<i64>, &LearningLayer), &Layer)| {
-            let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - learned.bias_bits);
-            let rounded = |(sum, &shift): (&i64, &u32)| {
-                let most = DELTA_MAX >> (shift + offsets::UNIT_BITS);
-                (2 * sum + unit(shift)).div_euclid(2 * unit(shift)).clamp(-most, most) as i32
-            };
-            sums.iter().zip(&layer.shifts).map(rounded).collect()
-        };
-        Some(Offsets(sums.iter().zip(&self.layers).zip(&model.layers).map(layer).collect()))
     }
 
     /// Where the errors of a pixel belong; pixels are counted from the first of the last [`run`](Self::run).
@@ -149,7 +113,7 @@ impl Learner {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         for layer in &self.layers {
-            for parameters in [&layer.weights, &layer.offsets] {
+            for parameters in [&layer.weights, &layer.biases.offsets] {
                 (&parameters.values, &parameters.momenta).hash(&mut hasher);
             }
             for used in [&layer.used_weights, &layer.used_biases, &layer.lifted] {
@@ -173,19 +137,10 @@ impl Learner {
                 layer.backward(&errors[0], inputs, previous);
             }
             layer.learn_biases(&errors[0]);
-            if self.averages.is_none() {
-                layer.learn_weights(inputs, &errors[0], self.chunk);
-            }
+            layer.learn_weights(inputs, &errors[0], self.chunk);
         }
         #[cfg(test)]
         self.updates.push((self.digest(), self.keeps_contract()));
-        let Some(Averages { updates, left_out, sums }) = &mut self.averages else { return };
-        *updates += 1;
-        if updates > left_out {
-            for (sums, layer) in sums.iter_mut().zip(&self.layers) {
-                sums.iter_mut().zip(&layer.offsets.values).for_each(|(sum, &value)| *sum += i64::from(value));
-            }
-        }
     }
 }
 
@@ -222,8 +177,18 @@ impl Evaluator for Learner {
         Ok(())
     }
 
-    fn learner(&mut self) -> Option<&mut Learner> {
-        Some(self)
+    fn learns(&self) -> bool {
+        true
+    }
+
+    fn learn(&mut self, errors: &[Lanes<i32>], pixels: usize) {
+        let outputs = self.shape.outputs();
+        for pixel in 0..pixels {
+            let block = &errors[pixel / LANES * outputs..][..outputs];
+            let lane = block.iter().map(|row| row[pixel % LANES] as f32);
+            self.errors(pixel).iter_mut().zip(lane).for_each(|(to, error)| *to = error);
+        }
+        self.advance(pixels);
     }
 }
 

@@ -13,9 +13,9 @@ pub(crate) mod pool;
 mod runtime;
 pub(crate) mod session;
 
-use self::learner::Learner;
 use crate::base::error::Result;
 use crate::context::ContextKind;
+use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
 
 /// Pixels in a block of outputs.
@@ -41,10 +41,13 @@ pub(crate) trait Evaluator {
     /// [`Error::Runtime`](crate::Error::Runtime) if the engine fails; [`Error::Stopped`](crate::Error::Stopped).
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()>;
 
-    /// Itself, if it learns from what is coded.
-    fn learner(&mut self) -> Option<&mut Learner> {
-        None
+    /// Whether it has to [`learn`](Self::learn) after each run.
+    fn learns(&self) -> bool {
+        false
     }
+
+    /// Learns from the errors of the outputs of the last run, of so many pixels: (block, output).
+    fn learn(&mut self, _errors: &[Lanes<i32>], _pixels: usize) {}
 }
 
 /// The outputs of a pixel, of blocks of so many outputs.

@@ -9,6 +9,7 @@ use ort::session::builder::GraphOptimizationLevel;
 #[cfg(feature = "ort")]
 use super::graph::GraphSession;
 use super::kernel::{Instructions, Kernel, Packed};
+use super::learner::offsets::BiasLearner;
 #[cfg(feature = "ort")]
 use super::operator::OperatorSession;
 use super::{Evaluator, known_answer, outputs_of};
@@ -220,6 +221,7 @@ impl Engine {
 #[derive(Debug)]
 pub(crate) struct Network {
     model: Arc<CheckedModel>,
+    packed: Arc<Packed>,
     engine: Engine,
     /// What became of CUDA.
     not_cuda: Option<String>,
@@ -233,13 +235,13 @@ impl Network {
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime is missing, the device is not there, or the test fails.
     pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<Self> {
-        let (engine, not_cuda) = Engine::new(&model, packed, wanted)?;
-        Ok(Self { not_cuda, ..Self::proven(model, engine)? })
+        let (engine, not_cuda) = Engine::new(&model, packed.clone(), wanted)?;
+        Ok(Self { not_cuda, ..Self::proven(model, packed, engine)? })
     }
 
     /// The network, if the engine computes it as the model's author did.
-    fn proven(model: Arc<CheckedModel>, engine: Engine) -> Result<Self> {
-        let mut network = Self { model, engine, not_cuda: None, stop: Stop::default() };
+    fn proven(model: Arc<CheckedModel>, packed: Arc<Packed>, engine: Engine) -> Result<Self> {
+        let mut network = Self { model, packed, engine, not_cuda: None, stop: Stop::default() };
         let model = network.model.clone();
         let (columns, size) = (model.context_size(), model.output_size());
         let answer = known_answer::digest(&model, |contexts, deltas| {
@@ -276,6 +278,11 @@ impl Network {
     /// The model.
     pub fn model(&self) -> &CheckedModel {
         &self.model
+    }
+
+    /// The same network, whose biases learn from so many pixels.
+    pub fn bias_learner(&self, pixels: usize) -> BiasLearner {
+        BiasLearner::new(self.model.clone(), self.packed.clone(), pixels).stopped_by(&self.stop)
     }
 
     /// Adds offsets to the biases, from now on, or nothing.

@@ -52,7 +52,7 @@ pub(super) fn encode(
     })
 }
 
-/// The code length of some tiles of a part, in bits, with these bias offsets.
+/// The ideal code length of some tiles of a part, in bits, with these bias offsets.
 ///
 /// # Errors
 /// Those of the network.
@@ -62,24 +62,24 @@ pub(crate) fn measure(
     offsets: Option<&[u8]>,
     coded: &Coded,
     rects: &[Rect],
-) -> Result<u64> {
-    Ok(measured(engine, model, offsets, coded, rects)?.iter().map(|stream| 8 * stream.len() as u64).sum())
+) -> Result<f64> {
+    let bits = engine.for_tiles(model, rects, |networks, range| {
+        check_channels(networks, &coded.sizes)?;
+        networks.offset_biases(offsets)?;
+        let tiles = coded_tiles(networks, None, coded, &rects[range])?;
+        Ok(tiles.iter().map(|tile| tile.coder.ideal_bits(coded.sizes.len(), std::iter::repeat(true))).collect())
+    })?;
+    Ok(bits.iter().sum())
 }
 
-/// The streams of some tiles of a part with these bias offsets, without lanes.
+/// The streams of some tiles of a part, without lanes.
 ///
 /// # Errors
 /// Those of the network.
-pub(crate) fn measured(
-    engine: &Engine,
-    model: &Model,
-    offsets: Option<&[u8]>,
-    coded: &Coded,
-    rects: &[Rect],
-) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn measured(engine: &Engine, model: &Model, coded: &Coded, rects: &[Rect]) -> Result<Vec<Vec<u8>>> {
     engine.for_tiles(model, rects, |networks, range| {
         check_channels(networks, &coded.sizes)?;
-        networks.offset_biases(offsets)?;
+        networks.offset_biases(None)?;
         let tiles = coded_tiles(networks, None, coded, &rects[range])?;
         let stream = |tile: ActiveTile<Encoder>| {
             let pixels = tile.samples.width() * tile.samples.height();

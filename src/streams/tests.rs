@@ -344,7 +344,9 @@ fn what_is_measured_is_the_length_of_the_streams() {
     let coded = Coded { samples: samples.clone(), sizes: vec![256] };
     let bits = measure(&ENGINE, &model(Content::Grey), None, &coded, &rects()).expect("a measure");
     let streams = encoded(&network(Content::Grey), samples, &[256]);
-    assert_eq!(bits, 8 * streams.iter().map(Vec::len).sum::<usize>() as u64);
+    let written = 8.0 * streams.iter().map(Vec::len).sum::<usize>() as f64;
+    // A stream ends in whole words.
+    assert!((bits - written).abs() <= 64.0 * streams.len() as f64, "{bits} bits, {written} written");
 }
 
 #[test]

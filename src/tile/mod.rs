@@ -4,4 +4,4 @@ mod grid;
 mod samples;
 
 pub(crate) use self::grid::TileGrid;
-pub(crate) use self::samples::{REACH, TAPS, TileSamples};
+pub(crate) use self::samples::{REACH, TAPS, TileSamples, median_edge};

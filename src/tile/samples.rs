@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView3, Axis, s};
 
 use crate::image::Rect;
 
@@ -10,6 +10,8 @@ use crate::image::Rect;
 pub(crate) const REACH: usize = 3;
 /// Taps of a context: three rows of seven pixels above, three pixels to the left.
 pub(crate) const TAPS: usize = REACH * (2 * REACH + 1) + REACH;
+/// Samples behind the last row, so that taps can be read in whole vectors.
+const SPARE: usize = 8;
 /// Columns that a row lags behind the row above it, so that its contexts are complete.
 const LAG: usize = REACH + 1;
 
@@ -30,17 +32,22 @@ impl TileSamples {
     /// A tile with no sample set yet.
     pub fn new(width: usize, height: usize, channels: usize, depth: u32) -> Self {
         let stride = (width + 2 * REACH) * channels;
-        let samples = vec![1 << (depth - 1); stride * (height + REACH)];
+        let samples = vec![1 << (depth - 1); stride * (height + REACH) + SPARE];
         Self { width, height, channels, stride, samples }
     }
 
     /// A tile with the samples of a rectangle of planes.
     pub fn of(planes: ArrayView3<'_, u16>, rect: Rect, depth: u32) -> Self {
         let mut tile = Self::new(rect.width as usize, rect.height as usize, planes.dim().0, depth);
-        for y in 0..tile.height {
-            for x in 0..tile.width {
-                for channel in 0..tile.channels {
-                    tile.set(x, y, channel, planes[[channel, rect.y as usize + y, rect.x as usize + x]]);
+        let planes = planes.slice(s![.., rect.rows(), rect.columns()]);
+        for (y, rows) in planes.axis_iter(Axis(1)).enumerate() {
+            let start = tile.index(0, y);
+            for (channel, row) in rows.outer_iter().enumerate() {
+                let to = tile.samples[start + channel..].iter_mut().step_by(tile.channels);
+                to.zip(row).for_each(|(to, &sample)| *to = sample);
+                // The ends of rows, once more, for the border that repeats them.
+                for x in [0, tile.width - 1] {
+                    tile.set(x, y, channel, row[x]);
                 }
             }
         }
@@ -56,8 +63,16 @@ impl TileSamples {
 
     /// The samples, with axes (channel, row, column).
     pub fn to_array(&self) -> Array3<u16> {
-        let sample = |(channel, y, x): (usize, usize, usize)| self.pixel(x, y)[channel];
-        Array3::from_shape_fn((self.channels, self.height, self.width), sample)
+        let mut array = Array3::zeros((self.channels, self.height, self.width));
+        for (y, mut rows) in array.axis_iter_mut(Axis(1)).enumerate() {
+            let from = &self.samples[self.index(0, y)..];
+            for (channel, row) in rows.outer_iter_mut().enumerate() {
+                row.into_iter()
+                    .zip(from[channel..].iter().step_by(self.channels))
+                    .for_each(|(to, &sample)| *to = sample);
+            }
+        }
+        array
     }
 
     pub fn width(&self) -> usize {
@@ -100,7 +115,8 @@ impl TileSamples {
     }
 
     /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in the `REACH` rows
-    /// above, from the top; then `N = REACH * channels` samples to the left.
+    /// above, from the top; then `N = REACH * channels` samples to the left. What lies behind these in memory may be read,
+    /// too, up to 8 samples in all, or 24 above and 16 to the left with three channels.
     pub fn taps<const N: usize>(&self, x: usize, y: usize, row: usize) -> &[u16; N] {
         let start = (y + row) * self.stride + x * self.channels;
         self.samples[start..].first_chunk().expect("the border is as wide as a context")
@@ -124,7 +140,7 @@ impl TileSamples {
         let west = i32::from(self.samples[index - self.channels]);
         let north = i32::from(self.samples[above]);
         let northwest = i32::from(self.samples[above - self.channels]);
-        (north + west - northwest).clamp(north.min(west), north.max(west))
+        median_edge(west, north, northwest)
     }
 
     /// The number of steps of the coding order.
@@ -148,6 +164,12 @@ impl TileSamples {
     pub fn column(step: usize, y: usize) -> usize {
         step - LAG * y
     }
+}
+
+/// The median of two neighbours of a sample and the plane through them and the one between.
+#[inline(always)]
+pub(crate) fn median_edge(west: i32, north: i32, northwest: i32) -> i32 {
+    (north + west - northwest).clamp(north.min(west), north.max(west))
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ use crate::entropy::cdf::Alphabet;
 use crate::entropy::lanes::{Block, IntervalLanes, LaneMixture, Lanes};
 use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape, Normalisation, PINNED, PixelMixture};
 use crate::entropy::vectors::Vectors;
-use crate::infer::learner::Learner;
-use crate::infer::learner::gradient::HeadGradient;
 use crate::infer::{Evaluator, LANES, outputs_of};
 use crate::model::adaptation::Learning;
 use crate::tile::TileSamples;
@@ -47,8 +45,10 @@ pub(super) struct Batch {
     pub contexts: Vec<i16>,
     /// In blocks of pixels: (block, output, lane).
     pub outputs: Vec<i16>,
-    /// If the network learns.
+    /// If the samples are coded under a network that learns.
     pub counts: Option<Counts>,
+    /// Of the outputs, in blocks of pixels: (block, output).
+    errors: Vec<Lanes<i32>>,
     lanes: Option<BlockCoder>,
 }
 
@@ -57,7 +57,7 @@ impl Batch {
     pub fn new(shape: MixtureShape) -> Self {
         let lanes = (!shape.pinned).then(|| BlockCoder::new(shape));
         let (pixels, found, contexts, outputs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { shape, pixels, found, contexts, outputs, counts: None, lanes }
+        Self { shape, pixels, found, contexts, outputs, counts: None, errors: Vec::new(), lanes }
     }
 
     /// Fills up the last block, so that the next pixel is in lane 0 of another.
@@ -82,17 +82,25 @@ impl Batch {
         Ok(())
     }
 
-    /// Codes the samples of all pixels under the outputs. There is an evaluator if it may learn.
+    /// Codes the samples of all pixels under the outputs. There is an evaluator if it may learn; without counts, it learns
+    /// from samples that are known, and nothing is coded.
     pub fn code<C: SampleCoder>(
         &mut self,
         evaluator: Option<&mut dyn Evaluator>,
         tiles: &mut [ActiveTile<C>],
         alphabets: &[Alphabet],
     ) {
-        let learner = evaluator.and_then(|evaluator| evaluator.learner());
-        let Self { shape, pixels, found, outputs, counts, lanes, .. } = self;
+        let learning = evaluator.filter(|evaluator| evaluator.learns());
+        let Self { shape, pixels, found, outputs, counts, errors, lanes, .. } = self;
         let one = One { shape: *shape, pixels, found, outputs };
-        match (lanes, learner) {
+        match (lanes, learning) {
+            (Some(lanes), Some(evaluator)) => {
+                if let Some(counts) = counts {
+                    one.code(0..pixels.len(), Some(counts), tiles, alphabets);
+                }
+                lanes.errors(pixels, outputs, (&*tiles, alphabets), errors);
+                evaluator.learn(errors, pixels.len());
+            }
             (Some(lanes), None) if C::KNOWS_SAMPLES => lanes.encode(pixels, outputs, tiles, alphabets),
             (Some(lanes), None) => {
                 let mut first = 0;
@@ -104,11 +112,11 @@ impl Batch {
                         let blocks = &outputs[range.start * shape.outputs()..];
                         lanes.decode(pixels, blocks, &mut tiles[tile], alphabets);
                     } else {
-                        one.code(range, (None, None), tiles, alphabets);
+                        one.code(range, None, tiles, alphabets);
                     }
                 }
             }
-            (_, learner) => one.code(0..pixels.len(), (learner, counts.as_mut()), tiles, alphabets),
+            (None, _) => one.code(0..pixels.len(), None, tiles, alphabets),
         }
     }
 
@@ -156,6 +164,37 @@ impl BlockCoder {
         }
     }
 
+    /// Takes the samples of up to 16 pixels.
+    fn take_samples<C>(&mut self, pixels: &[Pixel], tiles: &[ActiveTile<C>]) {
+        for (lane, &Pixel { tile, x, y, .. }) in pixels.iter().enumerate() {
+            let tile = &tiles[tile.expect("only decoders with lanes align batches")];
+            for (samples, &sample) in self.samples.iter_mut().zip(tile.samples.pixel(x, y)) {
+                samples[lane] = sample.into();
+            }
+        }
+    }
+
+    /// The errors of the outputs of pixels of any tiles, whose samples are known; zero where there are no pixels.
+    fn errors<C>(
+        &mut self,
+        pixels: &[Pixel],
+        outputs: &[i16],
+        (tiles, alphabets): (&[ActiveTile<C>], &[Alphabet]),
+        errors: &mut Vec<Lanes<i32>>,
+    ) {
+        let (channels, size, (blocks, _)) = (self.shape.channels, self.shape.outputs(), outputs.as_chunks());
+        errors.resize(pixels.len().div_ceil(LANES) * size, [0; LANES]);
+        let blocks = pixels.chunks(LANES).zip(blocks.chunks_exact(size));
+        for ((pixels, outputs), errors) in blocks.zip(errors.chunks_exact_mut(size)) {
+            self.take(pixels);
+            self.take_samples(pixels, tiles);
+            let Self { mixture, predictions, samples, signs, shifts, .. } = self;
+            let block = Block { outputs, predictions: &predictions[..channels], signs, shifts };
+            mixture.errors(block, alphabets, &samples[..channels], errors);
+            errors.iter_mut().for_each(|errors| errors[pixels.len()..].fill(0));
+        }
+    }
+
     /// Encodes pixels of any tiles, whose samples are known.
     fn encode<C: SampleCoder>(
         &mut self,
@@ -167,17 +206,12 @@ impl BlockCoder {
         let (channels, (blocks, _)) = (self.shape.channels, outputs.as_chunks());
         for (pixels, outputs) in pixels.chunks(LANES).zip(blocks.chunks_exact(self.shape.outputs())) {
             self.take(pixels);
-            for (lane, &Pixel { tile, x, y, .. }) in pixels.iter().enumerate() {
-                let tile = &tiles[tile.expect("only decoders align batches")];
-                for (samples, &sample) in self.samples.iter_mut().zip(tile.samples.pixel(x, y)) {
-                    samples[lane] = sample.into();
-                }
-            }
+            self.take_samples(pixels, tiles);
             let Self { mixture, predictions, samples, intervals, signs, shifts, .. } = self;
             let block = Block { outputs, predictions: &predictions[..channels], signs, shifts };
             mixture.intervals(block, alphabets, &samples[..channels], &mut intervals[..channels]);
             for (lane, pixel) in pixels.iter().enumerate() {
-                let coder = &mut tiles[pixel.tile.expect("only decoders align batches")].coder;
+                let coder = &mut tiles[pixel.tile.expect("only decoders with lanes align batches")].coder;
                 for (samples, intervals) in samples[..channels].iter().zip(&*intervals) {
                     coder.known(samples[lane] as u32, intervals.lane(lane));
                 }
@@ -221,27 +255,24 @@ struct One<'a> {
     outputs: &'a [i16],
 }
 
-/// What learns from the pixels, if anything does.
-type Learners<'a> = (Option<&'a mut Learner>, Option<&'a mut Counts>);
-
 impl One<'_> {
     /// Codes a range of the batch's pixels.
     fn code<C: SampleCoder>(
         self,
         range: Range<usize>,
-        learners: Learners<'_>,
+        counts: Option<&mut Counts>,
         tiles: &mut [ActiveTile<C>],
         alphabets: &[Alphabet],
     ) {
         // The numbers of components are known to the compiler in all that runs once per sample.
         let MixtureShape { components, pinned, .. } = self.shape;
         match (components, pinned) {
-            (3, false) => self.code_with::<C, 3, 0>(range, learners, tiles, alphabets),
-            (4, false) => self.code_with::<C, 4, 0>(range, learners, tiles, alphabets),
-            (5, false) => self.code_with::<C, 5, 0>(range, learners, tiles, alphabets),
-            (3, true) => self.code_with::<C, 3, PINNED>(range, learners, tiles, alphabets),
-            (4, true) => self.code_with::<C, 4, PINNED>(range, learners, tiles, alphabets),
-            (5, true) => self.code_with::<C, 5, PINNED>(range, learners, tiles, alphabets),
+            (3, false) => self.code_with::<C, 3, 0>(range, counts, tiles, alphabets),
+            (4, false) => self.code_with::<C, 4, 0>(range, counts, tiles, alphabets),
+            (5, false) => self.code_with::<C, 5, 0>(range, counts, tiles, alphabets),
+            (3, true) => self.code_with::<C, 3, PINNED>(range, counts, tiles, alphabets),
+            (4, true) => self.code_with::<C, 4, PINNED>(range, counts, tiles, alphabets),
+            (5, true) => self.code_with::<C, 5, PINNED>(range, counts, tiles, alphabets),
             (other, _) => unreachable!("the contract refuses {other} components"),
         }
     }
@@ -249,13 +280,13 @@ impl One<'_> {
     fn code_with<C: SampleCoder, const K: usize, const P: usize>(
         self,
         range: Range<usize>,
-        (mut learner, mut counts): Learners<'_>,
+        mut counts: Option<&mut Counts>,
         tiles: &mut [ActiveTile<C>],
         alphabets: &[Alphabet],
     ) {
         let Self { shape, pixels, found, outputs: blocks } = self;
         let mut outputs = vec![0; shape.outputs()];
-        for index in range.clone() {
+        for index in range {
             let Pixel { tile, x, y, predictions, normalisation } = pixels[index];
             let Some(tile) = tile else { continue };
             outputs.iter_mut().zip(outputs_of(blocks, shape.outputs(), index)).for_each(|(to, from)| *to = from);
@@ -264,7 +295,6 @@ impl One<'_> {
             let candidates = candidates.first_chunk().expect("candidates for all pinned components");
             let mixture = PixelMixture::<K, P>::new(shape.channels, &outputs, candidates);
             let mut mixture = mixture.normalised(normalisation);
-            let mut head = learner.is_some().then(|| HeadGradient::<K>::new(normalisation));
             for (channel, (&prediction, &alphabet)) in predictions.iter().zip(alphabets).enumerate() {
                 mixture.next_channel(prediction, alphabet);
                 let known = samples.pixel(x, y)[channel];
@@ -276,23 +306,11 @@ impl One<'_> {
                         counts.code(coder, mixture.cdf(alphabet), &contexts, known.into())
                     }
                 };
-                if let Some(head) = &mut head {
-                    head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
-                    if channel + 1 == shape.channels {
-                        mixture.weigh(sample, &edges);
-                    }
-                }
                 mixture.observe(sample, prediction, &edges);
                 if !C::KNOWS_SAMPLES {
                     samples.set(x, y, channel, sample as u16);
                 }
             }
-            if let (Some(head), Some(learner)) = (head, &mut learner) {
-                head.errors(mixture.components(), shape.channels, &outputs, learner.errors(index));
-            }
-        }
-        if let Some(learner) = learner {
-            learner.advance(range.len());
         }
     }
 }

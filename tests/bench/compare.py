@@ -25,7 +25,9 @@ ansel-plain codes the samples as they are (--transforms none): the difference is
 recovered luma-chroma planes, palettes and the like gain. ansel-turbo, ansel-fast and ansel-max
 do as ansel-plain with smaller and larger networks, ansel-flow with the flow, ansel-effort-max
 with a network that learns (--effort high). Rows that end in -unverified do not decode what they
-wrote (--verify none), as no peer does.
+wrote (--verify none), as no peer does. Rows that end in -avx2 use no wider vectors than AVX2's
+(ANSEL_INSTRUCTIONS=avx2); any other limit holds for all rows if that variable is set.
+threads.py measures what threads gain.
 
 cjxl9g3 is libjxl's own program at effort 9 with the largest groups (-e 9 -g 3), which the Python
 package cannot ask for; its version may be another one, and its times include start-up and file
@@ -71,6 +73,8 @@ OURS = {
     "ansel-max": ("ansel max, no transforms", ["--model", "max", *PLAIN]),
     "ansel-flow": ("ansel flow, no transforms", ["--model", "flow", *PLAIN]),
     "ansel-effort-max": ("ansel --effort high, no transforms", ["--effort", "high", *PLAIN]),
+    "ansel-plain-avx2": ("ansel, no transforms, AVX2", PLAIN),
+    "ansel-fast-avx2": ("ansel fast, no transforms, AVX2", ["--model", "fast", *PLAIN]),
 }
 PEERS = {"jxl1": "JPEG XL effort 1", "jxl3": "JPEG XL effort 3", "jxl7": "JPEG XL effort 7",
          "jxl9": "JPEG XL effort 9", "jxl10": "JPEG XL effort 10",
@@ -242,10 +246,10 @@ def run_peer_alone(name: str, *arguments) -> dict:
 # ansel, as a process
 
 
-def call(command: list[str]) -> tuple[float, int]:
+def call(command: list[str], environment: dict | None = None) -> tuple[float, int]:
     """Run a command; CPU seconds and peak memory in bytes."""
     done = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, *command],
-                          capture_output=True, text=True, errors="replace")
+                          capture_output=True, text=True, errors="replace", env=environment)
     fields = done.stdout.split()
     if done.returncode != 0 or len(fields) != 3:
         raise BenchError(f"{command[0]}: cannot be run: {done.stderr.strip()}")
@@ -257,36 +261,49 @@ def call(command: list[str]) -> tuple[float, int]:
 
 def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repeat: int,
               scratch: Path) -> dict:
-    """Measure ansel with its options; its encoding times are for all images together."""
+    """Measure ansel with its options; its times are for all images together."""
     label, arguments = OURS[name]
+    environment = os.environ | ({"ANSEL_INSTRUCTIONS": "avx2"} if name.endswith("-avx2") else {})
     options = ["--force", "--quiet", "--threads", "1"]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
-    unpacked = [scratch / f"{path.stem}-decoded{path.suffix}" for path in files]
+    for path in packed:
+        path.unlink(missing_ok=True)  # an earlier row's files must not pass for this one's
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
     compress = [ansel, "compress", *map(str, files), "-o", str(output), *options, *arguments]
-    for path in packed + unpacked:
-        path.unlink(missing_ok=True)  # an earlier row's files must not pass for this one's
-    sizes, encode_runs, decode_runs, peaks = [], [], [], []
+    verify = [ansel, "verify", *map(str, packed), "--quiet", "--threads", "1"]
+    encode_runs, decode_runs, peaks = [], [], []
     for _ in range(repeat):
-        seconds, peak = call(compress)
-        encode_runs.append([seconds])
-        peaks.append(peak)
-        decode_seconds, sizes = [], []
-        for shape, source, data, decoded in zip(shapes, files, packed, unpacked):
-            if not data.is_file():
-                raise BenchError(f"{label}: {shape['image']}: compress wrote no {data.name}")
-            seconds, peak = call([ansel, "decompress", str(data), "-o", str(decoded), *options])
-            check(label, shape, load(source), load(decoded))
-            sizes.append(data.stat().st_size)
-            decode_seconds.append(seconds)
+        for command, runs in ((compress, encode_runs), (verify, decode_runs)):
+            seconds, peak = call(command, environment)
+            runs.append([seconds])
             peaks.append(peak)
-        decode_runs.append(decode_seconds)
-    version = subprocess.run([ansel, "--version"], capture_output=True, text=True)
-    return {"codec": label, "key": "ansel", "sizes": sizes, "encode_runs": encode_runs,
+    for shape, source, data in zip(shapes, files, packed):
+        if not data.is_file():
+            raise BenchError(f"{label}: {shape['image']}: compress wrote no {data.name}")
+        decoded = scratch / f"decoded{source.suffix}"
+        call([ansel, "decompress", str(data), "-o", str(decoded), *options], environment)
+        check(label, shape, load(source), load(decoded))
+    version = subprocess.run([ansel, "--version"], capture_output=True, text=True,
+                             env=environment)
+    return {"codec": label, "key": "ansel", "sizes": [path.stat().st_size for path in packed],
             # The number, and the instructions that were used.
             "version": ", ".join(version.stdout.splitlines()) or "unknown",
-            "decode_runs": decode_runs, "peak_bytes": max(peaks), "baseline_bytes": 0}
+            "start_seconds": start_up(ansel, arguments, environment, repeat, scratch),
+            "encode_runs": encode_runs, "decode_runs": decode_runs,
+            "peak_bytes": max(peaks), "baseline_bytes": 0}
+
+
+def start_up(ansel: str, arguments: list[str], environment: dict, repeat: int,
+             scratch: Path) -> float:
+    """The CPU seconds of decoding a thumbnail, the fewest of some runs."""
+    thumbnail, data = scratch / "thumbnail.ppm", scratch / "thumbnail.ansel"
+    samples = bytes(7 * x * y % 251 for y in range(16) for x in range(48))
+    thumbnail.write_bytes(b"P6 16 16 255\n" + samples)
+    call([ansel, "compress", str(thumbnail), "-o", str(data), "--force", "--quiet", *arguments],
+         environment)
+    verify = [ansel, "verify", str(data), "--quiet", "--threads", "1"]
+    return min(call(verify, environment)[0] for _ in range(repeat))
 
 
 # cjxl and djxl, as processes

@@ -93,6 +93,12 @@ pub(super) fn clamp<S: Simd>(simd: S, value: S::Ints, (least, most): (i32, i32))
 }
 
 impl ComponentLanes {
+    /// Means and inverse scales, as those of [`crate::entropy::cdf::Component`].
+    #[inline(always)]
+    pub fn means_and_inverses(&self) -> (&Lanes<i32>, &Lanes<i32>) {
+        (&self.means, &self.inverses)
+    }
+
     /// The logistic functions at edges, in units of 2^-24.
     #[inline(always)]
     pub fn logistic<S: Simd>(&self, simd: S, part: usize, edge: S::Ints) -> S::Ints {

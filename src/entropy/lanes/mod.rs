@@ -7,9 +7,11 @@
 //! ```text
 //! samples known:  intervals                                        (encoding, measuring, verifying)
 //! decoding:       start -> quantiles -> decode -> pop the intervals, channel after channel
+//! learning:       errors
 //! ```
 
 mod components;
+pub(crate) mod gradient;
 mod search;
 mod weights;
 
@@ -109,9 +111,10 @@ impl LaneMixture {
         self.vectors.run(Decode { mixture: self, block, channel, alphabet, quantiles, samples, intervals });
     }
 
-    /// The intervals of samples, and their densities under the components.
+    /// The intervals of samples, and their densities under the components; with `SIDES`, also the logistic functions at their
+    /// edges.
     #[inline(always)]
-    fn interval<S: Simd>(
+    fn interval<S: Simd, const SIDES: bool>(
         &mut self,
         simd: S,
         part: usize,
@@ -133,6 +136,9 @@ impl LaneMixture {
             low_sum = simd.add_longs(low_sum, simd.mul_wide(weight, low));
             high_sum = simd.add_longs(high_sum, simd.mul_wide(weight, high));
             simd.store(simd.sub(high, low), &mut self.densities[k], part);
+            if SIDES {
+                self.search.store_sides(simd, part, k, (low, high));
+            }
         }
         let left = simd.select(first, zero, with_floor(simd, low_sum, sample, alphabet));
         let right = simd.select(last, whole, with_floor(simd, high_sum, next, alphabet));
@@ -179,7 +185,7 @@ impl Vectorised for Intervals<'_> {
             for (channel, &alphabet) in alphabets.iter().enumerate() {
                 mixture.make_components(simd, part, block, (channel, alphabet));
                 let sample = simd.load(&samples[channel], part);
-                mixture.interval(simd, part, (sample, alphabet), &mut intervals[channel]);
+                mixture.interval::<S, false>(simd, part, (sample, alphabet), &mut intervals[channel]);
                 mixture.observe(simd, part, (block, channel), sample);
             }
         }

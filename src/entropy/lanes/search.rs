@@ -13,6 +13,19 @@ pub(super) struct Search {
     probe: [Lanes<i32>; MAX_COMPONENTS],
 }
 
+impl Search {
+    /// The logistic functions of a component at the edges of a sample.
+    pub(super) fn sides(&self, k: usize) -> (&Lanes<i32>, &Lanes<i32>) {
+        (&self.low[k], &self.high[k])
+    }
+
+    #[inline(always)]
+    pub(super) fn store_sides<S: Simd>(&mut self, simd: S, part: usize, k: usize, (low, high): (S::Ints, S::Ints)) {
+        simd.store(low, &mut self.low[k], part);
+        simd.store(high, &mut self.high[k], part);
+    }
+}
+
 /// An edge of samples, and the CDF there.
 #[derive(Clone, Copy)]
 struct Side<S: Simd> {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{__m256i, _mm256_add_epi32, _mm256_madd_epi16};
 
-use super::driver::{Job, drive};
+use super::driver::Work;
 use super::ymm::{Products, Ymm};
 
 pub(super) const TILE_ROWS: usize = 4;
@@ -11,8 +11,8 @@ pub(super) const TILE_ROWS: usize = 4;
 struct Madd(());
 
 #[target_feature(enable = "avx2")]
-pub(super) fn run(job: Job<'_>) {
-    drive::<_, TILE_ROWS, 1>(Ymm(Madd(())), job);
+pub(super) fn run(work: impl Work) {
+    work.call::<_, TILE_ROWS, 1>(Ymm(Madd(())));
 }
 
 // SAFETY: `run` alone makes a value, and it has AVX2.

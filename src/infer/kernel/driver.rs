@@ -51,6 +51,12 @@ pub(super) trait Isa: Copy {
     }
 }
 
+/// Something that an instruction set does, by `BLOCKS` blocks of pixels and `ROWS` rows at once.
+pub(super) trait Work {
+    /// Has to be inlined into the function that has the instructions enabled.
+    fn call<I: Isa, const ROWS: usize, const BLOCKS: usize>(self, isa: I);
+}
+
 /// What is evaluated, by what, and where the outputs go.
 pub(super) struct Job<'a> {
     pub packed: &'a Packed,
@@ -61,19 +67,21 @@ pub(super) struct Job<'a> {
     pub outputs: &'a mut [i16],
 }
 
-/// Evaluates all pixels, by `BLOCKS` blocks and `ROWS` rows at once.
-#[inline(always)]
-pub(super) fn drive<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>) {
-    const { assert!(BLOCKS <= MAX_BLOCKS && ROWS.is_multiple_of(I::GROUP)) };
-    let Job { packed, biases, scratch, mut contexts, outputs } = job;
-    let block_contexts = LANES * packed.context_size();
-    for outputs in outputs.chunks_mut(BLOCKS * packed.output_size() * LANES) {
-        if outputs.len() == BLOCKS * packed.output_size() * LANES {
-            evaluate::<I, ROWS, BLOCKS>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
-        } else {
-            evaluate::<I, ROWS, 1>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
+/// Evaluates all pixels.
+impl Work for Job<'_> {
+    #[inline(always)]
+    fn call<I: Isa, const ROWS: usize, const BLOCKS: usize>(self, isa: I) {
+        const { assert!(BLOCKS <= MAX_BLOCKS && ROWS.is_multiple_of(I::GROUP)) };
+        let Job { packed, biases, scratch, mut contexts, outputs } = self;
+        let block_contexts = LANES * packed.context_size();
+        for outputs in outputs.chunks_mut(BLOCKS * packed.output_size() * LANES) {
+            if outputs.len() == BLOCKS * packed.output_size() * LANES {
+                evaluate::<I, ROWS, BLOCKS>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
+            } else {
+                evaluate::<I, ROWS, 1>(isa, Job { packed, biases, scratch: &mut *scratch, contexts, outputs });
+            }
+            contexts = contexts.get(BLOCKS * block_contexts..).unwrap_or_default();
         }
-        contexts = contexts.get(BLOCKS * block_contexts..).unwrap_or_default();
     }
 }
 
@@ -81,15 +89,15 @@ pub(super) fn drive<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job:
 #[inline(always)]
 fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>) {
     let Job { packed, biases, scratch, contexts, outputs } = job;
-    let [from, to] = &mut scratch.activations;
-    let (mut from, mut to) = (from.as_chunks_mut::<BLOCKS>().0, to.as_chunks_mut::<BLOCKS>().0);
+    let (first, later) = scratch.activations.split_first_mut().expect("a network has layers");
+    let mut from = first.as_chunks_mut::<BLOCKS>().0;
     arrange_contexts(isa, packed, contexts, &mut scratch.last_contexts, from);
     let (last, hidden) = packed.layers.split_last().expect("a network has layers");
     let (last_biases, hidden_biases) = biases.split_last().expect("a network has layers");
-    for (layer, biases) in hidden.iter().zip(hidden_biases) {
-        let max = packed.precision().activation_max();
+    for ((layer, biases), to) in hidden.iter().zip(hidden_biases).zip(later) {
+        let (max, to) = (packed.precision().activation_max(), to.as_chunks_mut::<BLOCKS>().0);
         hidden_layer::<I, ROWS, BLOCKS>(isa, (layer, biases), max, from, to);
-        std::mem::swap(&mut from, &mut to);
+        from = to;
     }
     last_layer::<I, ROWS, BLOCKS>(isa, last, last_biases, from, outputs);
 }
@@ -169,7 +177,7 @@ fn last_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
 
 /// One tile of rows, not clipped: (row, block).
 #[inline(always)]
-fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     isa: I,
     layer: &PackedLayer,
     biases: &[i32],

@@ -8,7 +8,7 @@ use super::neon;
 use super::wasm;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni256, vnni512};
-use super::{driver::Job, scalar};
+use super::{driver::Work, scalar};
 use crate::model::precision::Precision;
 
 /// Names the best instruction set that may be used: `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or
@@ -142,31 +142,38 @@ impl Instructions {
         }
     }
 
-    /// Evaluates a network that was packed for these instructions.
-    pub(super) fn run(self, job: Job<'_>) {
-        #[cfg(target_arch = "x86_64")]
-        let group = self.group(job.packed.precision());
+    /// Blocks of pixels that are evaluated at once.
+    pub(super) fn blocks(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni512 => vnni512::BLOCKS,
+            _ => 1,
+        }
+    }
+
+    /// Does something by these instructions, with so many inputs in a word.
+    pub(super) fn run(self, group: usize, work: impl Work) {
         match self {
             // SAFETY: `Packed` is made only for instructions that are available; so for all below.
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 if group == 4 => unsafe { vnni512::run::<4>(job) },
+            Self::Vnni512 if group == 4 => unsafe { vnni512::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 => unsafe { vnni512::run::<2>(job) },
+            Self::Vnni512 => unsafe { vnni512::run::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 if group == 4 => unsafe { vnni256::run::<4>(job) },
+            Self::Vnni256 if group == 4 => unsafe { vnni256::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 => unsafe { vnni256::run::<2>(job) },
+            Self::Vnni256 => unsafe { vnni256::run::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni if group == 4 => unsafe { vnni256::run_avx::<4>(job) },
+            Self::AvxVnni if group == 4 => unsafe { vnni256::run_avx::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => unsafe { vnni256::run_avx::<2>(job) },
+            Self::AvxVnni => unsafe { vnni256::run_avx::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::run(job) },
+            Self::Avx2 => unsafe { avx2::run(work) },
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => unsafe { neon::run(job) },
+            Self::Neon => unsafe { neon::run(work) },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128 => wasm::run(job),
-            Self::Scalar => scalar::run(job),
+            Self::Simd128 => wasm::run(work),
+            Self::Scalar => scalar::run(work),
         }
     }
 }

@@ -14,6 +14,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod backward;
 mod driver;
 mod instructions;
 #[cfg(target_arch = "aarch64")]
@@ -33,6 +34,7 @@ mod ymm;
 
 use std::sync::Arc;
 
+pub(crate) use self::backward::{Backward, Turned};
 pub(crate) use self::instructions::Instructions;
 pub(crate) use self::pack::Packed;
 
@@ -53,18 +55,18 @@ pub(crate) struct Kernel {
     scratch: Scratch,
 }
 
-/// Inputs and outputs of a layer, and the contexts of the last blocks, filled up.
+/// The inputs of each layer, of the blocks that were evaluated last, and the contexts of the last blocks, filled up.
 #[derive(Debug)]
 struct Scratch {
-    activations: [Vec<Lanes>; 2],
+    activations: Vec<Vec<Lanes>>,
     last_contexts: Vec<i16>,
 }
 
 impl Kernel {
     /// With the model's own biases.
     pub fn new(packed: Arc<Packed>) -> Self {
-        let activations = || vec![Lanes([0; LANES]); packed.scratch_lanes()];
-        let scratch = Scratch { activations: [activations(), activations()], last_contexts: Vec::new() };
+        let activations = packed.scratch_lanes().map(|lanes| vec![Lanes([0; LANES]); lanes]).collect();
+        let scratch = Scratch { activations, last_contexts: Vec::new() };
         let biases = packed.biases();
         Self { packed, biases, scratch }
     }
@@ -96,6 +98,20 @@ impl Kernel {
         assert!(contexts.len().is_multiple_of(size), "whole rows of contexts");
         assert_eq!(outputs.len(), self.packed.outputs_of(contexts.len() / size), "room for all outputs");
         debug_assert!(contexts.iter().all(|context| self.packed.precision().contexts().contains(context)));
-        self.packed.evaluate(&self.biases, &mut self.scratch, contexts, outputs);
+        let Self { packed, biases, scratch } = self;
+        packed.run(packed.group(), driver::Job { packed, biases, scratch, contexts, outputs });
+    }
+
+    /// Most pixels of a [`run`](Self::run) whose activations are all kept for [`backward`](Self::backward).
+    pub fn kept_pixels(&self) -> usize {
+        self.packed.kept_blocks() * LANES
+    }
+
+    /// Brings the errors of the outputs of the last run, (block, output), back to all rows, and adds them up by row.
+    pub fn backward(&self, turned: &Turned, errors: &[[i32; LANES]], to: &mut Backward) {
+        let Self { packed, scratch, .. } = self;
+        assert!(errors.len() <= packed.kept_blocks() * packed.output_size(), "the errors of what was kept");
+        // Groups are pairs: errors have a sign, and turned weights more than 8 bits.
+        packed.run(2, backward::Step { packed, turned, activations: &scratch.activations, outputs: errors, to });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::driver::{Isa, Job, drive};
+use super::driver::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;
@@ -13,8 +13,8 @@ const VECTORS: usize = LANES / 4;
 struct Neon(());
 
 #[target_feature(enable = "neon")]
-pub(super) fn run(job: Job<'_>) {
-    drive::<_, TILE_ROWS, 1>(Neon(()), job);
+pub(super) fn run(work: impl Work) {
+    work.call::<_, TILE_ROWS, 1>(Neon(()));
 }
 
 // `run` alone makes a value, so that in all methods the processor has NEON.

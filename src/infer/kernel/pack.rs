@@ -1,7 +1,9 @@
 //! The layers of a network, arranged for an instruction set.
 
-use super::driver::Job;
-use super::{Instructions, LANES, Scratch};
+use ndarray::ArrayView2;
+
+use super::driver::{MAX_BLOCKS, Work};
+use super::{Instructions, LANES};
 use crate::model::contract::Layer;
 use crate::model::precision::Precision;
 
@@ -38,7 +40,9 @@ impl Packed {
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");
         let (group, tile_rows) = (instructions.group(precision), instructions.tile_rows());
-        let mut packed: Vec<_> = layers.iter().map(|layer| PackedLayer::new(layer, group, tile_rows)).collect();
+        let pack =
+            |layer: &Layer| PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows);
+        let mut packed: Vec<_> = layers.iter().map(pack).collect();
         if group == 4 {
             packed[0].offset_inputs(&layers[0]);
         }
@@ -73,16 +77,31 @@ impl Packed {
         self.layers.iter().map(|layer| layer.biases.clone()).collect()
     }
 
-    /// What the inputs, or the outputs, of any layer take.
-    pub(super) fn scratch_lanes(&self) -> usize {
-        // Contexts are arranged four groups at a time.
-        let words = |layer: &PackedLayer| layer.groups.next_multiple_of(4).max(layer.biases.len());
-        self.layers.iter().map(words).max().unwrap_or(0) * super::driver::MAX_BLOCKS
+    /// Inputs in a word.
+    pub(super) fn group(&self) -> usize {
+        self.instructions.group(self.precision)
     }
 
-    pub(super) fn evaluate(&self, biases: &[Vec<i32>], scratch: &mut Scratch, contexts: &[i16], outputs: &mut [i16]) {
-        let job = Job { packed: self, biases, scratch, contexts, outputs };
-        self.instructions.run(job);
+    /// What the inputs of each layer take.
+    pub(super) fn scratch_lanes(&self) -> impl Iterator<Item = usize> {
+        // Contexts are arranged four groups at a time.
+        let (first, group) = (self.layers[0].groups.next_multiple_of(4), self.group());
+        let later = self.layers.iter().map(move |layer| layer.biases.len().div_ceil(group));
+        std::iter::once(first).chain(later).take(self.layers.len()).map(|words| words * MAX_BLOCKS)
+    }
+
+    /// The blocks that are evaluated at once.
+    pub(super) fn kept_blocks(&self) -> usize {
+        self.instructions.blocks()
+    }
+
+    /// A layer of these weights, (input, row), in groups of two, for the same instructions.
+    pub(super) fn turned(&self, weights: ArrayView2<'_, i16>, biases: &[i32], shifts: &[u32]) -> PackedLayer {
+        PackedLayer::new(weights, (biases, shifts), 2, self.instructions.tile_rows())
+    }
+
+    pub(super) fn run(&self, group: usize, work: impl Work) {
+        self.instructions.run(group, work);
     }
 }
 
@@ -102,20 +121,25 @@ impl Packed {
 }
 
 impl PackedLayer {
-    fn new(layer: &Layer, group: usize, tile_rows: usize) -> Self {
-        let (inputs, rows) = layer.weights.dim();
+    fn new<T: Copy + Into<i32>>(
+        weights: ArrayView2<'_, T>,
+        (biases, shifts): (&[i32], &[u32]),
+        group: usize,
+        tile_rows: usize,
+    ) -> Self {
+        let (inputs, rows) = weights.dim();
         let (groups, padded) = (inputs.div_ceil(group), rows.next_multiple_of(tile_rows));
-        let weight = |input: usize, row: usize| layer.weights.get((input, row)).copied().unwrap_or(0);
+        let weight = |input: usize, row: usize| weights.get((input, row)).map_or(0, |&weight| weight.into());
         let word = |at: usize, row: usize| {
             let bits = 32 / group;
-            let part = |i: usize| (i32::from(weight(at * group + i, row)) & ((1 << bits) - 1)) << (i * bits);
+            let part = |i: usize| (weight(at * group + i, row) & ((1 << bits) - 1)) << (i * bits);
             (0..group).fold(0, |word, i| word | part(i))
         };
         let tile = |first: usize| (0..groups).flat_map(move |at| (first..first + tile_rows).map(move |row| (at, row)));
         let weights = (0..padded).step_by(tile_rows).flat_map(tile).map(|(at, row)| word(at, row)).collect();
-        let mut biases = layer.biases.clone();
+        let mut biases = biases.to_vec();
         biases.resize(padded, 0);
-        let mut shifts: Vec<i32> = layer.shifts.iter().map(|&shift| shift as i32).collect();
+        let mut shifts: Vec<i32> = shifts.iter().map(|&shift| shift as i32).collect();
         shifts.resize(padded, 0);
         Self { weights, groups, rows, biases, shifts }
     }

@@ -1,6 +1,6 @@
 //! Plain integers, for all processors.
 
-use super::driver::{Isa, Job, drive};
+use super::driver::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;
@@ -8,8 +8,8 @@ pub(super) const TILE_ROWS: usize = 2;
 #[derive(Clone, Copy)]
 struct Scalar;
 
-pub(super) fn run(job: Job<'_>) {
-    drive::<Scalar, TILE_ROWS, 1>(Scalar, job);
+pub(super) fn run(work: impl Work) {
+    work.call::<Scalar, TILE_ROWS, 1>(Scalar);
 }
 
 impl Isa for Scalar {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{Job, drive};
+use super::driver::Work;
 use super::ymm::{Products, Ymm};
 
 pub(super) const TILE_ROWS: usize = 8;
@@ -18,13 +18,13 @@ struct Vnni<const GROUP: usize>(());
 struct AvxVnni<const GROUP: usize>(());
 
 #[target_feature(enable = "avx2,avx512vl,avx512vnni")]
-pub(super) fn run<const GROUP: usize>(job: Job<'_>) {
-    drive::<_, TILE_ROWS, 1>(Ymm(Vnni::<GROUP>(())), job);
+pub(super) fn run<const GROUP: usize>(work: impl Work) {
+    work.call::<_, TILE_ROWS, 1>(Ymm(Vnni::<GROUP>(())));
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
-pub(super) fn run_avx<const GROUP: usize>(job: Job<'_>) {
-    drive::<_, AVX_TILE_ROWS, 1>(Ymm(AvxVnni::<GROUP>(())), job);
+pub(super) fn run_avx<const GROUP: usize>(work: impl Work) {
+    work.call::<_, AVX_TILE_ROWS, 1>(Ymm(AvxVnni::<GROUP>(())));
 }
 
 // SAFETY: `run` alone makes a value, and it has AVX2.

@@ -2,17 +2,18 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{ARRANGED, Isa, Job, drive};
+use super::driver::{ARRANGED, Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 8;
+pub(super) const BLOCKS: usize = 2;
 
 #[derive(Clone, Copy)]
 struct Vnni512<const GROUP: usize>(());
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) fn run<const GROUP: usize>(job: Job<'_>) {
-    drive::<_, TILE_ROWS, 2>(Vnni512::<GROUP>(()), job);
+pub(super) fn run<const GROUP: usize>(work: impl Work) {
+    work.call::<_, TILE_ROWS, BLOCKS>(Vnni512::<GROUP>(()));
 }
 
 // `run` alone makes a value, so that in all methods the processor has what `run` has.

@@ -2,7 +2,7 @@
 
 use std::arch::wasm32::*;
 
-use super::driver::{Isa, Job, drive};
+use super::driver::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;
@@ -12,8 +12,8 @@ const VECTORS: usize = LANES / 4;
 #[derive(Clone, Copy)]
 struct Simd128;
 
-pub(super) fn run(job: Job<'_>) {
-    drive::<_, TILE_ROWS, 1>(Simd128, job);
+pub(super) fn run(work: impl Work) {
+    work.call::<_, TILE_ROWS, 1>(Simd128);
 }
 
 impl Isa for Simd128 {

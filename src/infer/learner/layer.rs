@@ -1,22 +1,16 @@
 //! A layer that learns: its outputs, the errors of its inputs, its updates. Format: section "Learning".
 
 use super::Learning;
-use super::gradient::Group;
+use super::biases::{Biases, backward_shift, extended, lifts};
 use super::product::{Left, Product, padded, vectorised};
 use super::steps::{Activate, AddRows, Close, Narrow, Round, Update, power_of_two, rounded, to_integer};
 use crate::entropy::mixture::MixtureShape;
-use crate::model::contract::{DELTA_MAX, EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
+use crate::model::contract::{EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
 use crate::model::precision::Precision;
 
 /// Fractional bits of the weights that updates change; the network uses them rounded.
 pub(super) const FRACTION: u32 = 16;
 pub(super) const WEIGHT_MAX: i32 = 127;
-/// Largest magnitude of what is added to a bias.
-const BIAS_MOVE_MAX: i32 = DELTA_MAX as i32 / 2;
-/// Largest magnitude of it in its finest form.
-const OFFSET_MAX: i64 = 1 << 30;
-const STEP_BITS_MAX: i32 = 20;
-const BACKWARD_SHIFT_MAX: u32 = 23;
 /// Inputs whose weights are updated together.
 const BLOCK: usize = 8;
 
@@ -36,17 +30,17 @@ impl Parameters {
 
 /// What follows from the units of a layer's inputs.
 #[derive(Debug, Clone, Copy)]
-struct Units {
+pub(super) struct Units {
     /// A bias is a weight whose input is 1, which has so many fractional bits.
-    bias_bits: u32,
+    pub bias_bits: u32,
     /// Bits that inputs lose in the products of gradients.
-    narrowed: u32,
+    pub narrowed: u32,
     /// log2 of steps. In units of the network's numbers, those of the first layer are half of the others'.
-    step: i32,
+    pub step: i32,
 }
 
 impl Units {
-    fn of(precision: Precision, first: bool, last: bool) -> Self {
+    pub fn of(precision: Precision, first: bool, last: bool) -> Self {
         match (precision, first, last) {
             (Precision::Eleven, true, _) => Self { bias_bits: 5, narrowed: 0, step: 2 },
             (Precision::Eleven, _, false) => Self { bias_bits: 7, narrowed: 3, step: 1 },
@@ -70,24 +64,15 @@ pub(super) struct LearningLayer {
     pub flags: usize,
     /// Range of an output.
     pub limits: (f32, f32),
-    /// The input that a bias is the weight of, in bits.
-    pub bias_bits: u32,
-    /// Bits that the inputs lose in the gradient.
-    pub narrowed: u32,
     /// `2^-shift`, by row.
     pub scales: Vec<f32>,
-    /// Step of an update, by row.
-    pub steps: Vec<i32>,
     /// By row, what a weight is multiplied by to make errors of all rows comparable.
     pub lifts: Vec<f32>,
     /// What brings the products of errors and lifted weights back to the size of errors.
     pub backward_scale: f32,
-    /// The biases of the model.
-    pub biases: Vec<i32>,
+    pub biases: Biases,
     /// In units of `2^-FRACTION`.
     pub weights: Parameters,
-    /// What is added to the biases, in units of `2^(bias_bits - FRACTION)`.
-    pub offsets: Parameters,
     /// What the network uses.
     pub used_weights: Vec<f32>,
     pub used_biases: Vec<f32>,
@@ -103,16 +88,7 @@ impl LearningLayer {
         learning: Learning,
     ) -> Self {
         let (inputs, rows) = layer.weights.dim();
-        let group = |row: usize| output.map_or(Group::HIDDEN, |shape| Group::of(shape, row));
         let units = Units::of(precision, first, output.is_some());
-        let steps = |row: usize| {
-            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + units.step + group(row).step;
-            1 << bits.clamp(0, STEP_BITS_MAX)
-        };
-        // An error is worth the less, the larger this is. 8 bits of error and 7 of weight leave 8 to lift and rows.
-        let worth: Vec<i32> = (0..rows).map(|row| (layer.shifts[row] + group(row).bits) as i32).collect();
-        let least = worth.iter().min().expect("a layer has rows");
-        let lift = 8 - rows.next_power_of_two().ilog2() as i32;
         let stride = padded(rows);
         let mut start = vec![0; inputs * stride];
         for (start, weights) in start.chunks_exact_mut(stride).zip(layer.weights.outer_iter()) {
@@ -129,25 +105,19 @@ impl LearningLayer {
             } else {
                 (0.0, precision.activation_max() as f32)
             },
-            bias_bits: units.bias_bits,
-            narrowed: units.narrowed,
             scales: extended(layer.shifts.iter().map(|&shift| power_of_two(-(shift as i32))), stride),
-            steps: extended((0..rows).map(steps), stride),
-            lifts: extended(worth.iter().map(|worth| power_of_two(lift - (worth - least))), stride),
+            lifts: extended(lifts(layer, output).map(power_of_two), stride),
             backward_scale: 1.0,
-            biases: extended(layer.biases.iter().copied(), stride),
+            biases: Biases::new(layer, units, output, learning),
             weights: Parameters::new(start),
-            offsets: Parameters::new(vec![0; stride]),
             used_weights: vec![0.0; inputs * stride],
             used_biases: vec![0.0; stride],
             lifted: vec![0.0; if first { 0 } else { rows * padded(inputs) }],
         };
         vectorised(Round { layer: &mut new, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
         new.round_biases();
-        // An input's error has about the size of the errors that it comes from.
         let squares: u64 = new.lifted.iter().map(|&weight| u64::from(to_integer(weight).unsigned_abs()).pow(2)).sum();
-        let shift = (2 * squares / inputs as u64).max(1).ilog2() / 2;
-        new.backward_scale = power_of_two(-(shift.min(BACKWARD_SHIFT_MAX) as i32));
+        new.backward_scale = power_of_two(-(backward_shift(squares, inputs) as i32));
         new
     }
 
@@ -171,14 +141,9 @@ impl LearningLayer {
 
     /// Moves biases against the gradient.
     pub fn learn_biases(&mut self, errors: &[f32]) {
-        let stride = padded(self.rows);
-        let pull_back = u32::from(self.learning.pull_back);
-        let mut sums = vec![0.0; stride];
-        let input = power_of_two((self.bias_bits - self.narrowed) as i32);
-        vectorised(AddRows { rows: errors, sums: &mut sums, scale: input });
-        let limit = (i64::from(BIAS_MOVE_MAX) << (FRACTION - self.bias_bits)).min(OFFSET_MAX) as i32;
-        let Self { steps, offsets, .. } = &mut *self;
-        vectorised(Update { parameters: offsets, first: 0, gradients: &sums, steps, pull_back, limit });
+        let mut sums = vec![0.0; padded(self.rows)];
+        vectorised(AddRows { rows: errors, sums: &mut sums });
+        self.biases.learn(&mut sums);
         self.round_biases();
     }
 
@@ -186,7 +151,7 @@ impl LearningLayer {
     pub fn learn_weights(&mut self, inputs: &mut [f32], errors: &[f32], pixels: usize) {
         let stride = padded(self.rows);
         let pull_back = u32::from(self.learning.pull_back);
-        vectorised(Narrow { values: inputs, scale: power_of_two(-(self.narrowed as i32)) });
+        vectorised(Narrow { values: inputs, scale: power_of_two(-(self.biases.narrowed as i32)) });
         let nowhere = |flag: &usize| inputs.iter().skip(*flag).step_by(padded(self.inputs)).all(|&value| value == 0.0);
         let kept: Vec<usize> = (self.flags..self.inputs).filter(nowhere).collect();
         let mut magnitudes = vec![0; stride];
@@ -196,7 +161,7 @@ impl LearningLayer {
             let left = Left::Columns(&inputs[first..], padded(self.inputs));
             let (result, columns) = (&mut gradients[..rows * stride], self.rows);
             Product { left, right: errors, result, rows, inner: pixels, columns }.compute();
-            let Self { steps, weights: parameters, .. } = &mut *self;
+            let Self { biases: Biases { steps, .. }, weights: parameters, .. } = &mut *self;
             let limit = WEIGHT_MAX << FRACTION;
             let gradients = gradients.chunks_exact(stride).zip(first..first + rows);
             for (gradients, first) in gradients.filter(|(_, input)| !kept.contains(input)) {
@@ -209,9 +174,8 @@ impl LearningLayer {
 
     /// Rounds biases to what the network uses.
     fn round_biases(&mut self) {
-        let bits = FRACTION - self.bias_bits;
-        for ((used, bias), value) in self.used_biases.iter_mut().zip(&self.biases).zip(&self.offsets.values) {
-            *used = (bias + rounded(*value, bits)) as f32;
+        for (row, (used, bias)) in self.used_biases.iter_mut().zip(&self.biases.of_model).enumerate() {
+            *used = (bias + self.biases.delta(row)) as f32;
         }
     }
 
@@ -219,7 +183,7 @@ impl LearningLayer {
     /// model, which keep it, until it holds.
     fn keep_bound(&mut self, magnitudes: &[i32]) {
         let stride = padded(self.rows);
-        let broken = |row: usize, sum: i32| row_bound(self.input_max, sum.into(), self.biases[row]) >= EXACT;
+        let broken = |row: usize, sum: i32| row_bound(self.input_max, sum.into(), self.biases.of_model[row]) >= EXACT;
         let all: Vec<usize> = (0..self.rows).filter(|&row| broken(row, magnitudes[row])).collect();
         for &row in &all {
             loop {
@@ -239,9 +203,4 @@ impl LearningLayer {
             vectorised(Round { layer: self, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
         }
     }
-}
-
-/// Values, and zeros up to a length.
-fn extended<T: Copy + Default>(values: impl Iterator<Item = T>, length: usize) -> Vec<T> {
-    values.chain(std::iter::repeat(T::default())).take(length).collect()
 }

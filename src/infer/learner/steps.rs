@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use pulp::NullaryFnOnce;
 
-use super::gradient::ERROR_MAX;
 use super::layer::{FRACTION, LearningLayer, Parameters};
 use super::product::padded;
+use crate::entropy::lanes::gradient::ERROR_MAX;
 
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
@@ -131,11 +131,10 @@ impl NullaryFnOnce for Close<'_> {
     }
 }
 
-/// Rows -> their scaled sum.
+/// Rows -> their sum.
 pub(super) struct AddRows<'a> {
     pub rows: &'a [f32],
     pub sums: &'a mut [f32],
-    pub scale: f32,
 }
 
 impl NullaryFnOnce for AddRows<'_> {
@@ -144,7 +143,7 @@ impl NullaryFnOnce for AddRows<'_> {
     #[inline(always)]
     fn call(self) {
         for row in self.rows.chunks_exact(self.sums.len()) {
-            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * self.scale);
+            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }
     }
 }

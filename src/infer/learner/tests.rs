@@ -1,11 +1,9 @@
 use ndarray::Array2;
 
-use super::gradient::{Group, HeadGradient};
-use super::layer::WEIGHT_MAX;
+use super::layer::{FRACTION, WEIGHT_MAX};
+use super::offsets::BiasLearner;
 use super::*;
-use crate::entropy::cdf::Alphabet;
-use crate::entropy::mixture::{Normalisation, PixelMixture};
-use crate::infer::kernel::Packed;
+use crate::infer::kernel::{Instructions, Packed};
 use crate::infer::outputs_of;
 use crate::infer::session::{Network, Wanted};
 use crate::model::family::Content;
@@ -22,6 +20,8 @@ fn model(content: Content) -> CheckedModel {
 /// Section "Learning" of the format in plain 64-bit integers: one parameter, one pixel after the other.
 struct Reference {
     learning: Learning,
+    /// Weights stay.
+    only_biases: bool,
     layers: Vec<ReferenceLayer>,
 }
 
@@ -146,7 +146,7 @@ impl Reference {
             new.backward_shift = (0..=23).rev().find(fits).unwrap_or(0);
             new
         };
-        Self { learning, layers: model.layers.iter().enumerate().map(layer).collect() }
+        Self { learning, only_biases: false, layers: model.layers.iter().enumerate().map(layer).collect() }
     }
 
     /// What goes into each layer, and what comes out of the last.
@@ -179,7 +179,7 @@ impl Reference {
             for row in 0..rows {
                 let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + place;
                 let step = 1 << (bits + layer.groups[row].1).clamp(0, 20);
-                for input in (0..inputs).filter(|input| !kept.contains(input)) {
+                for input in (0..inputs).filter(|input| !self.only_biases && !kept.contains(input)) {
                     let product =
                         |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| (pixel[index][input] >> narrowed) * errors[row];
                     let sum = activations.iter().zip(&errors).map(product).sum();
@@ -210,7 +210,7 @@ impl Reference {
 /// The parameters of a layer without the padding behind its rows.
 fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Item = i64> + use<'a> {
     let rows = layer.rows;
-    padded.chunks_exact(layer.steps.len()).flat_map(move |row| &row[..rows]).map(|&value| value.into())
+    padded.chunks_exact(layer.biases.steps.len()).flat_map(move |row| &row[..rows]).map(|&value| value.into())
 }
 
 /// Contexts of one chunk, smooth to wild, and errors of its outputs.
@@ -276,10 +276,10 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
             for ((layer, again), reference) in learner.layers.iter().zip(&again.layers).zip(&reference.layers) {
                 assert!(parameters(layer, &layer.weights.values).eq(reference.values.iter().copied()));
                 assert!(parameters(layer, &layer.weights.momenta).eq(reference.momenta.iter().copied()));
-                let (values, momenta) = (&layer.offsets.values, &layer.offsets.momenta);
+                let (values, momenta) = (&layer.biases.offsets.values, &layer.biases.offsets.momenta);
                 let offsets = parameters(layer, values).zip(parameters(layer, momenta));
                 assert!(offsets.eq(reference.offsets.iter().copied()));
-                assert_eq!((&layer.weights, &layer.offsets), (&again.weights, &again.offsets));
+                assert_eq!((&layer.weights, &layer.biases.offsets), (&again.weights, &again.biases.offsets));
                 assert_eq!((&layer.used_weights, &layer.lifted), (&again.used_weights, &again.lifted));
                 for (row, lifted) in layer.lifted.chunks_exact(padded(layer.inputs)).enumerate() {
                     let expected = |input: usize| reference.lifted((input, row)) as f32;
@@ -287,6 +287,55 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn biases_that_learn_alone_are_those_of_the_reference_with_all_instructions() {
+    for content in [Content::Colour, Content::Grey, Content::LumaChroma] {
+        let model = std::sync::Arc::new(model(content));
+        let learning = Learning::of_biases(model.precision());
+        let mut reference = Reference { only_biases: true, ..Reference::new(&model, learning) };
+        let of = |instructions| {
+            let packed = Packed::with_instructions(&model.layers, model.precision(), instructions);
+            BiasLearner::new(model.clone(), std::sync::Arc::new(packed), 4 * 64)
+        };
+        let mut learners: Vec<_> = Instructions::available().map(of).collect();
+        let (like, size, mut random) = (Learner::new(&model, learning), model.shape.outputs(), Random(0xb1a5));
+        for number in 0..4 {
+            let (contexts, errors) = chunk(&mut random, &like, number);
+            let activations: Vec<_> = contexts
+                .chunks(model.context_size())
+                .map(|row| reference.forward(&row.iter().map(|&x| x.into()).collect::<Vec<_>>()))
+                .collect();
+            for learner in &mut learners {
+                let room = learner.room();
+                let (mut all, mut outputs) = (Vec::new(), Vec::new());
+                for (contexts, errors) in contexts.chunks(room * model.context_size()).zip(errors.chunks(room * size)) {
+                    learner.run(contexts, &mut outputs).expect("outputs");
+                    all.extend((0..room).flat_map(|pixel| outputs_of(&outputs, size, pixel)));
+                    let lane = |index: usize, lane: usize| errors[(index / size * LANES + lane) * size + index % size];
+                    let block = |index: usize| std::array::from_fn(|at| lane(index, at) as i32);
+                    let errors: Vec<Lanes<i32>> = (0..room / LANES * size).map(block).collect();
+                    learner.learn(&errors, room);
+                }
+                let expected = activations.iter().flat_map(|pixel| pixel.last().expect("outputs"));
+                assert!(all.into_iter().map(i64::from).eq(expected.copied()), "outputs of chunk {number}");
+            }
+            let errors_of = |row: &[f32]| row.iter().map(|&error| error as i64).collect();
+            reference.learn(&activations, errors.chunks(size).map(errors_of).collect());
+            for learner in &learners {
+                for (layer, reference) in learner.layers().iter().zip(&reference.layers) {
+                    let values = layer.offsets.values.iter().zip(&layer.offsets.momenta);
+                    let found = values.take(reference.offsets.len()).map(|(&v, &m)| (v.into(), m.into()));
+                    assert!(found.eq(reference.offsets.iter().copied()), "biases after chunk {number}");
+                }
+                // The first two of four updates are left out.
+                assert_eq!(learner.offsets().is_some(), number >= 2);
+            }
+        }
+        assert!(learners.windows(2).all(|pair| pair[0].offsets() == pair[1].offsets()));
+        assert!(learners[0].layers()[0].offsets.values.iter().any(|value| value.abs() >= 1 << (FRACTION - 4)));
     }
 }
 
@@ -330,72 +379,9 @@ fn no_input_breaks_the_contract() {
         assert_ne!(last.weights.values, last.weights.pretrained);
         let limit = WEIGHT_MAX << FRACTION;
         let at_limit = last.weights.values.iter().any(|value| value.abs() >= limit - (limit >> 3));
-        assert!(at_limit || last.offsets.values.iter().any(|value| value.abs() >= limit), "nothing is driven far");
-    }
-}
-
-/// The code length of a pixel in nats, in floating point, of outputs in their units.
-fn code_length(outputs: &[f64], samples: [f64; 3], predictions: [f64; 3], normalisation: Normalisation) -> f64 {
-    const K: usize = 2;
-    let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let unit = f64::from(normalisation.shift).exp2().recip();
-    let at = |group: usize, k: usize| outputs[group * K + k] / 64.0;
-    let weights: Vec<f64> = (0..K).map(|k| at(0, k).exp2()).collect();
-    let likelihood = |k: usize| {
-        let residual = |c: usize| samples[c] - predictions[c];
-        let density = |c: usize| {
-            let pairs = 7 + c * c.saturating_sub(1) / 2;
-            let mean = predictions[c]
-                + f64::from(normalisation.sign) * unit * at(1 + c, k)
-                + (0..c).map(|j| at(pairs + j, k) * residual(j)).sum::<f64>();
-            let inverse = (-at(4 + c, k)).exp2() / unit;
-            sigma((samples[c] + 0.5 - mean) * inverse) - sigma((samples[c] - 0.5 - mean) * inverse)
-        };
-        weights[k] / weights.iter().sum::<f64>() * (0..3).map(density).product::<f64>()
-    };
-    -(0..K).map(likelihood).sum::<f64>().ln()
-}
-
-#[test]
-fn errors_are_the_gradient_of_the_code_length() {
-    const K: usize = 2;
-    let shape = MixtureShape { components: K, channels: 3, pinned: false };
-    let alphabet = Alphabet::full(8);
-    let mut random = Random(3);
-    for case in 0..200 {
-        let normalisation = Normalisation { sign: if case % 3 == 0 { -1 } else { 1 }, shift: case % 5 };
-        let (unit, up) = (1 << normalisation.shift, 64 * normalisation.shift as i32);
-        // No component so far in its tail that its density has but a few bits.
-        let (mean, scale) = ((0, 100 * unit), (64 + up, 64));
-        let ranges = [(0, 100), mean, mean, mean, scale, scale, scale, (0, 20), (0, 20), (0, 20)];
-        let output = |(centre, magnitude): (i32, i32)| (centre + random.symmetric(magnitude)) as i16;
-        let outputs: Vec<i16> = (0..shape.outputs()).map(|i| ranges[i / K]).map(output).collect();
-        let predictions: [i32; 3] = std::array::from_fn(|_| 128 + random.symmetric(60));
-        let samples: [i32; 3] = std::array::from_fn(|c| predictions[c] + random.symmetric(5));
-        let mut mixture = PixelMixture::<K, 0>::new(3, &outputs, &[]).normalised(normalisation);
-        let mut head = HeadGradient::new(normalisation);
-        for channel in 0..3 {
-            let (sample, prediction) = (samples[channel] as u32, predictions[channel]);
-            mixture.next_channel(prediction, alphabet);
-            let (_, edges) = mixture.cdf(alphabet).interval(sample);
-            head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
-            if channel == 2 {
-                mixture.weigh(sample, &edges);
-            }
-            mixture.observe(sample, prediction, &edges);
-        }
-        let mut errors = vec![0.0; shape.outputs()];
-        head.errors(mixture.components(), 3, &outputs, &mut errors);
-        for (index, &error) in errors.iter().enumerate() {
-            let length = |by: f64| {
-                let mut outputs: Vec<f64> = outputs.iter().copied().map(f64::from).collect();
-                outputs[index] += by;
-                code_length(&outputs, samples.map(f64::from), predictions.map(f64::from), normalisation)
-            };
-            let derivative = 64.0 * (length(0.01) - length(-0.01)) / 0.02;
-            let expected = (derivative * f64::from(1 << Group::of(shape, index).bits)).clamp(-255.0, 255.0);
-            let difference = (f64::from(error) - expected).abs();
-            assert!(difference <= 1.5 + expected.abs() * 0.02, "output {index}: {error}, not {expected}");
-        }
+        assert!(
+            at_limit || last.biases.offsets.values.iter().any(|value| value.abs() >= limit),
+            "nothing is driven far"
+        );
     }
 }

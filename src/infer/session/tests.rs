@@ -34,12 +34,13 @@ fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
 /// The kernel alone.
 fn on_kernel(model: &Arc<CheckedModel>) -> Result<Network> {
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
-    Network::proven(model.clone(), Engine::Kernel(Kernel::new(packed)))
+    Network::proven(model.clone(), packed.clone(), Engine::Kernel(Kernel::new(packed)))
 }
 
 /// The plain graph in ONNX Runtime, whatever instructions there are for the kernel.
 fn on_graph(model: &Arc<CheckedModel>, level: GraphOptimizationLevel) -> Result<Network> {
-    Network::proven(model.clone(), Engine::Graph(GraphSession::on_cpu(model.clone(), level)?))
+    let packed = Arc::new(Packed::new(&model.layers, model.precision()));
+    Network::proven(model.clone(), packed, Engine::Graph(GraphSession::on_cpu(model.clone(), level)?))
 }
 
 /// One layer, as the contract states it: `y = Clip(Floor((x W + (bias + delta)) * 2^-shift))`.

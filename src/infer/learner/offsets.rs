@@ -1,0 +1,163 @@
+//! The search for bias offsets: a network whose biases alone learn, for an encoder to tell the result. Input: contexts, and the
+//! errors of the outputs. Output: what was added to each bias, on average.
+//!
+//! Weights stay as they are, so that both ways go through the [kernel](crate::infer::kernel) with weights that are packed once.
+//! All is integers: instructions change nothing.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use super::biases::{Biases, backward_shift, lifts};
+use super::layer::{FRACTION, Units};
+use super::product::padded;
+use super::steps::{floor, power_of_two};
+use crate::base::error::Result;
+use crate::base::stop::Stop;
+use crate::context::ContextKind;
+use crate::entropy::lanes::Lanes;
+use crate::entropy::mixture::MixtureShape;
+use crate::infer::kernel::{Backward, Kernel, Packed, Turned};
+use crate::infer::{Evaluator, LANES};
+use crate::model::adaptation::Learning;
+use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
+use crate::model::offsets::{self, Offsets};
+
+/// A network whose biases learn.
+#[derive(Debug)]
+pub(crate) struct BiasLearner {
+    model: Arc<CheckedModel>,
+    kernel: Kernel,
+    turned: Turned,
+    backward: Backward,
+    layers: Vec<Biases>,
+    chunk: usize,
+    /// Pixels of the chunk that it has learned from.
+    learned: usize,
+    /// Updates, and those of them, the first ones, that are left out of the averages.
+    updates: usize,
+    left_out: usize,
+    /// What was added to biases, over all updates but these, by layer and row.
+    sums: Vec<Vec<i64>>,
+    /// Ends runs.
+    stop: Stop,
+}
+
+impl BiasLearner {
+    /// A network that starts with the biases of a model, which has no pinned components, and learns from so many pixels.
+    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, pixels: usize) -> Self {
+        let (precision, last) = (model.precision(), model.layers.len() - 1);
+        let learning = Learning::of_biases(precision);
+        let output = |index: usize| (index == last).then_some(model.shape);
+        let layer = |(index, layer): (usize, &Layer)| {
+            Biases::new(layer, Units::of(precision, index == 0, index == last), output(index), learning)
+        };
+        let turn = |(index, layer): (usize, &Layer)| turned(layer, output(index));
+        let turned: Vec<_> = model.layers.iter().enumerate().skip(1).map(turn).collect();
+        let chunk = usize::from(learning.chunk);
+        Self {
+            turned: Turned::new(&packed, &turned),
+            backward: Backward::new(&packed),
+            kernel: Kernel::new(packed),
+            layers: model.layers.iter().enumerate().map(layer).collect(),
+            chunk,
+            learned: 0,
+            updates: 0,
+            left_out: pixels / chunk / 2,
+            sums: model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect(),
+            stop: Stop::default(),
+            model,
+        }
+    }
+
+    /// The same, but runs end when a caller says so.
+    pub fn stopped_by(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+
+    /// What was added to the biases, on average; `None` before enough updates.
+    pub fn offsets(&self) -> Option<Offsets> {
+        let number = self.updates.checked_sub(self.left_out).filter(|&number| number > 0)? as i64;
+        let layer = |((sums, learned), layer): ((&Vec<i64>, &Biases), &Layer)| {
+            let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - learned.bits);
+            let rounded = |(sum, &shift): (&i64, &u32)| {
+                let most = DELTA_MAX >> (shift + offsets::UNIT_BITS);
+                (2 * sum + unit(shift)).div_euclid(2 * unit(shift)).clamp(-most, most) as i32
+            };
+            sums.iter().zip(&layer.shifts).map(rounded).collect()
+        };
+        Some(Offsets(self.sums.iter().zip(&self.layers).zip(&self.model.layers).map(layer).collect()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn layers(&self) -> &[Biases] {
+        &self.layers
+    }
+
+    fn update(&mut self) {
+        self.updates += 1;
+        let mut deltas = Vec::with_capacity(self.layers.len());
+        for (index, (layer, averaged)) in self.layers.iter_mut().zip(&mut self.sums).enumerate() {
+            let rows = averaged.len();
+            let (mut errors, mut sums) = (vec![0; rows], vec![0.0; padded(rows)]);
+            self.backward.take_sums(index, &mut errors);
+            sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum = error as f32);
+            layer.learn(&mut sums);
+            deltas.push((0..rows).map(|row| layer.delta(row)).collect());
+            if self.updates > self.left_out {
+                averaged.iter_mut().zip(&layer.offsets.values).for_each(|(sum, &value)| *sum += i64::from(value));
+            }
+        }
+        self.kernel.set_deltas(&deltas);
+    }
+}
+
+/// The weights of a layer, (row, input), lifted, and the shift that brings errors back to their size.
+fn turned(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
+    let mut lifted = Array2::<i16>::zeros((layer.weights.ncols(), layer.weights.nrows()));
+    for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output))
+    {
+        let lift = power_of_two(lift);
+        lifted.iter_mut().zip(weights).for_each(|(to, &weight)| *to = floor(f32::from(weight) * lift + 0.5) as i16);
+    }
+    let squares = lifted.iter().map(|weight| u64::from(weight.unsigned_abs()).pow(2)).sum();
+    let shift = backward_shift(squares, layer.weights.nrows());
+    (lifted, shift)
+}
+
+impl Evaluator for BiasLearner {
+    fn shape(&self) -> MixtureShape {
+        self.model.shape
+    }
+
+    fn context(&self) -> ContextKind {
+        self.model.context
+    }
+
+    /// Pixels whose activations are kept; a chunk has whole groups of them.
+    fn room(&self) -> usize {
+        self.kernel.kept_pixels()
+    }
+
+    fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
+        self.stop.check()?;
+        self.kernel.run(contexts, outputs);
+        Ok(())
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+
+    /// What is left after the last whole chunk teaches nothing.
+    fn learn(&mut self, errors: &[Lanes<i32>], pixels: usize) {
+        if pixels.is_multiple_of(LANES) {
+            self.kernel.backward(&self.turned, errors, &mut self.backward);
+            self.learned += pixels;
+            if self.learned >= self.chunk {
+                self.learned = 0;
+                self.update();
+            }
+        }
+    }
+}
