@@ -97,12 +97,10 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     contexts.resize(start + context_size(C), 0);
     let contexts = &mut contexts[start..];
     let repeated = repeated(&predictions);
-    let width = (2 * REACH + 1) * C;
-    let rows = above.iter().map(|row| &row[..]).chain([&left[..]]).enumerate();
     if alphabet.depth < 16 {
-        rows.for_each(|(index, row)| put_taps(row, &repeated, narrow, &mut contexts[index * width..]));
+        put_taps::<C, ABOVE, LEFT>((above, left), &repeated, narrow, contexts);
     } else {
-        rows.for_each(|(index, row)| put_taps(row, &repeated, wide, &mut contexts[index * width..]));
+        put_taps::<C, ABOVE, LEFT>((above, left), &repeated, wide, contexts);
     }
     let (contexts, flags) = contexts[TAPS * C..].split_at_mut(C);
     let half = 1 << (alphabet.depth - 1);
@@ -124,16 +122,36 @@ fn repeated<const C: usize>(predictions: &[u16; C]) -> [u16; 24] {
     bytemuck::cast::<_, [u16; 24]>([a, b, c, a, b, c]).map(u16::from_le)
 }
 
-/// Writes the contexts of a row of taps, from each and the prediction of its channel, in vectors of eight.
+/// Writes the contexts of the taps, from each and the prediction of its channel.
 #[inline(always)]
-fn put_taps(row: &[u16], predictions: &[u16; 24], normalised: impl Fn(u16, u16) -> i16, contexts: &mut [i16]) {
-    let vectors = row.as_chunks::<8>().0.iter().zip(predictions.as_chunks::<8>().0);
-    for ((taps, predictions), contexts) in vectors.zip(contexts.as_chunks_mut::<8>().0) {
+fn put_taps<const C: usize, const ABOVE: usize, const LEFT: usize>(
+    (above, left): ([&[u16; ABOVE]; REACH], &[u16; LEFT]),
+    predictions: &[u16; 24],
+    normalised: impl Fn(u16, u16) -> i16 + Copy,
+    contexts: &mut [i16],
+) {
+    let width = (2 * REACH + 1) * C;
+    for (index, row) in above.into_iter().enumerate() {
+        put_row(row, predictions, normalised, &mut contexts[index * width..]);
+    }
+    put_row(left, predictions, normalised, &mut contexts[REACH * width..]);
+}
+
+/// Writes the contexts of a row of taps in vectors of eight.
+#[inline(always)]
+fn put_row<const N: usize>(
+    row: &[u16; N],
+    predictions: &[u16; 24],
+    normalised: impl Fn(u16, u16) -> i16,
+    contexts: &mut [i16],
+) {
+    for first in (0..N).step_by(8) {
+        let (taps, predictions) = (&row[first..first + 8], &predictions[first..first + 8]);
         let mut vector = [0; 8];
         for i in 0..8 {
             vector[i] = normalised(taps[i], predictions[i]);
         }
-        *contexts = vector;
+        contexts[first..first + 8].copy_from_slice(&vector);
     }
 }
 
