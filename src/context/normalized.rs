@@ -52,17 +52,17 @@ pub(crate) fn push_context(
 ) -> ([i32; MAX_CHANNELS], Normalisation) {
     let alphabet = alphabets[0]; // the depth is the same for all
     match tile.channels() {
-        1 => push::<1, 8, 8, 4, 2>(tile, (x, y), alphabet, contexts),
-        _ => push::<3, 24, 16, 16, 8>(tile, (x, y), alphabet, contexts),
+        1 => push::<1, 8, 8>(tile, (x, y), alphabet, contexts),
+        _ => push::<3, 24, 16>(tile, (x, y), alphabet, contexts),
     }
 }
 
 /// For `C` channels: the taps in raster order, channels interleaved; then each prediction less half the range; then a
 /// flag for each class.
 ///
-/// All is done in whole vectors: `ABOVE` samples from the first tap of a row above on, `LEFT` of the row to the left, and
-/// `WIDE` and `NARROW` of those that measure something. What is beyond the taps is overwritten, or masked.
-fn push<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize, const NARROW: usize>(
+/// Taps are read and written in whole vectors: `ABOVE` samples from the first one of a row above on, `LEFT` of the row to the
+/// left. What comes of those behind the taps is overwritten.
+fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     tile: &TileSamples,
     (x, y): (usize, usize),
     alphabet: Alphabet,
@@ -70,15 +70,17 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize
 ) -> ([i32; MAX_CHANNELS], Normalisation) {
     let above: [&[u16; ABOVE]; REACH] = std::array::from_fn(|row| tile.taps(x, y, row));
     let left: &[u16; LEFT] = tile.taps(x, y, REACH);
-    let rows = (above[1], above[2], left);
     let predictions: [u16; C] = std::array::from_fn(|channel| {
         let (west, north) = (left[2 * C + channel], above[2][3 * C + channel]);
         median_edge(west.into(), north.into(), above[2][2 * C + channel].into()) as u16
     });
-    let activity = alphabet.to_eight_bits(activity::<C, ABOVE, LEFT, WIDE, NARROW>(rows));
-    let activity = if C == 1 { 3 * activity } else { activity };
+    let (activity, near) = if alphabet.depth <= WORD_DEPTH {
+        activity_and_nearest::<C, Words>(above[1], above[2], left)
+    } else {
+        activity_and_nearest::<C, Numbers>(above[1], above[2], left)
+    };
+    let activity = if C == 1 { 3 * alphabet.to_eight_bits(activity) } else { alphabet.to_eight_bits(activity) };
     let (class, shift) = CLASS_AND_SHIFT[activity.min(MOST_ACTIVITY) as usize];
-    let near = nearest::<C, ABOVE, LEFT, WIDE, NARROW>(rows);
     let negative = near < 6 * predictions.iter().map(|&prediction| i32::from(prediction)).sum::<i32>();
     let bits = i32::from(shift) + TAP_BITS - 1 - alphabet.depth as i32;
     let (up, down, flip) = (bits.max(0), (-bits).max(0), -i32::from(negative));
@@ -96,9 +98,9 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize
     let contexts = &mut contexts[start..];
     let repeated = repeated(&predictions);
     if alphabet.depth < 16 {
-        put_taps::<C, ABOVE, LEFT>(above, left, &repeated, narrow, contexts);
+        put_taps::<C, ABOVE, LEFT>((above, left), &repeated, narrow, contexts);
     } else {
-        put_taps::<C, ABOVE, LEFT>(above, left, &repeated, wide, contexts);
+        put_taps::<C, ABOVE, LEFT>((above, left), &repeated, wide, contexts);
     }
     let (contexts, flags) = contexts[TAPS * C..].split_at_mut(C);
     let half = 1 << (alphabet.depth - 1);
@@ -115,77 +117,139 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize
 #[inline(always)]
 fn repeated<const C: usize>(predictions: &[u16; C]) -> [u16; 24] {
     // Twelve samples are whole pixels and whole words.
-    let word =
-        |first: usize| -> u64 { bytemuck::cast::<[u16; 4], _>(std::array::from_fn(|i| predictions[(first + i) % C])) };
+    let word = |first: usize| word(&std::array::from_fn(|i| predictions[(first + i) % C])).to_le();
     let (a, b, c) = (word(0), word(4), word(8));
-    bytemuck::cast([a, b, c, a, b, c])
+    bytemuck::cast::<_, [u16; 24]>([a, b, c, a, b, c]).map(u16::from_le)
 }
 
-/// Writes the contexts of the taps, from each and the prediction of its channel; and others behind them.
+/// Writes the contexts of the taps, from each and the prediction of its channel.
 #[inline(always)]
 fn put_taps<const C: usize, const ABOVE: usize, const LEFT: usize>(
-    above: [&[u16; ABOVE]; REACH],
-    left: &[u16; LEFT],
+    (above, left): ([&[u16; ABOVE]; REACH], &[u16; LEFT]),
+    predictions: &[u16; 24],
+    normalised: impl Fn(u16, u16) -> i16 + Copy,
+    contexts: &mut [i16],
+) {
+    let width = (2 * REACH + 1) * C;
+    for (index, row) in above.into_iter().enumerate() {
+        put_row(row, predictions, normalised, &mut contexts[index * width..]);
+    }
+    put_row(left, predictions, normalised, &mut contexts[REACH * width..]);
+}
+
+/// Writes the contexts of a row of taps in vectors of eight.
+#[inline(always)]
+fn put_row<const N: usize>(
+    row: &[u16; N],
     predictions: &[u16; 24],
     normalised: impl Fn(u16, u16) -> i16,
     contexts: &mut [i16],
 ) {
-    let (width, room) = ((2 * REACH + 1) * C, "behind the taps are the contexts of predictions and classes");
-    for (index, row) in above.into_iter().enumerate() {
-        let to: &mut [i16; ABOVE] = contexts[index * width..].first_chunk_mut().expect(room);
-        *to = std::array::from_fn(|i| normalised(row[i], predictions[i]));
+    for first in (0..N).step_by(8) {
+        let (taps, predictions) = (&row[first..first + 8], &predictions[first..first + 8]);
+        let mut vector = [0; 8];
+        for i in 0..8 {
+            vector[i] = normalised(taps[i], predictions[i]);
+        }
+        contexts[first..first + 8].copy_from_slice(&vector);
     }
-    let to: &mut [i16; LEFT] = contexts[REACH * width..].first_chunk_mut().expect(room);
-    *to = std::array::from_fn(|i| normalised(left[i], predictions[i]));
 }
-
-/// Two rows above a pixel, one row above, and to the left, from the first tap on.
-type Rows<'a, const ABOVE: usize, const LEFT: usize> = (&'a [u16; ABOVE], &'a [u16; ABOVE], &'a [u16; LEFT]);
 
 /// How much the neighbours of a pixel differ: the sum of the magnitudes of the differences of those that lie side by side or
-/// one above the other. Rows two and one above, and the one to the left.
+/// one above the other; and the sum of all channels of the six nearest ones. Rows two and one above, and the one to the left.
 #[inline(always)]
-fn activity<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize, const NARROW: usize>(
-    (two_above, above, left): Rows<'_, ABOVE, LEFT>,
-) -> i32 {
-    let beside = differences::<WIDE>(&above[2 * C..], &above[C..], 4 * C);
-    let upright = differences::<WIDE>(&above[2 * C..], &two_above[2 * C..], 3 * C);
-    let left_beside = differences::<NARROW>(&left[2 * C..], &left[C..], C);
-    let left_upright = differences::<NARROW>(&left[C..], &above[C..], 2 * C);
-    sum(beside, upright) + sum(left_beside, left_upright)
+fn activity_and_nearest<const C: usize, S: Sums>(two_above: &[u16], above: &[u16], left: &[u16]) -> (i32, i32) {
+    let (mut activity, mut nearest) = (S::default(), S::default());
+    activity.add_differences(&above[2 * C..], &above[C..], 4 * C);
+    activity.add_differences(&left[2 * C..], &left[C..], C);
+    activity.add_differences(&above[2 * C..], &two_above[2 * C..], 3 * C);
+    activity.add_differences(&left[C..], &above[C..], 2 * C);
+    nearest.add(&above[2 * C..], 3 * C);
+    nearest.add(&left[C..], 2 * C);
+    nearest.add(&two_above[3 * C..], C);
+    (activity.total(), nearest.total())
 }
 
-/// The sum of all channels of the six nearest pixels.
-#[inline(always)]
-fn nearest<const C: usize, const ABOVE: usize, const LEFT: usize, const WIDE: usize, const NARROW: usize>(
-    (two_above, above, left): Rows<'_, ABOVE, LEFT>,
-) -> i32 {
-    let above = first::<WIDE>(&above[2 * C..], 3 * C);
-    let left = first::<NARROW>(&left[C..], 2 * C);
-    let two_above = first::<NARROW>(&two_above[3 * C..], C);
-    sum(above, [0; WIDE]) + sum(left, two_above)
+/// Sums of the first samples of slices.
+trait Sums: Default {
+    fn add(&mut self, samples: &[u16], count: usize);
+    /// Adds the magnitudes of differences.
+    fn add_differences(&mut self, some: &[u16], others: &[u16], count: usize);
+    fn total(self) -> i32;
 }
 
-/// The magnitudes of the differences of so many samples, then zeros.
-#[inline(always)]
-fn differences<const N: usize>(some: &[u16], others: &[u16], count: usize) -> [u16; N] {
-    let (some, others) = (first::<N>(some, N), first::<N>(others, N));
-    std::array::from_fn(|i| {
-        let difference = some[i].saturating_sub(others[i]) | others[i].saturating_sub(some[i]);
-        if i < count { difference } else { 0 }
-    })
+/// Of samples of any depth.
+#[derive(Default)]
+struct Numbers(i32);
+
+impl Sums for Numbers {
+    #[inline(always)]
+    fn add(&mut self, samples: &[u16], count: usize) {
+        self.0 += samples[..count].iter().map(|&sample| i32::from(sample)).sum::<i32>();
+    }
+
+    #[inline(always)]
+    fn add_differences(&mut self, some: &[u16], others: &[u16], count: usize) {
+        self.0 += some[..count].iter().zip(others).map(|(&a, &b)| i32::from(a.abs_diff(b))).sum::<i32>();
+    }
+
+    #[inline(always)]
+    fn total(self) -> i32 {
+        self.0
+    }
 }
 
-/// So many samples, then zeros.
-#[inline(always)]
-fn first<const N: usize>(samples: &[u16], count: usize) -> [u16; N] {
-    let samples: &[u16; N] = samples.first_chunk().expect("rows are as wide as vectors");
-    std::array::from_fn(|i| if i < count { samples[i] } else { 0 })
+/// Of samples of up to [`WORD_DEPTH`] bits: four sums in a word, none of more than nine samples.
+#[derive(Default)]
+struct Words(u64);
+
+/// Nine of them have 16 bits.
+const WORD_DEPTH: u32 = 12;
+
+impl Sums for Words {
+    #[inline(always)]
+    fn add(&mut self, samples: &[u16], count: usize) {
+        for at in (0..count).step_by(4) {
+            self.0 += first_of(count - at, word(first_four(&samples[at..])));
+        }
+    }
+
+    #[inline(always)]
+    fn add_differences(&mut self, some: &[u16], others: &[u16], count: usize) {
+        const HIGH: u64 = 0x8000_8000_8000_8000;
+        for at in (0..count).step_by(4) {
+            // No difference borrows from the next one: it is 2^15 more than it is.
+            let raised = (word(first_four(&some[at..])) | HIGH) - word(first_four(&others[at..]));
+            let negative = !raised & HIGH;
+            let ones = (negative << 1).wrapping_sub(negative >> 15); // in all bits of negative ones
+            let magnitudes = (raised ^ HIGH ^ ones).wrapping_add(negative >> 15);
+            self.0 += first_of(count - at, magnitudes);
+        }
+    }
+
+    #[inline(always)]
+    fn total(self) -> i32 {
+        let pairs = (self.0 & 0xffff_0000_ffff) + (self.0 >> 16 & 0xffff_0000_ffff);
+        (pairs as u32 + (pairs >> 32) as u32) as i32
+    }
 }
 
 #[inline(always)]
-fn sum<const N: usize>(some: [u16; N], others: [u16; N]) -> i32 {
-    some.iter().zip(&others).map(|(&a, &b)| i32::from(a) + i32::from(b)).sum()
+fn first_four(samples: &[u16]) -> &[u16; 4] {
+    samples.first_chunk().expect("rows are read in whole vectors")
+}
+
+/// Four numbers in a word, the first one in the low bits.
+#[inline(always)]
+fn word(numbers: &[u16; 4]) -> u64 {
+    let [a, b, c, d] = numbers.map(u64::from);
+    a | b << 16 | c << 32 | d << 48
+}
+
+/// Zeros in place of all but the first numbers of a word.
+#[inline(always)]
+fn first_of(count: usize, word: u64) -> u64 {
+    word & u64::MAX >> (16 * (4 - count.min(4)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use ndarray::Array2;
 
-use super::driver::{Isa, MAX_BLOCKS, Work, scaled_rows};
+use super::driver::{Input, Isa, MAX_BLOCKS, Work, scaled_rows};
 use super::pack::{Packed, PackedLayer};
 use super::{LANES, Lanes};
 use crate::entropy::lanes::gradient::ERROR_MAX;
@@ -87,7 +87,7 @@ impl Step<'_> {
     fn go<I: Isa, const ROWS: usize, const BLOCKS: usize>(self, isa: I) {
         let Self { packed, turned, activations, outputs, to: Backward { errors, sums } } = self;
         let last = packed.layers.len() - 1;
-        take_outputs::<BLOCKS>(outputs, &mut errors[last], &mut sums[last]);
+        take_outputs::<I, BLOCKS>(isa, outputs, &mut errors[last], &mut sums[last]);
         let (group, max) = (packed.group(), packed.precision().activation_max());
         for (index, layer) in turned.layers.iter().enumerate().rev() {
             let (to, from) = errors.split_at_mut(index + 1);
@@ -101,14 +101,21 @@ impl Step<'_> {
 
 /// Adds up the errors of the outputs, and brings them into pairs.
 #[inline(always)]
-fn take_outputs<const BLOCKS: usize>(outputs: &[[i32; LANES]], errors: &mut [Lanes], sums: &mut [Lanes]) {
+fn take_outputs<I: Isa, const BLOCKS: usize>(
+    isa: I,
+    outputs: &[[i32; LANES]],
+    errors: &mut [Lanes],
+    sums: &mut [Lanes],
+) {
     let errors = errors.as_chunks_mut::<BLOCKS>().0;
     let size = outputs.len() / BLOCKS;
     for (block, outputs) in outputs.chunks_exact(size).enumerate() {
-        for (row, error) in outputs.iter().enumerate() {
-            add(&mut sums[row].0, error);
-            let pair = &mut errors[row / 2][block].0;
-            *pair = if row % 2 == 0 { joined(error, &[0; LANES]) } else { joined(pair, error) };
+        for ((outputs, errors), sums) in outputs.chunks(2).zip(&mut *errors).zip(sums.chunks_exact_mut(2)) {
+            let low = isa.load(&Lanes(outputs[0]));
+            let high = isa.load(&outputs.get(1).map_or(NONE, |&output| Lanes(output)));
+            isa.store(isa.add(isa.load(&sums[0]), low), &mut sums[0]);
+            isa.store(isa.add(isa.load(&sums[1]), high), &mut sums[1]);
+            isa.store(isa.pair(low, high), &mut errors[block]);
         }
     }
 }
@@ -118,6 +125,17 @@ struct Inputs<'a, const BLOCKS: usize> {
     words: &'a [[Lanes; BLOCKS]],
     group: usize,
     max: i32,
+}
+
+impl<const BLOCKS: usize> Inputs<'_, BLOCKS> {
+    /// The errors of an input of some pixels, from the scaled sums of products.
+    #[inline(always)]
+    fn close<I: Isa>(&self, isa: I, input: usize, block: usize, errors: I::Words) -> I::Words {
+        let bits = 32 / self.group;
+        let place =
+            Input { place: (input % self.group * bits) as i32, mask: (u32::MAX >> (32 - bits)) as i32, max: self.max };
+        isa.close(errors, ERROR_MAX, isa.load(&self.words[input / self.group][block]), place)
+    }
 }
 
 /// From the errors of a layer's rows to those of its inputs.
@@ -130,39 +148,24 @@ fn layer_back<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     (to, sums): (&mut [[Lanes; BLOCKS]], &mut [Lanes]),
 ) {
     const { assert!(ROWS.is_multiple_of(2)) };
-    let bits = 32 / inputs.group;
-    let mask = u32::MAX >> (32 - bits);
     for tile in 0..layer.biases.len() / ROWS {
         let rows = scaled_rows::<I, ROWS, BLOCKS>(isa, layer, &layer.biases, tile, from);
-        for (pair, rows) in rows.chunks_exact(2).enumerate().take_while(|(pair, _)| tile * ROWS + 2 * pair < layer.rows)
-        {
-            let first = tile * ROWS + 2 * pair;
-            for block in 0..BLOCKS {
-                let mut errors = [NONE; 2];
-                for (i, error) in errors.iter_mut().enumerate() {
-                    isa.store(rows[i][block], error);
-                    let row = first + i;
-                    let (words, place) = (&inputs.words[row / inputs.group][block].0, row % inputs.group * bits);
-                    for (error, &word) in error.0.iter_mut().zip(words) {
-                        let input = ((word as u32 >> place) & mask) as i32;
-                        let open = 0 < input && input < inputs.max;
-                        *error = if open { (*error).clamp(-ERROR_MAX, ERROR_MAX) } else { 0 };
-                    }
-                    add(&mut sums[row].0, &error.0);
-                }
-                to[first / 2][block].0 = joined(&errors[0].0, &errors[1].0);
+        let first = tile * ROWS;
+        let sums = sums[first..first + ROWS].chunks_exact_mut(2);
+        for (pair, ((rows, sums), to)) in rows.chunks_exact(2).zip(sums).zip(&mut to[first / 2..]).enumerate() {
+            let input = first + 2 * pair;
+            if input >= layer.rows {
+                break;
             }
+            let (mut low_sum, mut high_sum) = (isa.load(&sums[0]), isa.load(&sums[1]));
+            for (block, to) in to.iter_mut().enumerate() {
+                let low = inputs.close(isa, input, block, rows[0][block]);
+                let high = inputs.close(isa, input + 1, block, rows[1][block]);
+                (low_sum, high_sum) = (isa.add(low_sum, low), isa.add(high_sum, high));
+                isa.store(isa.pair(low, high), to);
+            }
+            isa.store(low_sum, &mut sums[0]);
+            isa.store(high_sum, &mut sums[1]);
         }
     }
-}
-
-/// Pairs of 16 bits.
-#[inline(always)]
-fn joined(low: &[i32; LANES], high: &[i32; LANES]) -> [i32; LANES] {
-    std::array::from_fn(|lane| low[lane] & 0xffff | high[lane] << 16)
-}
-
-#[inline(always)]
-fn add(sums: &mut [i32; LANES], values: &[i32; LANES]) {
-    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }

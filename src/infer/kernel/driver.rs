@@ -36,6 +36,29 @@ pub(super) trait Isa: Copy {
     /// Numbers cut to 16 bits.
     fn store_narrow(self, words: Self::Words, to: &mut [i16; LANES]);
 
+    fn add(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        let (mut sums, b) = (to_lanes(self, a), to_lanes(self, b));
+        sums.0.iter_mut().zip(b.0).for_each(|(a, b)| *a += b);
+        self.load(&sums)
+    }
+
+    /// Pairs of 16 bits of numbers that have so many.
+    fn pair(self, low: Self::Words, high: Self::Words) -> Self::Words {
+        let mut low = to_lanes(self, low);
+        low.0.iter_mut().for_each(|low| *low &= 0xffff);
+        self.join::<16>(self.load(&low), high)
+    }
+
+    /// Errors cut to `-most..=most`; zero where the input is at an end of its range.
+    fn close(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
+        let (mut errors, inputs) = (to_lanes(self, errors), to_lanes(self, inputs));
+        for (error, word) in errors.0.iter_mut().zip(inputs.0) {
+            let value = (word >> input.place) & input.mask;
+            *error = if 0 < value && value < input.max { (*error).clamp(-most, most) } else { 0 };
+        }
+        self.load(&errors)
+    }
+
     /// Brings the next [`ARRANGED`] groups of contexts of all pixels of a block into lanes; `size` contexts lie between
     /// those of a pixel and those of the next one. Contexts of 8 bits get offset by 128.
     fn arrange(self, contexts: &[i16], size: usize) -> [Self::Words; ARRANGED] {
@@ -49,6 +72,21 @@ pub(super) trait Isa: Copy {
         }
         lanes.each_ref().map(|lanes| self.load(lanes))
     }
+}
+
+/// Where an input lies in the word of its group, and the largest one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input {
+    pub place: i32,
+    pub mask: i32,
+    pub max: i32,
+}
+
+#[inline(always)]
+fn to_lanes<I: Isa>(isa: I, words: I::Words) -> Lanes {
+    let mut lanes = Lanes([0; LANES]);
+    isa.store(words, &mut lanes);
+    lanes
 }
 
 /// Something that an instruction set does, by `BLOCKS` blocks of pixels and `ROWS` rows at once.

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{ARRANGED, Isa, Work};
+use super::driver::{ARRANGED, Input, Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 8;
@@ -80,6 +80,31 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
     fn store_narrow(self, words: __m512i, to: &mut [i16; LANES]) {
         // SAFETY: the processor has AVX-512 F, and the array has 256 bits.
         unsafe { _mm256_storeu_si256((&raw mut *to).cast(), _mm512_cvtsepi32_epi16(words)) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn pair(self, low: __m512i, high: __m512i) -> __m512i {
+        // SAFETY: the processor has AVX-512 F and BW.
+        unsafe { _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high)) }
+    }
+
+    #[inline(always)]
+    fn close(self, errors: __m512i, most: i32, inputs: __m512i, input: Input) -> __m512i {
+        // SAFETY: the processor has AVX-512 F.
+        unsafe {
+            let value = _mm512_srav_epi32(inputs, _mm512_set1_epi32(input.place));
+            let value = _mm512_and_si512(value, _mm512_set1_epi32(input.mask));
+            let above = _mm512_cmpgt_epi32_mask(value, _mm512_setzero_si512());
+            let open = _mm512_mask_cmplt_epi32_mask(above, value, _mm512_set1_epi32(input.max));
+            let least = _mm512_max_epi32(errors, _mm512_set1_epi32(-most));
+            _mm512_maskz_min_epi32(open, least, _mm512_set1_epi32(most))
+        }
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{ARRANGED, Isa};
+use super::driver::{ARRANGED, Input, Isa};
 use super::{LANES, Lanes};
 
 /// How products are added.
@@ -90,6 +90,33 @@ impl<P: Products> Isa for Ymm<P> {
             let narrow = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(words[0], words[1]));
             _mm256_storeu_si256((&raw mut *to).cast(), narrow);
         }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        // SAFETY: the processor has AVX2.
+        unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn pair(self, low: Self::Words, high: Self::Words) -> Self::Words {
+        // SAFETY: the processor has AVX2.
+        let pair = |low, high| unsafe { _mm256_blend_epi16::<0b1010_1010>(low, _mm256_slli_epi32::<16>(high)) };
+        [pair(low[0], high[0]), pair(low[1], high[1])]
+    }
+
+    #[inline(always)]
+    fn close(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
+        let (zero, place, mask, max) =
+            (self.splat(0), self.splat(input.place), self.splat(input.mask), self.splat(input.max));
+        let (least, most) = (self.splat(-most), self.splat(most));
+        // SAFETY: the processor has AVX2.
+        let close = |errors, inputs| unsafe {
+            let value = _mm256_and_si256(_mm256_srav_epi32(inputs, place), mask);
+            let open = _mm256_and_si256(_mm256_cmpgt_epi32(value, zero), _mm256_cmpgt_epi32(max, value));
+            _mm256_and_si256(open, _mm256_min_epi32(_mm256_max_epi32(errors, least), most))
+        };
+        [close(errors[0], inputs[0]), close(errors[1], inputs[1])]
     }
 
     #[inline(always)]
