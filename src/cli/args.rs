@@ -89,7 +89,8 @@ pub enum Command {
 /// The arguments of `compress`.
 #[derive(Debug, Args)]
 pub struct Compress {
-    /// Images, or folders of them; `-` is standard input. Of two paths, the second is the result if it ends in .ansel
+    /// Images, or folders of them, or URLs of object stores; `-` is standard input. Of two paths, the second is the result
+    /// if it ends in .ansel
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -141,8 +142,8 @@ pub struct Compress {
 /// The arguments of `decompress`.
 #[derive(Debug, Args)]
 pub struct Decompress {
-    /// .ansel files, or folders of them; `-` is standard input. Of two paths, the second is the result if it ends as
-    /// images do
+    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input. Of two paths, the second is the
+    /// result if it ends as images do
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -176,7 +177,7 @@ fn rectangle(text: &str) -> Result<ansel::Rect, String> {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// .ansel files, or folders of them; `-` is standard input
+    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Folders with all folders below them
@@ -203,7 +204,7 @@ pub struct Info {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// .ansel files, or folders of them; `-` is standard input
+    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input
     #[arg(required_unless_present = "manifest", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Verify the files of a manifest that `compress --manifest` wrote: that they are there, and have its checksums
@@ -235,7 +236,7 @@ pub struct Models {
 /// Where results go.
 #[derive(Debug, Args)]
 pub struct Output {
-    /// Output file, or folder (needed for several inputs, if not beside them); `-` is standard output
+    /// Output file, or folder (needed for several inputs, if not beside them), or URL; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Overwrite files that exist; write to a terminal
