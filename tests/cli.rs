@@ -11,6 +11,8 @@ mod jpeg;
 mod naming;
 #[path = "cli/place.rs"]
 mod place;
+#[path = "cli/seeing.rs"]
+mod seeing;
 #[path = "cli/stopping.rs"]
 mod stopping;
 #[path = "cli/streams.rs"]

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod batch;
+mod seeing;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use ansel::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::batch::Batch;
+pub use self::seeing::{Map, PageOf};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -29,6 +31,7 @@ Examples:
   ansel decompress huge.ansel --crop 9000,4000,640,480 -o part.png
   ansel info photo.ansel --bits
   ansel verify archive/
+  ansel map photo.ansel                    writes photo.map.png: the bits of each pixel
 
 Results, and JSON, are on standard output; status and warnings are on standard error.
 
@@ -72,6 +75,8 @@ pub enum Command {
     Info(Info),
     /// Decode .ansel files and compare checksums; writes nothing
     Verify(Verify),
+    /// Draw a map of the bits that the pixels of .ansel files take, as PNG
+    Map(Map),
     /// List the models that this program carries
     Models(Models),
     /// Print the completions of a shell, to be put where it looks for them

@@ -7,11 +7,13 @@ mod decompress;
 mod describe;
 mod documents;
 mod failure;
+mod heat;
 mod input;
 mod inspect;
 mod jobs;
 mod jpeg;
 mod manifest;
+mod map;
 mod options;
 mod output;
 mod place;
@@ -47,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Decompress(arguments) => decompress::run(&arguments),
         Command::Info(arguments) => inspect::info(&arguments),
         Command::Verify(arguments) => inspect::verify(&arguments),
+        Command::Map(arguments) => map::run(&arguments),
         Command::Models(arguments) => inspect::models(&arguments),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command } => documents::man(command.as_deref()),
