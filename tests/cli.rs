@@ -9,6 +9,8 @@ mod common;
 mod jpeg;
 #[path = "cli/naming.rs"]
 mod naming;
+#[path = "cli/page.rs"]
+mod page;
 #[path = "cli/place.rs"]
 mod place;
 #[path = "cli/seeing.rs"]

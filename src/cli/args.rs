@@ -32,6 +32,8 @@ Examples:
   ansel info photo.ansel --bits
   ansel verify archive/
   ansel map photo.ansel                    writes photo.map.png: the bits of each pixel
+  ansel report archive --manifest archive/manifest.jsonl
+                                           writes report.html
 
 Results, and JSON, are on standard output; status and warnings are on standard error.
 
@@ -77,6 +79,8 @@ pub enum Command {
     Verify(Verify),
     /// Draw a map of the bits that the pixels of .ansel files take, as PNG
     Map(Map),
+    /// Write a page about many .ansel files: sizes, a histogram, the best and worst with their maps, as HTML
+    Report(PageOf),
     /// List the models that this program carries
     Models(Models),
     /// Print the completions of a shell, to be put where it looks for them

@@ -137,6 +137,7 @@ impl Run<'_> {
                 bytes: done.bytes,
                 sha256: done.written.digest,
                 pixels_sha256: done.pixels_sha256,
+                others: Vec::new(),
             })?;
         }
         if arguments.output.rm {

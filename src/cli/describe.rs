@@ -48,6 +48,18 @@ fn coder(part: &PartSummary) -> String {
     }
 }
 
+/// What codes a part, in few words: the model and what it is for, or the coder.
+pub fn coder_name(part: &PartSummary) -> String {
+    let Some((id, digest)) = part.model else { return part.coder.to_owned() };
+    let is_it = |model: &&RegisteredModel| model.id == id && model.digest().starts_with(&hex(&digest));
+    let name = ansel::models().iter().find(is_it).map(|model| format!("{} {}", model.name, model.content.name()));
+    let name = name.unwrap_or_else(|| format!("a model of its own ({})", hex(&digest)));
+    match adaptation(part) {
+        "none" => name,
+        adaptation => format!("{name}, {adaptation}"),
+    }
+}
+
 /// How the networks of a part are fitted to the image.
 fn adaptation(part: &PartSummary) -> &'static str {
     match (part.learning, part.offsets) {

@@ -16,6 +16,7 @@ mod manifest;
 mod map;
 mod options;
 mod output;
+mod page;
 mod place;
 mod report;
 mod resume;
@@ -50,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Info(arguments) => inspect::info(&arguments),
         Command::Verify(arguments) => inspect::verify(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Report(arguments) => page::run(&arguments),
         Command::Models(arguments) => inspect::models(&arguments),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command } => documents::man(command.as_deref()),
