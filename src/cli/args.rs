@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use ansel::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::batch::Batch;
+pub use self::batch::{Batch, SideBySide};
 pub use self::seeing::{Map, PageOf};
 
 const AFTER_HELP: &str = "\
@@ -165,6 +165,8 @@ pub struct Decompress {
     /// Write the pixels alone: no ICC profile, Exif, XMP, palette, PNG chunks
     #[arg(long)]
     pub strip: bool,
+    #[command(flatten)]
+    pub side_by_side: SideBySide,
     #[command(flatten)]
     pub model: DecodingModel,
     #[command(flatten)]

@@ -15,7 +15,7 @@ pub fn bpsp(bytes: u64, samples: u64) -> f64 {
 
 /// Says that a file was compressed or decompressed.
 pub fn done(reporter: &Reporter, job: &Job, info: ImageInfo, more: &str, more_json: Value) -> Result<()> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let ImageInfo { width, height, channels, depth } = info;
     let value = || {
         let mut value = more_json;
@@ -172,7 +172,7 @@ pub fn info_json(file: &Place, info: &FileInfo, bits: Option<Bits>) -> Value {
 
 /// Says that a JPEG file was compressed or decompressed.
 pub fn jpeg_done(reporter: &Reporter, job: &Job, info: &JpegInfo) -> Result<()> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let value = || {
         let mut value = jpeg_fields(info);
         input.put(&mut value, "input");

@@ -21,11 +21,13 @@ pub fn run(arguments: &Map) -> Outcome {
         Ok((jobs, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
     });
     let (jobs, codec) = planned.map_err(|failure| reporter.fail(None, &failure))?;
+    let codec = options::shown(codec, &reporter);
     for_each(&reporter, jobs.iter().map(|job| (&job.input, job)), |job| draw(arguments, &reporter, &codec, job))
 }
 
 fn draw(arguments: &Map, reporter: &Reporter, codec: &Codec, job: &Job) -> Result<()> {
-    let Job { input, target } = job;
+    job.check()?;
+    let Job { input, target, .. } = job;
     output::check_overwrite(target, arguments.force)?;
     let mut file = input::open_ansel(input, &options::limits(&arguments.limits))?;
     if jpeg::is_held(&mut *file, input)? {

@@ -4,6 +4,7 @@ mod args;
 mod batch;
 mod compress;
 mod decompress;
+mod dedup;
 mod describe;
 mod documents;
 mod failure;
