@@ -104,7 +104,7 @@ impl Run<'_> {
             let decoder = codec.decoder(file)?;
             let (info, metadata) = (decoder.header().info(), decoder.metadata().clone());
             let share = budget.take(options::memory_of(info));
-            return Ok((Source { info, metadata, rows: Rows::Bands(decoder), lost: Vec::new() }, share));
+            return Ok((Source { info, metadata, rows: Rows::Bands(Box::new(decoder)), lost: Vec::new() }, share));
         }
         let mut archive = codec.open(file)?;
         let share = budget.take(options::memory_of(archive.header().info()));
@@ -161,7 +161,7 @@ enum Rows<R> {
     /// All at once: a rectangle, what is intact, or the pixels of a JPEG file.
     Planes(Planes),
     /// Band by band.
-    Bands(Decoder<R>),
+    Bands(Box<Decoder<R>>),
 }
 
 /// The image format that a file name asks for; PNG for standard output.

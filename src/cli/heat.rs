@@ -116,14 +116,15 @@ impl Canvas {
 
     /// Writes ASCII; what has no room to the right is left out.
     fn write(&mut self, text: &str, left: usize, top: usize) {
+        let size = self.size;
         for (index, letter) in text.bytes().enumerate() {
             let rows = BASIC_LEGACY[usize::from(letter & 127)];
             for (y, x) in (0..LETTER).flat_map(|y| (0..LETTER).map(move |x| (y, x))) {
                 if rows[y] >> x & 1 == 0 {
                     continue;
                 }
-                let (from_left, from_top) = (left + (index * LETTER + x) * self.size, top + y * self.size);
-                for (down, right) in (0..self.size).flat_map(|down| (0..self.size).map(move |right| (down, right))) {
+                let (from_left, from_top) = (left + (index * LETTER + x) * size, top + y * size);
+                for (down, right) in (0..size).flat_map(|down| (0..size).map(move |right| (down, right))) {
                     self.set(from_left + right, from_top + down, INK);
                 }
             }
@@ -137,7 +138,9 @@ mod tests {
 
     #[test]
     fn scales_end_at_numbers_that_are_easy_to_read() {
-        for (most, end) in [(0.0, 0.01), (0.9, 1.0), (1.0, 1.0), (9.3, 10.0), (13.0, 16.0), (23.9, 24.0), (101.0, 120.0)] {
+        for (most, end) in
+            [(0.0, 0.01), (0.9, 1.0), (1.0, 1.0), (9.3, 10.0), (13.0, 16.0), (23.9, 24.0), (101.0, 120.0)]
+        {
             let bits = [0.0, most / 2.0, most];
             assert!((scale_of(bits.iter()) / end - 1.0).abs() < 1e-5, "{most}");
         }

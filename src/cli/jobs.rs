@@ -26,7 +26,8 @@ impl Job {
     pub fn check(&self) -> Result<()> {
         let Some(first) = &self.clash else { return Ok(()) };
         let (input, target) = (&self.input, self.target.path());
-        let reason = format!("the result of {first} goes there; rename {input}, or give its result a name of its own (-o)");
+        let reason =
+            format!("the result of {first} goes there; rename {input}, or give its result a name of its own (-o)");
         Err(Failure::io("write", target)(std::io::Error::new(ErrorKind::AlreadyExists, reason)))
     }
 }
@@ -184,7 +185,8 @@ mod tests {
         assert_eq!(refused(["a/x.png", "b/x.png", "c.png"]), [false, true, false]);
         assert_eq!(refused(["x.png", "x.bmp", "y/x.jpg"]), [false, true, true]);
         assert_eq!(refused(["a/x.png", "b/y.png", "z.png"]), [false; 3]);
-        let message = targets(["x.jpg", "x.png", "z"], "out").expect("jobs")[1].check().expect_err("a clash").message(None);
+        let message =
+            targets(["x.jpg", "x.png", "z"], "out").expect("jobs")[1].check().expect_err("a clash").message(None);
         for part in ["out/x.ansel", "x.jpg", "rename x.png", "-o"] {
             assert!(message.contains(part), "{message}");
         }

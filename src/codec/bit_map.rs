@@ -65,7 +65,7 @@ impl Codec {
             let rows = first..first + band.height() as usize;
             first = rows.end;
             planes.samples_mut().slice_mut(s![.., rows.clone(), ..]).assign(band.samples());
-            let told = decoder.take_told_bits();
+            let told = decoder.take_told_bits().expect("this codec tells them");
             bits.slice_mut(s![.., rows, ..]).assign(&told.samples);
             spread_samples += told.spread;
             bands.extend(decoder.band().cloned());
@@ -77,7 +77,7 @@ impl Codec {
 }
 
 /// The bits of each sample of some rectangle of an image.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ToldBits {
     /// With axes (channel, row, column).
     pub samples: Array3<f32>,
@@ -86,6 +86,11 @@ pub(super) struct ToldBits {
 }
 
 impl ToldBits {
+    /// None yet.
+    pub fn new(shape: (usize, usize, usize)) -> Result<Self> {
+        Ok(Self { samples: zeroed(shape)?, spread: 0 })
+    }
+
     /// Adds a part of a tile, of these channels.
     pub fn add_part(&mut self, tile: &DecodedTile, channels: Range<usize>) {
         let count = channels.len();

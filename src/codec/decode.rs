@@ -38,7 +38,7 @@ pub struct Decoder<R> {
     bands: u32,
     last: Option<Band>,
     bits: IdealBits,
-    told: ToldBits,
+    told: Option<Box<ToldBits>>,
     /// Multiplications that the bands so far may have cost.
     work: u64,
 }
@@ -96,8 +96,8 @@ impl<R: Read> Decoder<R> {
     }
 
     /// The bits of each sample of the band that was decoded last, if the codec tells them.
-    pub(super) fn take_told_bits(&mut self) -> ToldBits {
-        std::mem::take(&mut self.told)
+    pub(super) fn take_told_bits(&mut self) -> Option<Box<ToldBits>> {
+        self.told.take()
     }
 
     /// The whole image, for whoever has read no band yet.
@@ -232,8 +232,8 @@ impl OpenBand {
 pub(super) struct DecodedBand {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
-    /// Empty unless the codec tells them.
-    pub told: ToldBits,
+    /// If the codec tells them.
+    pub told: Option<Box<ToldBits>>,
 }
 
 /// Tiles of a band that were decoded.
@@ -260,9 +260,8 @@ pub(super) fn decode_band(
     for (tile, rect) in decoded.samples.iter().zip(&band.rects) {
         samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
     }
-    let mut told = ToldBits::default();
-    if codec.tells_bits {
-        told.samples = zeroed(shape)?;
+    let mut told = if codec.tells_bits { Some(Box::new(ToldBits::new(shape)?)) } else { None };
+    if let Some(told) = &mut told {
         for (tile, rect) in decoded.told.iter().zip(&band.rects) {
             told.samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(&tile.samples);
             told.spread += tile.spread;
@@ -286,7 +285,7 @@ pub(super) fn decode_tiles(
     let mut decoded = rects.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
     let mut starts = vec![0; tiles.len()];
     let (mut first, mut bits) = (0, IdealBits::default());
-    let told = rects.iter().filter(|_| codec.tells_bits).map(|rect| Ok(ToldBits { samples: zeroed(shape(rect))?, spread: 0 }));
+    let told = rects.iter().filter(|_| codec.tells_bits).map(|rect| ToldBits::new(shape(rect)));
     let mut told = told.collect::<Result<Vec<_>>>()?;
     for (number, part) in band.table.parts.iter().enumerate() {
         let streams = tiles.iter().zip(&rects).zip(&mut starts).map(|(((index, stored), &rect), start)| {

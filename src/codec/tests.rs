@@ -484,7 +484,8 @@ fn lanes_cost_some_bytes_and_give_the_same_samples_in_the_second_decoder_too() {
 
 #[test]
 fn the_bits_of_samples_add_up_to_those_of_the_file() {
-    let images = [smooth(1, 40, 30, 8), smooth(2, 33, 20, 12), mixed(3), mixed(4), photograph(3, 40, 40), pattern(3, 64, 48, 4)];
+    let images =
+        [smooth(1, 40, 30, 8), smooth(2, 33, 20, 12), mixed(3), mixed(4), photograph(3, 40, 40), pattern(3, 64, 48, 4)];
     let mut spread = 0;
     for planes in images {
         let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");

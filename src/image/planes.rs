@@ -22,7 +22,9 @@ pub(crate) fn zeroed<T: bytemuck::Zeroable>(shape: (usize, usize, usize)) -> Res
     let zeros = samples.and_then(|samples| bytemuck::allocation::try_zeroed_vec(samples).ok());
     match zeros.map(|zeros| Array3::from_shape_vec(shape, zeros)) {
         Some(Ok(zeros)) => Ok(zeros),
-        _ => Err(Error::OutOfMemory { bytes: samples.map_or(u64::MAX, |samples| size_of::<T>() as u64 * samples as u64) }),
+        _ => Err(Error::OutOfMemory {
+            bytes: samples.map_or(u64::MAX, |samples| size_of::<T>() as u64 * samples as u64),
+        }),
     }
 }
 
@@ -319,6 +321,6 @@ mod tests {
             assert!(matches!(zeroed::<u16>(shape), Err(Error::OutOfMemory { .. })), "{shape:?}");
         }
         assert_eq!(zeroed::<u16>((3, 2, 5)).expect("memory"), Array3::<u16>::zeros((3, 2, 5)));
-        assert_eq!(zeroed((3, 0, 5)).expect("no memory").len(), 0);
+        assert_eq!(zeroed::<u16>((3, 0, 5)).expect("no memory").len(), 0);
     }
 }

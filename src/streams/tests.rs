@@ -121,12 +121,7 @@ fn decoded(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>]) -> Result<Vec<Deco
     decoded_telling(coder, sizes, streams, false)
 }
 
-fn decoded_telling(
-    coder: &Coder,
-    sizes: &[u32],
-    streams: &[Vec<u8>],
-    tells_bits: bool,
-) -> Result<Vec<DecodedTile>> {
+fn decoded_telling(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>], tells_bits: bool) -> Result<Vec<DecodedTile>> {
     let tiles = rects().into_iter().zip(streams).map(|(rect, stream)| TileStream { rect, stream, tells_bits });
     decode(&ENGINE, coder, sizes, &tiles.collect::<Vec<_>>(), damaged)
 }
@@ -225,7 +220,10 @@ fn the_bits_of_samples_lie_where_the_samples_do() {
             assert!(within.len() == 4);
             let expected = super::network::bits_within(&ENGINE, &network, learns, (&coded, rect), &within);
             let of_squares = within.iter().flat_map(|square| {
-                told.slice(s![.., square.rows(), square.columns()]).iter().map(|&bits| f64::from(bits)).collect::<Vec<_>>()
+                told.slice(s![.., square.rows(), square.columns()])
+                    .iter()
+                    .map(|&bits| f64::from(bits))
+                    .collect::<Vec<_>>()
             });
             let sum: f64 = of_squares.sum();
             assert!((sum - expected).abs() < 1e-4 * expected, "{channels}, {lanes}: {sum} and {expected}");

@@ -140,7 +140,9 @@ fn what_is_the_same_is_encoded_once() {
         place.write(&format!("in/{name}"), bytes);
     }
     let jpeg = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jpeg/progressive.jpg");
-    ["in/e.jpg", "in/f.jpg"].map(|name| std::fs::copy(jpeg, place.path(name)).expect("a copied file"));
+    for name in ["in/e.jpg", "in/f.jpg"] {
+        std::fs::copy(jpeg, place.path(name)).expect("a copied file");
+    }
     let output = place.command(["compress", "-r", "in", "-o", "out", "--dedup", "--jobs", "3", "--json"]).output();
     let text = String::from_utf8(output.expect("a run").stdout).expect("text");
     // What is encoded is told with its size; what is not, by its name alone.

@@ -67,10 +67,8 @@ fn a_report_names_files_that_cannot_be_read() {
 
 /// The folder of npm's playwright-core, if it is there.
 fn playwright() -> Option<PathBuf> {
-    let folder = std::env::var_os("ANSEL_PLAYWRIGHT").map_or_else(
-        || Path::new(ROOT).join("target/playwright/node_modules/playwright-core"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("ANSEL_PLAYWRIGHT")
+        .map_or_else(|| Path::new(ROOT).join("target/playwright/node_modules/playwright-core"), PathBuf::from);
     folder.join("package.json").exists().then_some(folder)
 }
 
@@ -101,7 +99,10 @@ fn people_can_read_a_report_in_chromium() {
     // Aloud.
     let spoken = found["spoken"].as_str().expect("text");
     assert_says(spoken, &["heading \"A report on 7 files\" [level=1]", "navigation \"Sections\"", "link \"Totals\""]);
-    assert_says(spoken, &["img \"Histogram of files", "img \"Map of the bits per pixel of ", "rowheader \"noise.ansel\""]);
+    assert_says(
+        spoken,
+        &["img \"Histogram of files", "img \"Map of the bits per pixel of ", "rowheader \"noise.ansel\""],
+    );
     for table in found["tables"].as_array().expect("tables") {
         assert!(table["caption"].as_str().is_some_and(|caption| !caption.is_empty()), "{table}");
         assert!(table["columns"].as_array().expect("columns").iter().all(|head| head[0] == "TH" && head[1] == "col"));

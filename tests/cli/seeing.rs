@@ -2,7 +2,7 @@
 
 use ansel::{Codec, Metadata};
 
-use crate::common::{drawing, gentle, noise};
+use crate::common::{drawing, image, noise};
 use crate::place::{Place, assert_says, json};
 
 #[test]
@@ -31,11 +31,7 @@ fn a_map_shows_the_bits_that_info_adds_up() {
 fn pixels_of_noise_are_bright_in_a_map() {
     let place = Place::new();
     let noise = noise(1, 40, 40);
-    let half = |(x, sample): (usize, u16)| if x < 20 { 7 } else { sample };
-    let mut planes = noise.clone();
-    for mut row in planes.samples_mut().rows_mut() {
-        row.iter_mut().enumerate().for_each(|(x, sample)| *sample = half((x, *sample)));
-    }
+    let planes = image(1, 40, 40, |at| if at.2 < 20 { 7 } else { noise.samples()[at] as u8 });
     let file = Codec::builder().level("3".parse().expect("a level")).build().expect("a codec");
     place.write("half.ansel", file.compress(&planes, &Metadata::default()).expect("a compressed image"));
     let line = place.status(["map", "half.ansel", "half.png", "--scale", "8"]);
@@ -52,14 +48,19 @@ fn pixels_of_noise_are_bright_in_a_map() {
 fn a_map_says_what_it_does_not_know() {
     let place = Place::new();
     place.write_png("d.png", &drawing(3, 300, 200), &Metadata::default());
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jpeg/progressive.jpg"), place.path("p.jpg")).expect("a file");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jpeg/progressive.jpg"), place.path("p.jpg"))
+        .expect("a file");
     place.succeed(["compress", "d.png", "p.jpg"]);
     assert_says(&place.fail(4, ["map", "p.ansel"]), &["p.ansel", "JPEG file"]);
     let codec = Codec::default();
     let info = codec.read_info(std::io::Cursor::new(place.read("d.ansel"))).expect("a file");
     let coders: Vec<&str> = info.bands[0].parts().iter().map(|part| part.coder).collect();
     let line = place.status(["map", "d.ansel"]);
-    assert_eq!(line.contains("mean of their tile"), coders.iter().any(|coder| ["VP8L", "PNG"].contains(coder)), "{coders:?}");
+    assert_eq!(
+        line.contains("mean of their tile"),
+        coders.iter().any(|coder| ["VP8L", "PNG"].contains(coder)),
+        "{coders:?}"
+    );
     place.write("broken.ansel", &place.read("d.ansel")[..40]);
     assert_says(&place.fail(3, ["map", "broken.ansel"]), &["broken.ansel"]);
 }

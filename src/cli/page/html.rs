@@ -140,7 +140,8 @@ fn histogram(files: &[Held]) -> String {
     }
     let base = ROOM + HEIGHT;
     let _ = writeln!(svg, "<line x1=\"0\" y1=\"{base}\" x2=\"{WIDTH}\" y2=\"{base}\"/>");
-    for (index, anchor) in [(0, "start"), (BARS / 4, "middle"), (BARS / 2, "middle"), (3 * BARS / 4, "middle"), (BARS, "end")]
+    for (index, anchor) in
+        [(0, "start"), (BARS / 4, "middle"), (BARS / 2, "middle"), (3 * BARS / 4, "middle"), (BARS, "end")]
     {
         let (x, label) = (index as f64 * wide, heat::short((index as f64 * step) as f32));
         let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text>", base + 15.0);
@@ -174,7 +175,8 @@ fn figures(contents: &Contents, figures: &[Figure]) -> String {
         if let Some(map) = map {
             let _ = writeln!(html, "<img src=\"{map}\" alt=\"Map of the bits per pixel of {name}\">");
         }
-        let source = held.source_bytes.map(|source| format!(", {} times smaller than its source", ratio(source, held.bytes)));
+        let source =
+            held.source_bytes.map(|source| format!(", {} times smaller than its source", ratio(source, held.bytes)));
         let note = note.as_ref().map(|note| format!("<br>{}", escaped(note)));
         let _ = writeln!(
             html,
