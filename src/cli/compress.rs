@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::args::{Compress, TransformsName, VerifyName};
 use super::batch::{self, Budget, Seen, Tally};
+use super::dedup::{self, Claim, Made, Once};
 use super::failure::{Failure, Result, about};
 use super::input::ReadSeek;
 use super::jobs::{self, Direction, Job};
@@ -38,6 +39,7 @@ pub struct Run<'a> {
     /// Results, and samples, that were seen.
     results: Seen,
     pixels: Seen,
+    once: Once,
 }
 
 /// What an input was compressed to, or what was found there.
@@ -47,7 +49,18 @@ pub struct Compressed {
     pub pixels_sha256: Option<[u8; 32]>,
     /// What the input says of the image, and is not kept.
     pub not_kept: Vec<String>,
-    pub skipped: bool,
+    pub how: How,
+}
+
+/// How a result came to be in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The input was compressed.
+    Made,
+    /// It was there.
+    Found,
+    /// As a link to the result of an input that holds the same.
+    Linked,
 }
 
 pub fn run(arguments: &Compress) -> Outcome {
@@ -56,7 +69,7 @@ pub fn run(arguments: &Compress) -> Outcome {
     let planned = jobs::plan(&reporter, &arguments.inputs, &arguments.output, DIRECTION)
         .and_then(|jobs| Ok((prepare(arguments, &reporter, &jobs)?, jobs)));
     let (run, jobs) = planned.map_err(|failure| reporter.fail(None, &failure))?;
-    let side_by_side = options::side_by_side(&arguments.batch, arguments.output.recursive);
+    let side_by_side = options::side_by_side(&arguments.batch.side_by_side, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch(arguments), |job| run.work(job))
 }
 
@@ -84,9 +97,9 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     let manifest = batch.manifest.as_deref();
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
-    let budget = Budget::new(batch.memory.saturating_sub(PROGRAM_BYTES));
-    let (results, pixels) = (Seen::default(), Seen::default());
-    Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels })
+    let budget = options::budget(&batch.side_by_side);
+    let (results, pixels, once) = (Seen::default(), Seen::default(), Once::default());
+    Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels, once })
 }
 
 fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
@@ -110,7 +123,7 @@ impl Run<'_> {
     /// Compresses an input, unless its result is there, and does what follows.
     fn work(&self, job: &Job) -> Result<Tally> {
         let Self { arguments, reporter, .. } = self;
-        let Job { input, target } = job;
+        let Job { input, target, .. } = job;
         if !arguments.batch.resume {
             output::check_overwrite(target, arguments.output.force)?;
         }
@@ -126,11 +139,15 @@ impl Run<'_> {
                 }
                 _ => resume::found(self, job, &source)?,
             }
+        } else if arguments.batch.dedup {
+            self.compress_once(job, &source)?
         } else {
             self.compress(job, &source)?
         };
-        let tally = Tally { before, after: done.bytes, skipped: done.skipped };
-        self.note_results(job, done.written.digest, done.pixels_sha256)?;
+        let tally = Tally { before, after: done.bytes, skipped: done.how == How::Found };
+        if done.how != How::Linked {
+            self.note_results(job, done.written.digest, done.pixels_sha256)?;
+        }
         if let Some(manifest) = &self.manifest {
             manifest.add(&Entry {
                 source: input.path().to_owned(),
@@ -140,6 +157,7 @@ impl Run<'_> {
                 bytes: done.bytes,
                 sha256: done.written.digest,
                 pixels_sha256: done.pixels_sha256,
+                others: Vec::new(),
             })?;
         }
         if arguments.output.rm {
@@ -156,7 +174,7 @@ impl Run<'_> {
         }
         if let Some(first) = self.results.before(sha256, target) {
             if batch.dedup {
-                output::link(&first, target)?;
+                output::link(&first, target, true)?;
             }
             return self.reporter.warn(&job.input, &format!("the same as {}", printable(first.as_os_str())));
         }
@@ -168,9 +186,30 @@ impl Run<'_> {
         }
     }
 
+    /// Compresses an input, unless another one that holds the same is compressed in this run: its result is a link to that one's.
+    fn compress_once(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
+        let target = &job.target;
+        let content = dedup::content_of(self, job, source)?;
+        match self.once.claim(content.sha256) {
+            Claim::Made(Made { path, bytes, sha256 }) => {
+                output::link(&path, target.path(), self.arguments.output.force)?;
+                self.reporter.warn(&job.input, &format!("the same as {}", printable(path.as_os_str())))?;
+                let written = Written { place: target.clone(), digest: sha256 };
+                let (pixels_sha256, not_kept) = (content.pixels_sha256, content.not_kept);
+                Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Linked })
+            }
+            Claim::Make(duty) => {
+                let done = self.compress(job, source)?;
+                let path = target.path().to_owned();
+                duty.done(Made { path, bytes: done.bytes, sha256: done.written.digest });
+                Ok(done)
+            }
+        }
+    }
+
     fn compress(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let Self { arguments, reporter, codec, .. } = self;
-        let Job { input, target } = job;
+        let Job { input, target, .. } = job;
         let started = std::time::Instant::now();
         let reading = |error| about("read", input.path())(error);
         let mut source = source.open(&self.limits)?;
@@ -178,13 +217,13 @@ impl Run<'_> {
             return jpeg::compress(self, job, source);
         }
         let mut image = self.image(source).map_err(reading)?;
-        let not_kept = if arguments.strip { Vec::new() } else { image.not_kept().to_vec() };
+        let not_kept = self.not_kept(&image);
         if !not_kept.is_empty() {
             reporter.warn(input, &format!("not kept: {}", not_kept.join(", ")))?;
         }
         let (info, metadata) = (image.info(), self.metadata(&image));
         options::say_engine(codec, info, reporter)?;
-        let _share = self.budget.take(memory_of(info));
+        let _share = self.budget.take(options::memory_of(info));
         let (mut bytes, mut digest) = (0, PixelDigest::new(info));
         let written = output::write(target, arguments.output.force, |file| {
             let mut encoder = codec.encoder(info, &metadata, file)?;
@@ -201,7 +240,7 @@ impl Run<'_> {
         report(reporter, job, info, bytes)?;
         reporter.detail(&options::time(info, started.elapsed()))?;
         let pixels_sha256 = self.manifest.as_ref().map(|_| digest.finish());
-        Ok(Compressed { written, bytes, pixels_sha256, not_kept, skipped: false })
+        Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Made })
     }
 
     /// An image to compress, opened.
@@ -211,6 +250,11 @@ impl Run<'_> {
             Some(source) if !self.arguments.allow_lossy_source => Err(lossy_source(source)),
             _ => Ok(image),
         }
+    }
+
+    /// What an image says of itself, and is not kept.
+    pub fn not_kept(&self, image: &ImageReader<'_>) -> Vec<String> {
+        if self.arguments.strip { Vec::new() } else { image.not_kept().to_vec() }
     }
 
     /// The metadata that is kept of an image.
@@ -230,18 +274,6 @@ impl Run<'_> {
         }
         Ok(planes)
     }
-}
-
-/// About the bytes that the program takes with its networks, whatever the images (`tests/bench/batch.py`).
-const PROGRAM_BYTES: u64 = 64 << 20;
-
-/// About the bytes that compressing an image takes: what a session and its tiles do, some times the samples, as far as they
-/// are in one band, and the whole image in formats that are not read row by row.
-fn memory_of(info: ImageInfo) -> u64 {
-    const SESSION_BYTES: u64 = 24 << 20;
-    const MOST_BAND_PIXELS: u64 = 1 << 24;
-    let pixels = u64::from(info.width) * u64::from(info.height);
-    SESSION_BYTES + 2 * info.channels as u64 * (7 * pixels.min(MOST_BAND_PIXELS) + pixels)
 }
 
 fn report(reporter: &Reporter, job: &Job, info: ImageInfo, bytes: u64) -> Result<()> {

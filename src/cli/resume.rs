@@ -6,7 +6,7 @@ use ansel::{Codec, Decoded};
 use sha2::{Digest, Sha256};
 
 use super::args::Verify;
-use super::compress::{Compressed, Run};
+use super::compress::{Compressed, How, Run};
 use super::failure::{Failure, Result, about, io_error};
 use super::jobs::Job;
 use super::manifest::{Entry, PixelDigest};
@@ -28,7 +28,7 @@ fn has_checksum(entry: &Entry, place: &Place) -> Result<bool> {
 
 /// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
 pub fn found(run: &Run<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let path = target.path();
     let foreign = || {
         let reason = "it exists, and is not the result of its input (use --force without --resume to overwrite it)";
@@ -52,7 +52,7 @@ pub fn found(run: &Run<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed
         return Err(foreign());
     }
     let written = Written { place: target.clone(), digest: Sha256::digest(&file).into() };
-    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), skipped: true })
+    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), how: How::Found })
 }
 
 fn pixels_of(planes: &ansel::Planes) -> Result<[u8; 32]> {

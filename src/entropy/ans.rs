@@ -8,12 +8,18 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
+use ndarray::Array3;
 
 use super::lanes::{IntervalLanes, LANES, Lanes};
 use super::stack::{LaneStack, Stack};
 use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
+    /// The ideal code length of what lies in it.
+    fn bits(self) -> f64 {
+        CDF_BITS as f64 - f64::from(self.probability).log2()
+    }
+
     fn parts(self) -> (u32, NonZeroU32) {
         let probability = NonZeroU32::new(self.probability).expect("the CDF is strictly increasing");
         (self.left, probability)
@@ -73,6 +79,12 @@ pub(crate) trait SampleCoder {
     fn pop(&mut self, _intervals: &IntervalLanes, _active: usize) {
         unreachable!("this coder has no lanes");
     }
+
+    /// Takes note of the channel, row and column of the sample that was coded last.
+    fn note(&mut self, _place: [usize; 3]) {}
+
+    /// Takes note of the channel, row and column of a sample that was decoded in a block, in this interval.
+    fn note_in_block(&mut self, _place: [usize; 3], _interval: Interval) {}
 
     /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
     fn decide(&mut self, probability: u32, known: bool) -> bool {
@@ -223,6 +235,7 @@ impl SampleCoder for Encoder {
 pub(crate) struct Decoder {
     states: States,
     length: IdealLength,
+    told: Option<Box<ToldBits>>,
 }
 
 /// The ideal code length of what has some probabilities: they are multiplied up, and their logarithm is taken now and then.
@@ -230,6 +243,16 @@ pub(crate) struct Decoder {
 struct IdealLength {
     product: f64,
     bits: f64,
+}
+
+/// The bits of each sample, for whoever asks for them.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct ToldBits {
+    /// With axes (channel, row, column).
+    samples: Array3<f32>,
+    /// Those of all samples so far.
+    sum: f64,
 }
 
 impl Default for IdealLength {
@@ -267,7 +290,22 @@ impl Decoder {
 
     /// A decoder of what is on top of a stack.
     pub fn of_stack(stack: Stack) -> Self {
-        Self { states: States::One(stack), length: IdealLength::default() }
+        Self::of_states(States::One(stack))
+    }
+
+    fn of_states(states: States) -> Self {
+        Self { states, length: IdealLength::default(), told: None }
+    }
+
+    /// This decoder of a tile of so many channels, rows and columns, but it keeps the bits of each sample.
+    pub fn telling_bits(self, shape: (usize, usize, usize)) -> Self {
+        let told = ToldBits { samples: Array3::zeros(shape), sum: 0.0 };
+        Self { told: Some(Box::new(told)), ..self }
+    }
+
+    /// The bits of each sample, with axes (channel, row, column), if they were kept.
+    pub fn take_told_bits(&mut self) -> Option<Array3<f32>> {
+        self.told.take().map(|told| told.samples)
     }
 
     /// What is left of the stack of one state, and the ideal code length of what was decoded, in bits.
@@ -278,7 +316,7 @@ impl Decoder {
 
     /// A decoder of a state for each lane; `None` for words that no encoder writes.
     pub fn of_lanes(words: Vec<u32>) -> Option<Self> {
-        Some(Self { states: States::Lanes(LaneStack::from_words(words)?), length: IdealLength::default() })
+        LaneStack::from_words(words).map(|stack| Self::of_states(States::Lanes(stack)))
     }
 
     /// The ideal code length of what was decoded, in bits, if all words were read and the coder is back in its initial
@@ -323,6 +361,19 @@ impl SampleCoder for Decoder {
     }
 
     fn end_sample(&mut self) {}
+
+    fn note(&mut self, place: [usize; 3]) {
+        if let Some(told) = &mut self.told {
+            let sum = self.length.bits();
+            told.samples[place] = (sum - std::mem::replace(&mut told.sum, sum)).max(0.0) as f32;
+        }
+    }
+
+    fn note_in_block(&mut self, place: [usize; 3], interval: Interval) {
+        if let Some(told) = &mut self.told {
+            told.samples[place] = interval.bits() as f32;
+        }
+    }
 
     fn quantiles(&self) -> Option<Lanes<i32>> {
         if let States::Lanes(stack) = &self.states { Some(stack.quantiles()) } else { None }

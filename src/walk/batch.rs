@@ -238,8 +238,9 @@ impl BlockCoder {
                 let found = (&mut samples[channel], &mut intervals[channel]);
                 mixture.decode(block, (channel, alphabet), (&quantiles, pixels.len()), found);
                 tile.coder.pop(&intervals[channel], pixels.len());
-                for (&Pixel { x, y, .. }, &sample) in pixels.iter().zip(&samples[channel]) {
+                for (lane, (&Pixel { x, y, .. }, &sample)) in pixels.iter().zip(&samples[channel]).enumerate() {
                     tile.samples.set(x, y, channel, sample as u16);
+                    tile.coder.note_in_block([channel, y, x], intervals[channel].lane(lane));
                 }
             }
         }
@@ -306,6 +307,7 @@ impl One<'_> {
                         counts.code(coder, mixture.cdf(alphabet), &contexts, known.into())
                     }
                 };
+                coder.note([channel, y, x]);
                 mixture.observe(sample, prediction, &edges);
                 if !C::KNOWS_SAMPLES {
                     samples.set(x, y, channel, sample as u16);
