@@ -327,7 +327,7 @@ fn biases_that_learn_alone_are_those_of_the_reference_with_all_instructions() {
             for learner in &learners {
                 for (layer, reference) in learner.layers().iter().zip(&reference.layers) {
                     let values = layer.offsets.values.iter().zip(&layer.offsets.momenta);
-                    let found = values.take(reference.offsets.len()).map(|(&v, &m)| (v.into(), m.into()));
+                    let found = values.take(reference.offsets.len()).map(|(&v, &m)| (i64::from(v), i64::from(m)));
                     assert!(found.eq(reference.offsets.iter().copied()), "biases after chunk {number}");
                 }
                 // The first two of four updates are left out.
