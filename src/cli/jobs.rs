@@ -98,7 +98,7 @@ fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place)
     let mut taken = HashSet::new();
     for input in inputs {
         let target = target(&input, several, output, extension(&input.place))?;
-        if !taken.insert(target.clone()) {
+        if !taken.insert(target.path().to_owned()) {
             if target == Place::Standard {
                 return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
             }

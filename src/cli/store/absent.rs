@@ -8,7 +8,7 @@ use super::failure::{Failure, Result};
 use super::place::{Url, printable};
 
 /// There are none.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {}
 
 impl Object {

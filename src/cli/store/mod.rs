@@ -5,7 +5,6 @@ mod read;
 mod write;
 
 use std::fs::File;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -117,12 +116,6 @@ impl PartialEq for Object {
 }
 
 impl Eq for Object {}
-
-impl Hash for Object {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.url.hash(state);
-    }
-}
 
 /// What a store says, as if a file system had said it.
 fn said(error: Error) -> io::Error {
