@@ -28,6 +28,10 @@ impl Object {
         match *self {}
     }
 
+    pub fn found(&self) -> io::Result<Option<Self>> {
+        match *self {}
+    }
+
     pub fn list(&self, _: bool) -> io::Result<Vec<Self>> {
         match *self {}
     }

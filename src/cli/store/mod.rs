@@ -24,7 +24,7 @@ pub struct Object {
     store: Arc<Store>,
     key: Path,
     url: PathBuf,
-    /// What a list said of it.
+    /// What the store said of it before.
     listed: Option<Found>,
 }
 
@@ -64,6 +64,11 @@ impl Object {
     /// Its size; none if it is not there.
     pub fn bytes(&self) -> io::Result<Option<u64>> {
         Ok(self.find()?.map(|found| found.bytes))
+    }
+
+    /// The object with what the store says of it, so that it is not asked again; none if it is not there.
+    pub fn found(&self) -> io::Result<Option<Self>> {
+        Ok(self.find()?.map(|found| Self { listed: Some(found), ..self.clone() }))
     }
 
     fn find(&self) -> io::Result<Option<Found>> {
@@ -125,7 +130,7 @@ fn said(error: Error) -> io::Error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             io::Error::new(io::ErrorKind::PermissionDenied, error)
         }
-        Error::Precondition { .. } => io::Error::other("it was replaced while it was read"),
+        Error::Precondition { .. } => io::Error::other("it was replaced meanwhile"),
         _ => io::Error::other(error),
     }
 }
