@@ -8,7 +8,7 @@ use ansel::Limits;
 use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Result, TooLong};
-use super::place::Place;
+use super::place::{Place, Url};
 use super::report::Reporter;
 use super::store::Object;
 
@@ -45,13 +45,15 @@ pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions:
 /// An object, or those below a name that have one of the extensions: stores have no folders, only objects whose names begin
 /// in the same way. A name that is none of both is an object that is not there.
 fn objects(url: &Path, named: Object, recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
-    let is_folder = url.to_str().is_some_and(|url| url.ends_with('/'));
-    let place = Place::Object(named.clone());
-    let is_object = !is_folder && place.exists()?;
-    let listed =
-        if is_object { Vec::new() } else { named.list(recursive).map_err(Failure::io("list", named.url()))? };
-    if is_object || listed.is_empty() && !is_folder {
-        return Ok(vec![Input { place, below: None }]);
+    let is_folder =
+        url.to_str().is_some_and(|url| url.ends_with('/')) || Url::of(url).is_some_and(|url| url.key.is_empty());
+    let object = |object| vec![Input { place: Place::Object(object), below: None }];
+    if !is_folder && let Some(found) = named.found().map_err(Failure::io("look for", named.url()))? {
+        return Ok(object(found));
+    }
+    let listed = named.list(recursive).map_err(Failure::io("list", named.url()))?;
+    if listed.is_empty() && !is_folder {
+        return Ok(object(named));
     }
     let wanted = listed.into_iter().filter(|object| has_extension(object.url(), extensions));
     let input = |object: Object| {

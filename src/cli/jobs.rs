@@ -108,14 +108,14 @@ fn second_is_result<'a>(
 fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place) -> &'static str) -> Result<Vec<Job>> {
     let several = inputs.len() > 1 || inputs.iter().any(|input| input.below.is_some());
     let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
-    let mut taken: HashMap<Place, Place> = HashMap::new();
+    let mut taken: HashMap<PathBuf, Place> = HashMap::new();
     for input in inputs {
         let target = target(&input, several, output, extension(&input.place))?;
-        let clash = taken.get(&target).cloned();
+        let clash = taken.get(target.path()).cloned();
         if clash.is_some() && target == Place::Standard {
             return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
         }
-        taken.entry(target.clone()).or_insert_with(|| input.place.clone());
+        taken.entry(target.path().to_owned()).or_insert_with(|| input.place.clone());
         jobs.push(Job { input: input.place, target, clash });
     }
     Ok(jobs)

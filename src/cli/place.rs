@@ -10,7 +10,7 @@ use super::manifest::unhex;
 use super::store::Object;
 
 /// A place to read from or write to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// Standard input or output.
     Standard,

@@ -74,6 +74,7 @@ def server() -> Iterator[Server]:
     server.client.create_bucket(Bucket="photos")
     server.client.create_bucket(Bucket="archive")
     yield server
+    server.fault = lambda method, target: None
     # moto keeps its buckets as long as the process lives.
     urllib.request.urlopen(urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")).close()
     server.stop()

@@ -8,7 +8,7 @@ use super::failure::{Failure, Result};
 use super::place::{Url, printable};
 
 /// There are none.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {}
 
 impl Object {
@@ -25,6 +25,10 @@ impl Object {
     }
 
     pub fn bytes(&self) -> io::Result<Option<u64>> {
+        match *self {}
+    }
+
+    pub fn found(&self) -> io::Result<Option<Self>> {
         match *self {}
     }
 

@@ -5,7 +5,6 @@ mod read;
 mod write;
 
 use std::fs::File;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -25,7 +24,7 @@ pub struct Object {
     store: Arc<Store>,
     key: Path,
     url: PathBuf,
-    /// What a list said of it.
+    /// What the store said of it before.
     listed: Option<Found>,
 }
 
@@ -65,6 +64,11 @@ impl Object {
     /// Its size; none if it is not there.
     pub fn bytes(&self) -> io::Result<Option<u64>> {
         Ok(self.find()?.map(|found| found.bytes))
+    }
+
+    /// The object with what the store says of it, so that it is not asked again; none if it is not there.
+    pub fn found(&self) -> io::Result<Option<Self>> {
+        Ok(self.find()?.map(|found| Self { listed: Some(found), ..self.clone() }))
     }
 
     fn find(&self) -> io::Result<Option<Found>> {
@@ -118,12 +122,6 @@ impl PartialEq for Object {
 
 impl Eq for Object {}
 
-impl Hash for Object {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.url.hash(state);
-    }
-}
-
 /// What a store says, as if a file system had said it.
 fn said(error: Error) -> io::Error {
     match &error {
@@ -132,7 +130,7 @@ fn said(error: Error) -> io::Error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             io::Error::new(io::ErrorKind::PermissionDenied, error)
         }
-        Error::Precondition { .. } => io::Error::other("it was replaced while it was read"),
+        Error::Precondition { .. } => io::Error::other("it was replaced meanwhile"),
         _ => io::Error::other(error),
     }
 }
