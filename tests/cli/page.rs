@@ -43,8 +43,12 @@ fn reported() -> (Place, String) {
 #[test]
 fn a_report_has_sizes_pictures_and_what_codes_the_files() {
     let (place, page) = reported();
-    assert_says(&page, &["<title>ansel: a report on 7 files</title>", "below/&lt;drawing&gt; &amp; text.ansel"]);
-    assert_says(&page, &["jpeg_xl", "source files", "JPEG file, Lepton", "fast colour", "noise.ansel"]);
+    let title = "<title>ansel: a report on 7 files</title>";
+    for part in
+        [title, "below/&lt;drawing&gt; &amp; text.ansel", "jpeg_xl", "source files", "JPEG file, Lepton", "lattice"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
     assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
     assert_eq!(page.matches("<img ").count(), page.matches("src=\"data:image/png;base64,").count());
     // The same page again, and what is there is not overwritten unasked.
@@ -62,7 +66,9 @@ fn a_report_names_files_that_cannot_be_read() {
     let output = place.run(["report", ".", "-o", "page.html"]);
     assert_eq!(output.status.code(), Some(3));
     let page = String::from_utf8(place.read("page.html")).expect("text");
-    assert_says(&page, &["a report on 1 file<", "Files that could not be read", "b.ansel"]);
+    for part in ["a report on 1 file<", "Files that could not be read", "b.ansel"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 /// The folder of npm's playwright-core, if it is there.
