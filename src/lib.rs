@@ -60,8 +60,8 @@ mod walk;
 
 pub use self::base::{Error, ErrorKind, FormatError, FormatErrorKind, Limits, Result, Stop};
 pub use self::codec::{
-    Archive, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, JpegInfo, Level, Progress, Salvaged,
-    Transforms, Verified, Verify,
+    Archive, BitMap, Codec, CodecBuilder, Decoded, Decoder, Effort, Encoder, FileInfo, JpegInfo, Level, Progress,
+    Salvaged, Transforms, Verified, Verify,
 };
 pub use self::container::{Band, FileKind, Header, PartSummary};
 #[cfg(feature = "files")]

@@ -9,8 +9,12 @@ mod common;
 mod jpeg;
 #[path = "cli/naming.rs"]
 mod naming;
+#[path = "cli/page.rs"]
+mod page;
 #[path = "cli/place.rs"]
 mod place;
+#[path = "cli/seeing.rs"]
+mod seeing;
 #[path = "cli/stopping.rs"]
 mod stopping;
 #[path = "cli/streams.rs"]

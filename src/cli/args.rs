@@ -1,6 +1,7 @@
 //! The command line.
 
 mod batch;
+mod seeing;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use std::sync::LazyLock;
 use ansel::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::batch::Batch;
+pub use self::batch::{Batch, SideBySide};
+pub use self::seeing::{Map, PageOf};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -29,6 +31,9 @@ Examples:
   ansel decompress huge.ansel --crop 9000,4000,640,480 -o part.png
   ansel info photo.ansel --bits
   ansel verify archive/
+  ansel map photo.ansel                    writes photo.map.png: the bits of each pixel
+  ansel report archive --manifest archive/manifest.jsonl
+                                           writes report.html
 
 Results, and JSON, are on standard output; status and warnings are on standard error.
 
@@ -72,6 +77,10 @@ pub enum Command {
     Info(Info),
     /// Decode .ansel files and compare checksums; writes nothing
     Verify(Verify),
+    /// Draw a map of the bits that the pixels of .ansel files take, as PNG
+    Map(Map),
+    /// Write a page about many .ansel files: sizes, a histogram, the best and worst with their maps, as HTML
+    Report(PageOf),
     /// List the models that this program carries
     Models(Models),
     /// Print the completions of a shell, to be put where it looks for them
@@ -156,6 +165,8 @@ pub struct Decompress {
     /// Write the pixels alone: no ICC profile, Exif, XMP, palette, PNG chunks
     #[arg(long)]
     pub strip: bool,
+    #[command(flatten)]
+    pub side_by_side: SideBySide,
     #[command(flatten)]
     pub model: DecodingModel,
     #[command(flatten)]

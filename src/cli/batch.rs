@@ -69,7 +69,8 @@ pub fn run(
                 reporter.bar.set_message(job.input.to_string());
             }
             let bytes = bytes_of(job); // before it may be removed
-            let result = work(job).map_err(|failure| reporter.fail(Some(&job.input), &failure));
+            let result =
+                job.check().and_then(|()| work(job)).map_err(|failure| reporter.fail(Some(&job.input), &failure));
             let mut totals = lock(&totals);
             totals.add(index, result);
             if summary {

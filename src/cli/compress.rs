@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::args::{Compress, TransformsName, VerifyName};
 use super::batch::{self, Budget, Seen, Tally};
+use super::dedup::{self, Claim, Made, Once};
 use super::failure::{Failure, Result, about};
 use super::input::ReadSeek;
 use super::jobs::{self, Direction, Job};
@@ -40,6 +41,7 @@ pub struct Run<'a> {
     /// Results, and samples, that were seen.
     results: Seen,
     pixels: Seen,
+    once: Once,
 }
 
 /// What an input was compressed to, or what was found there.
@@ -49,7 +51,18 @@ pub struct Compressed {
     pub pixels_sha256: Option<[u8; 32]>,
     /// What the input says of the image, and is not kept.
     pub not_kept: Vec<String>,
-    pub skipped: bool,
+    pub how: How,
+}
+
+/// How a result came to be in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The input was compressed.
+    Made,
+    /// It was there.
+    Found,
+    /// As a link to the result of an input that holds the same.
+    Linked,
 }
 
 pub fn run(arguments: &Compress) -> Outcome {
@@ -58,7 +71,7 @@ pub fn run(arguments: &Compress) -> Outcome {
     let planned = jobs::plan(&reporter, &arguments.inputs, &arguments.output, DIRECTION)
         .and_then(|jobs| Ok((prepare(arguments, &reporter, &jobs)?, jobs)));
     let (run, jobs) = planned.map_err(|failure| reporter.fail(None, &failure))?;
-    let side_by_side = options::side_by_side(&arguments.batch, arguments.output.recursive);
+    let side_by_side = options::side_by_side(&arguments.batch.side_by_side, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch(arguments), |job| run.work(job))
 }
 
@@ -81,8 +94,8 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     let manifest = batch.manifest.as_deref();
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
-    let (budget, results, pixels) = (Budget::new(batch.memory), Seen::default(), Seen::default());
-    Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels })
+    let (budget, results, pixels) = (Budget::new(batch.side_by_side.memory), Seen::default(), Seen::default());
+    Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels, once: Once::default() })
 }
 
 fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
@@ -106,7 +119,7 @@ impl Run<'_> {
     /// Compresses an input, unless its result is there, and does what follows.
     fn work(&self, job: &Job) -> Result<Tally> {
         let Self { arguments, reporter, .. } = self;
-        let Job { input, target } = job;
+        let Job { input, target, .. } = job;
         let path = input.path();
         // Of standard input and pipes, it is not known.
         let before = path.metadata().map_or(0, |found| found.len());
@@ -123,11 +136,15 @@ impl Run<'_> {
                 }
                 _ => resume::found(self, job)?,
             }
+        } else if arguments.batch.dedup {
+            self.compress_once(job)?
         } else {
             self.compress(job)?
         };
-        let tally = Tally { before, after: done.bytes, skipped: done.skipped };
-        self.note_results(job, done.written.digest, done.pixels_sha256)?;
+        let tally = Tally { before, after: done.bytes, skipped: done.how == How::Found };
+        if done.how != How::Linked {
+            self.note_results(job, done.written.digest, done.pixels_sha256)?;
+        }
         if let Some(manifest) = &self.manifest {
             manifest.add(&Entry {
                 source: path.to_owned(),
@@ -137,6 +154,7 @@ impl Run<'_> {
                 bytes: done.bytes,
                 sha256: done.written.digest,
                 pixels_sha256: done.pixels_sha256,
+                others: Vec::new(),
             })?;
         }
         if arguments.output.rm {
@@ -153,7 +171,7 @@ impl Run<'_> {
         }
         if let Some(first) = self.results.before(sha256, target) {
             if batch.dedup {
-                output::link(&first, target)?;
+                output::link(&first, target, true)?;
             }
             return self.reporter.warn(&job.input, &format!("the same as {}", Place::File(first)));
         }
@@ -163,9 +181,31 @@ impl Run<'_> {
         }
     }
 
+    /// Compresses an input, unless another one that holds the same is compressed in this run: its result is a link to that one's.
+    fn compress_once(&self, job: &Job) -> Result<Compressed> {
+        let (target, force) = (&job.target, self.arguments.output.force);
+        output::check_overwrite(target, force)?;
+        let content = dedup::content_of(self, job)?;
+        match self.once.claim(content.sha256) {
+            Claim::Made(Made { path, bytes, sha256 }) => {
+                output::link(&path, target.path(), force)?;
+                self.reporter.warn(&job.input, &format!("the same as {}", Place::File(path)))?;
+                let written = Written { path: target.path().to_owned(), digest: sha256 };
+                let (pixels_sha256, not_kept) = (content.pixels_sha256, content.not_kept);
+                Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Linked })
+            }
+            Claim::Make(duty) => {
+                let done = self.compress(job)?;
+                let path = target.path().to_owned();
+                duty.done(Made { path, bytes: done.bytes, sha256: done.written.digest });
+                Ok(done)
+            }
+        }
+    }
+
     fn compress(&self, job: &Job) -> Result<Compressed> {
         let Self { arguments, reporter, codec, .. } = self;
-        let Job { input, target } = job;
+        let Job { input, target, .. } = job;
         let started = std::time::Instant::now();
         output::check_overwrite(target, arguments.output.force)?;
         let reading = |error| about("read", input.path())(error);
@@ -174,13 +214,13 @@ impl Run<'_> {
             return jpeg::compress(self, job, source);
         }
         let mut image = self.image(source).map_err(reading)?;
-        let not_kept = if arguments.strip { Vec::new() } else { image.not_kept().to_vec() };
+        let not_kept = self.not_kept(&image);
         if !not_kept.is_empty() {
             reporter.warn(input, &format!("not kept: {}", not_kept.join(", ")))?;
         }
         let (info, metadata) = (image.info(), self.metadata(&image));
         options::say_engine(codec, info, reporter)?;
-        let _share = self.budget.take(memory_of(info));
+        let _share = self.budget.take(options::memory_of(info));
         let (mut bytes, mut digest) = (0, PixelDigest::new(info));
         let written = output::write(target, arguments.output.force, |file| {
             let mut encoder = codec.encoder(info, &metadata, file)?;
@@ -197,7 +237,7 @@ impl Run<'_> {
         report(reporter, job, info, bytes)?;
         reporter.detail(&options::time(info, started.elapsed()))?;
         let pixels_sha256 = self.manifest.as_ref().map(|_| digest.finish());
-        Ok(Compressed { written, bytes, pixels_sha256, not_kept, skipped: false })
+        Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Made })
     }
 
     /// An image to compress, opened.
@@ -207,6 +247,11 @@ impl Run<'_> {
             Some(source) if !self.arguments.allow_lossy_source => Err(lossy_source(source)),
             _ => Ok(image),
         }
+    }
+
+    /// What an image says of itself, and is not kept.
+    pub fn not_kept(&self, image: &ImageReader<'_>) -> Vec<String> {
+        if self.arguments.strip { Vec::new() } else { image.not_kept().to_vec() }
     }
 
     /// The metadata that is kept of an image.
@@ -226,14 +271,6 @@ impl Run<'_> {
         }
         Ok(planes)
     }
-}
-
-/// About the bytes that compressing an image takes: some times its samples, as far as they are in one band, and the whole
-/// image in formats that are not read row by row.
-fn memory_of(info: ImageInfo) -> u64 {
-    const MOST_BAND_PIXELS: u64 = 1 << 24;
-    let pixels = u64::from(info.width) * u64::from(info.height);
-    2 * info.channels as u64 * (7 * pixels.min(MOST_BAND_PIXELS) + pixels)
 }
 
 fn report(reporter: &Reporter, job: &Job, info: ImageInfo, bytes: u64) -> Result<()> {

@@ -2,17 +2,19 @@
 
 use std::io::{Read, Seek};
 
-use ansel::{Codec, Decoded, Decoder, Error, ImageInfo, Metadata, Planes, Rect};
+use ansel::{Codec, Decoder, Error, ImageInfo, Metadata, Planes, Rect};
 use image::ImageFormat;
 use serde_json::json;
 
 use super::args::Decompress;
+use super::batch::{self, Budget, Share, Tally};
 use super::failure::{Failure, Result, about};
-use super::input::has_extension;
+use super::input::{ReadSeek, has_extension};
 use super::jobs::{self, Direction, Job};
+use super::output::Written;
 use super::place::Place;
 use super::report::{Reporter, count};
-use super::{Outcome, compress, describe, for_each, input, jpeg, options, output};
+use super::{Outcome, compress, describe, input, jpeg, options, output};
 
 const DIRECTION: Direction = Direction {
     command: "decompress",
@@ -21,6 +23,14 @@ const DIRECTION: Direction = Direction {
     default: jpeg::extension,
 };
 
+/// What all inputs share.
+pub struct Run<'a> {
+    pub arguments: &'a Decompress,
+    pub reporter: &'a Reporter,
+    pub codec: Codec,
+    pub budget: Budget,
+}
+
 pub fn run(arguments: &Decompress) -> Outcome {
     let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
     let reporter = Reporter::new(&arguments.report, to_standard);
@@ -28,7 +38,21 @@ pub fn run(arguments: &Decompress) -> Outcome {
         Ok((jobs, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
     });
     let (jobs, codec) = planned.map_err(|failure| reporter.fail(None, &failure))?;
-    for_each(&reporter, jobs.iter().map(|job| (&job.input, job)), |job| decompress(arguments, &reporter, &codec, job))
+    let given = &arguments.side_by_side;
+    let is_batch = arguments.output.recursive || given.jobs.is_some();
+    let codec = if is_batch { codec } else { options::shown(codec, &reporter) };
+    let run = Run { arguments, reporter: &reporter, codec, budget: Budget::new(given.memory) };
+    let side_by_side = options::side_by_side(given, arguments.output.recursive);
+    batch::run(&reporter, &jobs, side_by_side, is_batch, |job| {
+        // Of standard input and pipes, it is not known; nor is it afterwards, of an input that was removed.
+        let before = bytes_of(&job.input);
+        run.decompress(job)?;
+        Ok(Tally { before, after: bytes_of(&job.target), skipped: false })
+    })
+}
+
+fn bytes_of(place: &Place) -> u64 {
+    place.path().metadata().map_or(0, |found| found.len())
 }
 
 fn plan(arguments: &Decompress, reporter: &Reporter) -> Result<Vec<Job>> {
@@ -38,84 +62,106 @@ fn plan(arguments: &Decompress, reporter: &Reporter) -> Result<Vec<Job>> {
     jobs::plan(reporter, &arguments.inputs, &arguments.output, DIRECTION)
 }
 
-fn decompress(arguments: &Decompress, reporter: &Reporter, codec: &Codec, job: &Job) -> Result<()> {
-    let Job { input, target } = job;
-    let started = std::time::Instant::now();
-    output::check_overwrite(target, arguments.output.force)?;
-    let reading = |error| about("read", input.path())(error);
-    let mut file = input::open_ansel(input, &options::limits(&arguments.limits))?;
-    let holds_jpeg = jpeg::is_held(&mut *file, input)?;
-    if holds_jpeg && arguments.crop.is_none() && jpeg::is_wanted(target) {
-        return jpeg::decompress(arguments, reporter, codec, job, file);
-    }
-    let format = output_format(target)?;
-    let mut source = match (holds_jpeg, arguments.crop) {
-        (true, Some(_)) => return Err(Error::Unsupported("a part of a JPEG file".to_owned()).into()),
-        (true, None) => Source::whole(codec.decompress(&jpeg::read_whole(input, file)?)?),
-        (false, _) => open(arguments, codec, file).map_err(reading)?,
-    };
-    let (info, metadata) = match &source {
-        Source::Planes { planes, metadata, .. } => (ImageInfo::of(planes), metadata.clone()),
-        Source::Bands(decoder) => (decoder.header().info(), decoder.metadata().clone()),
-    };
-    options::say_engine(codec, info, reporter)?;
-    let metadata = if arguments.strip { Metadata::default() } else { metadata };
-    check_extension(target, format, info.channels)?;
-    let mut not_kept = Vec::new();
-    let written = output::write(target, arguments.output.force, |file| {
-        let mut writer = ansel::create_image(info, &metadata, format, file)?;
-        not_kept = writer.not_kept().to_vec();
-        match &mut source {
-            Source::Planes { planes, .. } => writer.write_rows(planes)?,
-            Source::Bands(decoder) => {
-                while let Some(band) = decoder.next_band().map_err(reading)? {
-                    writer.write_rows(&band)?;
-                }
-            }
+impl Run<'_> {
+    fn decompress(&self, job: &Job) -> Result<()> {
+        let Self { arguments, reporter, codec, .. } = self;
+        let Job { input, target, .. } = job;
+        let started = std::time::Instant::now();
+        output::check_overwrite(target, arguments.output.force)?;
+        let mut file = input::open_ansel(input, &options::limits(&arguments.limits))?;
+        let holds_jpeg = jpeg::is_held(&mut *file, input)?;
+        if holds_jpeg && arguments.crop.is_none() && jpeg::is_wanted(target) {
+            return jpeg::decompress(self, job, file);
         }
-        writer.finish()
-    })?;
-    if let Source::Planes { lost, .. } = &source
-        && !lost.is_empty()
-    {
-        for Rect { x, y, width, height } in lost {
+        let format = output_format(target)?;
+        let (source, _share) = match (holds_jpeg, arguments.crop) {
+            (true, Some(_)) => return Err(Error::Unsupported("a part of a JPEG file".to_owned()).into()),
+            (true, None) => self.open_jpeg(input, file)?,
+            (false, _) => self.open(file).map_err(about("read", input.path()))?,
+        };
+        let (info, lost) = (source.info, source.lost.clone());
+        options::say_engine(codec, info, reporter)?;
+        check_extension(target, format, info.channels)?;
+        let (written, not_kept) = self.write(job, source, format)?;
+        for Rect { x, y, width, height } in &lost {
             reporter.warn(input, &format!("lost: {width} x {height} pixels at {x}, {y}"))?;
         }
-        return Err(Failure::Salvaged);
+        if !lost.is_empty() {
+            return Err(Failure::Salvaged);
+        }
+        if !not_kept.is_empty() {
+            reporter.warn(target, &format!("not kept: {}", not_kept.join(", ")))?;
+        }
+        describe::done(reporter, job, info, "", json!({}))?;
+        reporter.detail(&options::time(info, started.elapsed()))?;
+        if arguments.output.rm { options::remove(reporter, job, &written, &not_kept) } else { Ok(()) }
     }
-    if !not_kept.is_empty() {
-        reporter.warn(target, &format!("not kept: {}", not_kept.join(", ")))?;
+
+    /// Opens a file, and decodes the rectangle, or what is intact, if that is asked for, when there is room in the budget.
+    fn open<R: Read + Seek>(&self, file: R) -> ansel::Result<(Source<R>, Share<'_>)> {
+        let Self { arguments, codec, budget, .. } = self;
+        if arguments.crop.is_none() && !arguments.salvage {
+            let decoder = codec.decoder(file)?;
+            let (info, metadata) = (decoder.header().info(), decoder.metadata().clone());
+            let share = budget.take(options::memory_of(info));
+            return Ok((Source { info, metadata, rows: Rows::Bands(Box::new(decoder)), lost: Vec::new() }, share));
+        }
+        let mut archive = codec.open(file)?;
+        let share = budget.take(options::memory_of(archive.header().info()));
+        let metadata = archive.metadata().clone();
+        let (planes, lost) = match arguments.crop {
+            Some(crop) => (archive.region(crop)?, Vec::new()),
+            None => archive.salvage().map(|salvaged| (salvaged.planes, salvaged.lost))?,
+        };
+        Ok((Source { info: ImageInfo::of(&planes), metadata, rows: Rows::Planes(planes), lost }, share))
     }
-    describe::done(reporter, job, info, "", json!({}))?;
-    reporter.detail(&options::time(info, started.elapsed()))?;
-    if arguments.output.rm { options::remove(reporter, job, &written, &not_kept) } else { Ok(()) }
+
+    /// Decodes the pixels of a JPEG file.
+    fn open_jpeg<R>(&self, input: &Place, file: Box<dyn ReadSeek>) -> Result<(Source<R>, Share<'_>)> {
+        let bytes = jpeg::read_whole(input, file)?;
+        let share = jpeg::share(&self.budget, &self.codec.read_jpeg_info(&bytes[..])?);
+        let decoded = self.codec.decompress(&bytes)?;
+        let (info, metadata) = (ImageInfo::of(&decoded.planes), decoded.metadata);
+        Ok((Source { info, metadata, rows: Rows::Planes(decoded.planes), lost: Vec::new() }, share))
+    }
+
+    /// Writes an image; returns what its format does not keep of the metadata, too.
+    fn write<R: Read>(&self, job: &Job, source: Source<R>, format: ImageFormat) -> Result<(Written, Vec<String>)> {
+        let output = &self.arguments.output;
+        let metadata = if self.arguments.strip { Metadata::default() } else { source.metadata };
+        let mut not_kept = Vec::new();
+        let written = output::write(&job.target, output.force, |file| {
+            let mut writer = ansel::create_image(source.info, &metadata, format, file)?;
+            not_kept = writer.not_kept().to_vec();
+            match source.rows {
+                Rows::Planes(planes) => writer.write_rows(&planes)?,
+                Rows::Bands(mut decoder) => {
+                    while let Some(band) = decoder.next_band().map_err(about("read", job.input.path()))? {
+                        writer.write_rows(&band)?;
+                    }
+                }
+            }
+            writer.finish()
+        })?;
+        Ok((written, not_kept))
+    }
 }
 
 /// What is decompressed.
-enum Source<R> {
-    /// A rectangle, or what is intact, and the rectangles that are lost.
-    Planes { planes: Planes, metadata: Metadata, lost: Vec<Rect> },
-    /// All of it, band by band.
-    Bands(Decoder<R>),
+struct Source<R> {
+    info: ImageInfo,
+    metadata: Metadata,
+    rows: Rows<R>,
+    /// Rectangles that are lost.
+    lost: Vec<Rect>,
 }
 
-impl<R> Source<R> {
-    fn whole(decoded: Decoded) -> Self {
-        Self::Planes { planes: decoded.planes, metadata: decoded.metadata, lost: Vec::new() }
-    }
-}
-
-fn open<R: Read + Seek>(arguments: &Decompress, codec: &Codec, file: R) -> ansel::Result<Source<R>> {
-    if let Some(crop) = arguments.crop {
-        let mut archive = codec.open(file)?;
-        let planes = archive.region(crop)?;
-        return Ok(Source::Planes { planes, metadata: archive.metadata().clone(), lost: Vec::new() });
-    }
-    if arguments.salvage {
-        let salvaged = codec.open(file)?.salvage()?;
-        return Ok(Source::Planes { planes: salvaged.planes, metadata: salvaged.metadata, lost: salvaged.lost });
-    }
-    codec.decoder(file).map(Source::Bands)
+/// The rows of an image.
+enum Rows<R> {
+    /// All at once: a rectangle, what is intact, or the pixels of a JPEG file.
+    Planes(Planes),
+    /// Band by band.
+    Bands(Box<Decoder<R>>),
 }
 
 /// The image format that a file name asks for; PNG for standard output.

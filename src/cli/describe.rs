@@ -15,7 +15,7 @@ pub fn bpsp(bytes: u64, samples: u64) -> f64 {
 
 /// Says that a file was compressed or decompressed.
 pub fn done(reporter: &Reporter, job: &Job, info: ImageInfo, more: &str, more_json: Value) -> Result<()> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let ImageInfo { width, height, channels, depth } = info;
     let value = || {
         let mut value = more_json;
@@ -45,6 +45,18 @@ fn coder(part: &PartSummary) -> String {
             format!("model {} {} ({digest}){more}", model.name, model.content.name())
         }
         None => format!("a model not carried by this program (id {id}, {digest}){change}"),
+    }
+}
+
+/// What codes a part, in few words: the model and what it is for, or the coder.
+pub fn coder_name(part: &PartSummary) -> String {
+    let Some((id, digest)) = part.model else { return part.coder.to_owned() };
+    let is_it = |model: &&RegisteredModel| model.id == id && model.digest().starts_with(&hex(&digest));
+    let name = ansel::models().iter().find(is_it).map(|model| format!("{} {}", model.name, model.content.name()));
+    let name = name.unwrap_or_else(|| format!("a model of its own ({})", hex(&digest)));
+    match adaptation(part) {
+        "none" => name,
+        adaptation => format!("{name}, {adaptation}"),
     }
 }
 
@@ -160,7 +172,7 @@ pub fn info_json(file: &Place, info: &FileInfo, bits: Option<Bits>) -> Value {
 
 /// Says that a JPEG file was compressed or decompressed.
 pub fn jpeg_done(reporter: &Reporter, job: &Job, info: &JpegInfo) -> Result<()> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let value = || {
         let mut value = jpeg_fields(info);
         input.put(&mut value, "input");

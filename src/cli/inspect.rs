@@ -49,6 +49,7 @@ pub fn verify(arguments: &Verify) -> Outcome {
         Ok((files, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
     });
     let (files, codec) = prepared.map_err(|failure| reporter.fail(None, &failure))?;
+    let codec = options::shown(codec, &reporter);
     if let Some(manifest) = &arguments.manifest {
         return resume::verify(arguments, &reporter, &codec, manifest);
     }

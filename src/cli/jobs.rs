@@ -1,6 +1,6 @@
 //! Which result goes where.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,19 @@ use super::signals;
 pub struct Job {
     pub input: Place,
     pub target: Place,
+    /// An earlier input whose result goes to the same place.
+    pub clash: Option<Place>,
+}
+
+impl Job {
+    /// Fails if the result of an earlier input goes to the same place: that one is worked on, and this one is not.
+    pub fn check(&self) -> Result<()> {
+        let Some(first) = &self.clash else { return Ok(()) };
+        let (input, target) = (&self.input, self.target.path());
+        let reason =
+            format!("the result of {first} goes there; rename {input}, or give its result a name of its own (-o)");
+        Err(Failure::io("write", target)(std::io::Error::new(ErrorKind::AlreadyExists, reason)))
+    }
 }
 
 /// What is read, and what is written.
@@ -86,22 +99,20 @@ fn second_is_result<'a>(
     }
 }
 
-/// Every input with where its result goes; fails if two results would go to one place: files in a row on standard
-/// output could not be told apart.
+/// Every input with where its result goes. Of two whose results would go to one place, such as `photo.jpg` and `photo.png` in one
+/// folder, the first has it. Fails if that is standard output: files in a row could not be told apart.
 fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place) -> &'static str) -> Result<Vec<Job>> {
     let several = inputs.len() > 1 || inputs.iter().any(|input| input.below.is_some());
     let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
-    let mut taken = HashSet::new();
+    let mut taken: HashMap<Place, Place> = HashMap::new();
     for input in inputs {
         let target = target(&input, several, output, extension(&input.place));
-        if !taken.insert(target.clone()) {
-            if target == Place::Standard {
-                return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
-            }
-            let reason = "the results of two inputs would go there (give each a place of its own)";
-            return Err(Failure::io("write", target.path())(std::io::Error::new(ErrorKind::AlreadyExists, reason)));
+        let clash = taken.get(&target).cloned();
+        if clash.is_some() && target == Place::Standard {
+            return Err(Failure::Usage("several results cannot go to standard output".to_owned()));
         }
-        jobs.push(Job { input: input.place, target });
+        taken.entry(target.clone()).or_insert_with(|| input.place.clone());
+        jobs.push(Job { input: input.place, target, clash });
     }
     Ok(jobs)
 }
@@ -131,7 +142,7 @@ fn check(jobs: &[Job], output: &Output) -> Result<()> {
         Place::File(path) => path.canonicalize().ok(),
     };
     let sources: HashSet<PathBuf> = jobs.iter().filter_map(|job| canonical(&job.input)).collect();
-    for Job { input, target } in jobs {
+    for Job { input, target, .. } in jobs {
         if canonical(target).is_some_and(|path| path.is_file() && sources.contains(&path)) {
             return Err(Failure::Usage(format!("{target} is an input, and its result would replace it")));
         }
@@ -165,13 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn two_inputs_with_one_target_are_refused() {
+    fn of_inputs_with_one_target_the_first_has_it() {
         let targets =
-            |names: [&str; 2], output| with_targets(names.map(named).to_vec(), Some(Path::new(output)), |_| "ansel");
-        assert!(targets(["a/x.png", "b/x.png"], "out").is_err_and(|failure| failure.exit_code() == 1));
-        assert!(targets(["x.png", "x.bmp"], "out").is_err());
-        assert!(targets(["a/x.png", "b/y.png"], "out").is_ok());
-        assert!(targets(["a/x.png", "b/y.png"], "-").is_err_and(|failure| failure.exit_code() == 2));
+            |names: [&str; 3], output| with_targets(names.map(named).to_vec(), Some(Path::new(output)), |_| "ansel");
+        let refused = |names| -> Vec<bool> {
+            targets(names, "out").expect("jobs").iter().map(|job: &Job| job.check().is_err()).collect()
+        };
+        assert_eq!(refused(["a/x.png", "b/x.png", "c.png"]), [false, true, false]);
+        assert_eq!(refused(["x.png", "x.bmp", "y/x.jpg"]), [false, true, true]);
+        assert_eq!(refused(["a/x.png", "b/y.png", "z.png"]), [false; 3]);
+        let message =
+            targets(["x.jpg", "x.png", "z"], "out").expect("jobs")[1].check().expect_err("a clash").message(None);
+        for part in ["out/x.ansel", "x.jpg", "rename x.png", "-o"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(targets(["a/x.png", "b/y.png", "z"], "-").is_err_and(|failure| failure.exit_code() == 2));
     }
 
     #[test]

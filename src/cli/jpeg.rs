@@ -5,14 +5,14 @@ use std::io::{BufRead, Read};
 
 use ansel::{Codec, Error, FileKind, JpegInfo};
 
-use super::args::Decompress;
-use super::compress::{Compressed, Run};
+use super::batch::{Budget, Share};
+use super::compress::{Compressed, How, Run};
+use super::decompress;
 use super::failure::{Failure, Result, about, io_error};
 use super::input::{ReadSeek, has_extension};
 use super::jobs::Job;
 use super::output::Written;
 use super::place::Place;
-use super::report::Reporter;
 use super::{describe, options, output};
 
 /// What names of JPEG files end in.
@@ -62,7 +62,7 @@ pub fn compress(run: &Run<'_>, job: &Job, mut source: Box<dyn ReadSeek>) -> Resu
         let what = "--strip for a JPEG file, which is kept byte for byte (--allow-lossy-source takes its pixels alone)";
         return Err(Error::Unsupported(what.to_owned()).into());
     }
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let jpeg = read_source(input, &mut *source)?;
     let _share = run.budget.take(BYTES_FOR_A_BYTE * jpeg.len() as u64);
     let file = run.codec.compress_jpeg(&jpeg)?;
@@ -72,7 +72,12 @@ pub fn compress(run: &Run<'_>, job: &Job, mut source: Box<dyn ReadSeek>) -> Resu
         run.reporter.warn(input, "stored as it is: this kind of JPEG file cannot be made smaller")?;
     }
     describe::jpeg_done(run.reporter, job, &info)?;
-    Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), skipped: false })
+    Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), how: How::Made })
+}
+
+/// The part of the budget that decoding a JPEG file takes.
+pub fn share<'a>(budget: &'a Budget, info: &JpegInfo) -> Share<'a> {
+    budget.take(BYTES_FOR_A_BYTE.saturating_mul(info.jpeg_bytes))
 }
 
 /// All bytes of a JPEG file.
@@ -84,18 +89,16 @@ pub fn read_source(place: &Place, source: &mut dyn ReadSeek) -> Result<Vec<u8>> 
 }
 
 /// Writes the JPEG file that an .ansel file holds.
-pub fn decompress(
-    arguments: &Decompress,
-    reporter: &Reporter,
-    codec: &Codec,
-    job: &Job,
-    file: Box<dyn ReadSeek>,
-) -> Result<()> {
+pub fn decompress(run: &decompress::Run<'_>, job: &Job, file: Box<dyn ReadSeek>) -> Result<()> {
+    let decompress::Run { arguments, reporter, codec, budget } = run;
     if arguments.strip {
         let what = "--strip for a JPEG file, which comes back byte for byte (write its pixels, to .png)";
         return Err(Error::Unsupported(what.to_owned()).into());
     }
-    let (jpeg, info) = read(codec, &job.input, file)?;
+    let bytes = read_whole(&job.input, file)?;
+    let info = codec.read_jpeg_info(&bytes[..])?;
+    let _share = share(budget, &info);
+    let jpeg = codec.decompress_jpeg(&bytes[..])?;
     let written = write(&job.target, arguments.output.force, &jpeg)?;
     describe::jpeg_done(reporter, job, &info)?;
     if arguments.output.rm { options::remove(reporter, job, &written, &[]) } else { Ok(()) }

@@ -29,6 +29,8 @@ pub struct Entry {
     pub sha256: [u8; 32],
     /// The checksum of [`PixelDigest`]; none of a JPEG file, which is kept itself.
     pub pixels_sha256: Option<[u8; 32]>,
+    /// What other codecs took, by name: of keys such as `jpeg_xl_bytes`, which whoever compares them adds.
+    pub others: Vec<(String, u64)>,
 }
 
 /// The SHA-256 of samples: width, channels and depth in 4 bytes each, then the samples in raster order, channels
@@ -130,7 +132,17 @@ fn to_json(entry: &Entry, folder: &Path) -> Value {
     });
     Place::File(entry.source.clone()).put(&mut value, "source");
     Place::File(below.to_owned()).put(&mut value, "file");
+    entry.others.iter().for_each(|(name, bytes)| value[format!("{name}{OTHERS}")] = (*bytes).into());
     value
+}
+
+/// What keys of other codecs end in.
+const OTHERS: &str = "_bytes";
+
+/// What other codecs took.
+fn others(value: &Value) -> Vec<(String, u64)> {
+    let fields = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "source_bytes");
+    fields.filter_map(|(key, bytes)| Some((key.strip_suffix(OTHERS)?.to_owned(), bytes.as_u64()?))).collect()
 }
 
 fn from_json(value: &Value, folder: &Path) -> Option<Entry> {
@@ -144,6 +156,7 @@ fn from_json(value: &Value, folder: &Path) -> Option<Entry> {
         bytes: value["bytes"].as_u64()?,
         sha256: digest("sha256")?,
         pixels_sha256: if value["pixels_sha256"].is_null() { None } else { Some(digest("pixels_sha256")?) },
+        others: others(value),
     })
 }
 

@@ -4,16 +4,20 @@ mod args;
 mod batch;
 mod compress;
 mod decompress;
+mod dedup;
 mod describe;
 mod documents;
 mod failure;
+mod heat;
 mod input;
 mod inspect;
 mod jobs;
 mod jpeg;
 mod manifest;
+mod map;
 mod options;
 mod output;
+mod page;
 mod place;
 mod report;
 mod resume;
@@ -47,6 +51,8 @@ pub fn run() -> ExitCode {
         Command::Decompress(arguments) => decompress::run(&arguments),
         Command::Info(arguments) => inspect::info(&arguments),
         Command::Verify(arguments) => inspect::verify(&arguments),
+        Command::Map(arguments) => map::run(&arguments),
+        Command::Report(arguments) => page::run(&arguments),
         Command::Models(arguments) => inspect::models(&arguments),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { command } => documents::man(command.as_deref()),

@@ -30,13 +30,13 @@ pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Resul
 pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Codec> {
     let builder = codec(model.model.as_deref().unwrap_or("default"), engine, limits)?;
     reporter.detail(&threads(engine))?;
-    Ok(shown(builder.build()?, reporter))
+    Ok(builder.build()?)
 }
 
-/// Files that are compressed side by side.
-pub fn side_by_side(batch: &args::Batch, recursive: bool) -> usize {
+/// Files that are worked on side by side.
+pub fn side_by_side(given: &args::SideBySide, recursive: bool) -> usize {
     let default = if recursive { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 };
-    batch.jobs.map_or(default, NonZeroUsize::get)
+    given.jobs.map_or(default, NonZeroUsize::get)
 }
 
 /// A codec whose progress is shown.
@@ -46,6 +46,14 @@ pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
         bar.set_length(all);
         bar.set_position(done);
     })))
+}
+
+/// About the bytes that coding an image takes: some times its samples, as far as they are in one band, and the whole image in
+/// formats that are not read and written row by row.
+pub fn memory_of(info: ImageInfo) -> u64 {
+    const MOST_BAND_PIXELS: u64 = 1 << 24;
+    let pixels = u64::from(info.width) * u64::from(info.height);
+    2 * info.channels as u64 * (7 * pixels.min(MOST_BAND_PIXELS) + pixels)
 }
 
 fn device(engine: &Engine) -> Device {

@@ -106,12 +106,35 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
-/// Puts a hard link to a file in the place of another that is the same.
-pub fn link(first: &Path, copy: &Path) -> Result<()> {
+/// Puts a hard link to a file where another, that is the same, is or would be.
+pub fn link(first: &Path, copy: &Path, overwrite: bool) -> Result<()> {
     let folder = folder_of(copy);
+    std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
+    if are_linked(first, copy) {
+        return Ok(()); // renaming one to the other would leave both
+    }
     let linked = tempfile::Builder::new().make_in(folder, |path| std::fs::hard_link(first, path));
-    let placed = linked.and_then(|linked| linked.into_temp_path().persist(copy).map_err(|failed| failed.error));
+    let placed = linked.and_then(|linked| {
+        let linked = linked.into_temp_path();
+        let placed = if overwrite { linked.persist(copy) } else { linked.persist_noclobber(copy) };
+        placed.map_err(|failed| failed.error)
+    });
     placed.map_err(Failure::io("link", copy))
+}
+
+/// Whether two names are of one file.
+fn are_linked(first: &Path, second: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| path.symlink_metadata().map(|found| (found.dev(), found.ino()));
+        matches!((identity(first), identity(second)), (Ok(first), Ok(second)) if first == second)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (first, second);
+        false
+    }
 }
 
 /// The SHA-256 of a file.

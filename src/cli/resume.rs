@@ -3,7 +3,7 @@
 use ansel::{Codec, Decoded};
 
 use super::args::Verify;
-use super::compress::{Compressed, Run};
+use super::compress::{Compressed, How, Run};
 use super::failure::{Failure, Result, about, io_error};
 use super::jobs::Job;
 use super::manifest::{Entry, PixelDigest};
@@ -24,7 +24,7 @@ fn has_checksum(entry: &Entry) -> std::io::Result<bool> {
 
 /// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
 pub fn found(run: &Run<'_>, job: &Job) -> Result<Compressed> {
-    let Job { input, target } = job;
+    let Job { input, target, .. } = job;
     let path = target.path();
     let foreign = || {
         let reason = "it exists, and is not the result of its input (use --force without --resume to overwrite it)";
@@ -48,7 +48,7 @@ pub fn found(run: &Run<'_>, job: &Job) -> Result<Compressed> {
     }
     let digest = digest_of(path).map_err(Failure::io("read", path))?;
     let written = Written { path: path.to_owned(), digest };
-    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), skipped: true })
+    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), how: How::Found })
 }
 
 fn pixels_of(planes: &ansel::Planes) -> Result<[u8; 32]> {

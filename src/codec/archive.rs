@@ -105,8 +105,8 @@ impl<R: Read + Seek> Archive<R> {
         check_memory(samples.saturating_add(self.header.band_samples()), &self.codec.settings.limits)?;
         let mut planes = Planes::zeros(channels, region.height, region.width, self.header.depth())?;
         for (band, tiles) in wanted {
-            let (decoded, _) = decode_tiles(&self.codec, &self.header, &band, &tiles, &done)?;
-            for (samples, (index, _)) in decoded.iter().zip(&tiles) {
+            let decoded = decode_tiles(&self.codec, &self.header, &band, &tiles, &done)?;
+            for (samples, (index, _)) in decoded.samples.iter().zip(&tiles) {
                 let rect = Rect { y: band.rects[*index].y + band.first_row, ..band.rects[*index] };
                 let Some(shared) = rect.intersection(region) else { continue };
                 let (from, to) = (shared.relative_to(rect), shared.relative_to(region));
@@ -146,9 +146,9 @@ impl<R: Read + Seek> Archive<R> {
                     .read_tile(&mut self.input, tile)
                     .and_then(|stored| decode_tiles(&self.codec, &self.header, &band, &[stored], &done));
                 match decoded {
-                    Ok((samples, _)) => {
+                    Ok(decoded) => {
                         let rows = Rect { y: rect.y + first_row, ..rect }.rows();
-                        planes.samples_mut().slice_mut(s![.., rows, rect.columns()]).assign(&samples[0]);
+                        planes.samples_mut().slice_mut(s![.., rows, rect.columns()]).assign(&decoded.samples[0]);
                     }
                     Err(Error::Format(_)) => lost.push(Rect { y: rect.y + first_row, ..rect }),
                     Err(error) => return Err(error),

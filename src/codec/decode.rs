@@ -4,6 +4,7 @@ use std::io::Read;
 
 use ndarray::{Array3, s};
 
+use super::bit_map::ToldBits;
 use super::{Codec, Decoded, Done};
 use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
@@ -37,6 +38,7 @@ pub struct Decoder<R> {
     bands: u32,
     last: Option<Band>,
     bits: IdealBits,
+    told: Option<Box<ToldBits>>,
     /// Multiplications that the bands so far may have cost.
     work: u64,
 }
@@ -47,7 +49,8 @@ impl<R: Read> Decoder<R> {
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let done = codec.done(header.samples());
         let codec = codec.for_image(header.info());
-        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, bits: IdealBits::default(), work: 0 })
+        let (bits, told) = Default::default();
+        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, bits, told, work: 0 })
     }
 
     /// The header.
@@ -92,6 +95,11 @@ impl<R: Read> Decoder<R> {
         self.bits.bound
     }
 
+    /// The bits of each sample of the band that was decoded last, if the codec tells them.
+    pub(super) fn take_told_bits(&mut self) -> Option<Box<ToldBits>> {
+        self.told.take()
+    }
+
     /// The whole image, for whoever has read no band yet.
     ///
     /// # Errors
@@ -127,11 +135,12 @@ impl<R: Read> Decoder<R> {
         let band = OpenBand::read(&mut self.input, &self.header, self.header.band(self.bands))?;
         self.codec.spend(&mut self.work, &band.table, band.rects.iter())?;
         let tiles = band.read_tiles(&mut self.input)?;
-        let (samples, bits) = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
+        let decoded = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
         self.bands += 1;
-        self.bits += bits;
+        self.bits += decoded.bits;
+        self.told = decoded.told;
         self.last = Some(band.table);
-        Planes::new(samples, self.header.depth()).map(Some)
+        Planes::new(decoded.samples, self.header.depth()).map(Some)
     }
 }
 
@@ -218,30 +227,57 @@ impl OpenBand {
     }
 }
 
-/// The samples of a band whose tiles are all there, and their ideal code length in bits.
+/// A band that was decoded.
+#[derive(Debug)]
+pub(super) struct DecodedBand {
+    pub samples: Array3<u16>,
+    pub bits: IdealBits,
+    /// If the codec tells them.
+    pub told: Option<Box<ToldBits>>,
+}
+
+/// Tiles of a band that were decoded.
+#[derive(Debug)]
+pub(super) struct DecodedTiles {
+    /// The samples of each.
+    pub samples: Vec<Array3<u16>>,
+    pub bits: IdealBits,
+    /// Of each, if the codec tells them.
+    told: Vec<ToldBits>,
+}
+
+/// The samples of a band whose tiles are all there.
 pub(super) fn decode_band(
     codec: &Codec,
     header: &Header,
     band: &OpenBand,
     tiles: &[StoredTile],
     done: &Done,
-) -> Result<(Array3<u16>, IdealBits)> {
-    let (decoded, bits) = decode_tiles(codec, header, band, tiles, done)?;
-    let mut samples = zeroed((header.channels(), band.rows as usize, header.width as usize))?;
-    for (tile, rect) in decoded.iter().zip(&band.rects) {
+) -> Result<DecodedBand> {
+    let decoded = decode_tiles(codec, header, band, tiles, done)?;
+    let shape = (header.channels(), band.rows as usize, header.width as usize);
+    let mut samples = zeroed(shape)?;
+    for (tile, rect) in decoded.samples.iter().zip(&band.rects) {
         samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
     }
-    Ok((samples, bits))
+    let mut told = if codec.tells_bits { Some(Box::new(ToldBits::new(shape)?)) } else { None };
+    if let Some(told) = &mut told {
+        for (tile, rect) in decoded.told.iter().zip(&band.rects) {
+            told.samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(&tile.samples);
+            told.spread += tile.spread;
+        }
+    }
+    Ok(DecodedBand { samples, bits: decoded.bits, told })
 }
 
-/// Decodes tiles of a band and compares their checksums. Returns their samples and ideal code length in bits.
+/// Decodes tiles of a band and compares their checksums.
 pub(super) fn decode_tiles(
     codec: &Codec,
     header: &Header,
     band: &OpenBand,
     tiles: &[StoredTile],
     done: &Done,
-) -> Result<(Vec<Array3<u16>>, IdealBits)> {
+) -> Result<DecodedTiles> {
     let damaged = |index: usize| band.damaged(tiles[index].0);
     let depth = header.depth();
     let rects: Vec<Rect> = tiles.iter().map(|&(index, _)| band.rects[index]).collect();
@@ -249,10 +285,12 @@ pub(super) fn decode_tiles(
     let mut decoded = rects.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
     let mut starts = vec![0; tiles.len()];
     let (mut first, mut bits) = (0, IdealBits::default());
+    let told = rects.iter().filter(|_| codec.tells_bits).map(|rect| ToldBits::new(shape(rect)));
+    let mut told = told.collect::<Result<Vec<_>>>()?;
     for (number, part) in band.table.parts.iter().enumerate() {
         let streams = tiles.iter().zip(&rects).zip(&mut starts).map(|(((index, stored), &rect), start)| {
             let end = *start + band.table.tiles[*index].stream_bytes[number] as usize;
-            TileStream { rect, stream: &stored[std::mem::replace(start, end)..end] }
+            TileStream { rect, stream: &stored[std::mem::replace(start, end)..end], tells_bits: codec.tells_bits }
         });
         let streams: Vec<TileStream<'_>> = streams.collect();
         let sizes = part.coded_sizes(depth);
@@ -261,6 +299,9 @@ pub(super) fn decode_tiles(
         first = channels.end;
         for (index, (tile, coded)) in decoded.iter_mut().zip(coded).enumerate() {
             bits += coded.bits;
+            if let Some(told) = told.get_mut(index) {
+                told.add_part(&coded, channels.clone());
+            }
             let origin = (rects[index].y, rects[index].x);
             let samples = part.inverse(coded.samples, origin, depth).map_err(|_| damaged(index))?;
             tile.slice_mut(s![channels.clone(), .., ..]).assign(&samples);
@@ -273,5 +314,5 @@ pub(super) fn decode_tiles(
             return Err(damaged(index));
         }
     }
-    Ok((decoded, bits))
+    Ok(DecodedTiles { samples: decoded, bits, told })
 }

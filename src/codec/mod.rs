@@ -1,7 +1,8 @@
 //! Planes <-> bytes. A [`Codec`] holds what all calls share; [`encode`] takes rows, plans, codes and verifies them band by
-//! band; [`decode`] reads bands in their order, and [`archive`] any rectangle of a file. [`jpeg`] keeps JPEG files.
+//! band; [`decode`] reads bands in their order, [`archive`] any rectangle of a file, and [`bit_map`] the bits of each sample. [`jpeg`] keeps JPEG files.
 
 mod archive;
+mod bit_map;
 mod decode;
 mod encode;
 mod jpeg;
@@ -14,6 +15,7 @@ use std::io::{Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex};
 
 pub use self::archive::{Archive, Salvaged};
+pub use self::bit_map::BitMap;
 pub use self::decode::Decoder;
 pub use self::encode::Encoder;
 pub use self::jpeg::JpegInfo;
@@ -75,13 +77,15 @@ pub struct Codec {
     engine: Engine,
     settings: Arc<Settings>,
     progress: Option<Progress>,
+    /// Whether decoders keep the bits of each sample.
+    tells_bits: bool,
 }
 
 impl Default for Codec {
     /// A codec with the default of every option.
     fn default() -> Self {
         let engine = Engine::new(Default::default(), Default::default(), crate::infer::pool::Threads::own(None));
-        Self { engine, settings: Arc::default(), progress: None }
+        Self { engine, settings: Arc::default(), progress: None, tells_bits: false }
     }
 }
 
@@ -242,11 +246,11 @@ fn decoded_band(codec: &Codec, header: &Header, rows: u32, bytes: &[u8]) -> Resu
     let mut input = Cursor::new(bytes);
     let band = decode::OpenBand::read(&mut input, header, (0, rows))?;
     let tiles = band.read_tiles(&mut input)?;
-    let (samples, _) = decode::decode_band(codec, header, &band, &tiles, &Done::silent())?;
+    let decoded = decode::decode_band(codec, header, &band, &tiles, &Done::silent())?;
     if input.position() != bytes.len() as u64 {
         return crate::base::error::malformed(crate::FormatErrorKind::TrailingBytes, "after a band");
     }
-    Ok(samples)
+    Ok(decoded.samples)
 }
 
 #[cfg(test)]

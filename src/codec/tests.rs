@@ -481,3 +481,39 @@ fn lanes_cost_some_bytes_and_give_the_same_samples_in_the_second_decoder_too() {
     crate::write_image(&planes, &Metadata::default(), ::image::ImageFormat::Pnm, &mut expected).expect("a PGM");
     assert!(std::fs::read(&decoded).expect("a decoded file") == expected);
 }
+
+#[test]
+fn the_bits_of_samples_add_up_to_those_of_the_file() {
+    let images =
+        [smooth(1, 40, 30, 8), smooth(2, 33, 20, 12), mixed(3), mixed(4), photograph(3, 40, 40), pattern(3, 64, 48, 4)];
+    let mut spread = 0;
+    for planes in images {
+        let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");
+        let map = CODEC.bit_map(&file[..]).expect("a map");
+        let verified = CODEC.verify(&file[..]).expect("a file that decodes");
+        assert!(map.planes == planes && map.info == verified.info);
+        assert_eq!(map.ideal_bits, verified.ideal_bits);
+        assert_eq!(map.bits.dim(), planes.samples().dim());
+        let sum: f64 = map.bits.iter().map(|&bits| f64::from(bits)).sum();
+        assert!((sum / map.ideal_bits - 1.0).abs() < 1e-6, "{sum} and {} bits", map.ideal_bits);
+        let of_band = |(index, band): (usize, &Band)| {
+            let pixels = map.info.header.band(index as u32).1 * map.info.header.width();
+            let parts = band.parts().into_iter().filter(|part| ["VP8L", "PNG"].contains(&part.coder));
+            parts.map(|part| part.channels as u64 * u64::from(pixels)).sum::<u64>()
+        };
+        assert_eq!(map.spread_samples, map.info.bands.iter().enumerate().map(of_band).sum());
+        spread += map.spread_samples;
+    }
+    assert!(spread > 0, "none of these images has a part that is coded as graphics are");
+}
+
+#[test]
+fn a_map_needs_the_memory_of_samples_and_bits() {
+    let planes = smooth(1, 40, 30, 8);
+    let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");
+    let limited = |memory| Codec::builder().limits(Limits { memory, ..Limits::default() }).build().expect("a codec");
+    let whole = 2 * 2 * 40 * 30;
+    assert!(limited(whole).decompress(&file).is_ok());
+    assert!(matches!(limited(whole).bit_map(&file[..]), Err(Error::LimitsExceeded { .. })));
+    assert!(limited(3 * whole).bit_map(&file[..]).is_ok());
+}

@@ -8,12 +8,18 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use constriction::stream::model::{DecoderModel, EncoderModel, EntropyModel};
+use ndarray::Array3;
 
 use super::lanes::{IntervalLanes, LANES, Lanes};
 use super::stack::{LaneStack, Stack};
 use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
+    /// The ideal code length of what lies in it.
+    fn bits(self) -> f64 {
+        CDF_BITS as f64 - f64::from(self.probability).log2()
+    }
+
     fn parts(self) -> (u32, NonZeroU32) {
         let probability = NonZeroU32::new(self.probability).expect("the CDF is strictly increasing");
         (self.left, probability)
@@ -73,6 +79,12 @@ pub(crate) trait SampleCoder {
     fn pop(&mut self, _intervals: &IntervalLanes, _active: usize) {
         unreachable!("this coder has no lanes");
     }
+
+    /// Takes note of the channel, row and column of the sample that was coded last.
+    fn note(&mut self, _place: [usize; 3]) {}
+
+    /// Takes note of the channel, row and column of a sample that was decoded in a block, in this interval.
+    fn note_in_block(&mut self, _place: [usize; 3], _interval: Interval) {}
 
     /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
     fn decide(&mut self, probability: u32, known: bool) -> bool {
@@ -151,12 +163,11 @@ impl Encoder {
 
     /// The ideal code length, in bits, of the samples of some pixels of so many channels.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
-        let bits = |interval: Interval| CDF_BITS as f64 - f64::from(interval.probability).log2();
         let mut start = 0;
         let pixels = self.ends.chunks(channels).zip(chosen).map(|(ends, chosen)| {
             let end = ends[channels - 1] as usize;
             let range = std::mem::replace(&mut start, end)..end;
-            if chosen { self.intervals.range(range).map(bits).sum() } else { 0.0 }
+            if chosen { self.intervals.range(range).map(Interval::bits).sum() } else { 0.0 }
         });
         pixels.sum()
     }
@@ -225,6 +236,17 @@ pub(crate) struct Decoder {
     /// Probabilities are multiplied up, and their logarithm is taken now and then.
     product: f64,
     bits: f64,
+    told: Option<Box<ToldBits>>,
+}
+
+/// The bits of each sample, for whoever asks for them.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct ToldBits {
+    /// With axes (channel, row, column).
+    samples: Array3<f32>,
+    /// Those of all samples so far.
+    sum: f64,
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -241,18 +263,33 @@ impl Decoder {
 
     /// A decoder of what is on top of a stack.
     pub fn of_stack(stack: Stack) -> Self {
-        Self { states: States::One(stack), product: 1.0, bits: 0.0 }
+        Self::of_states(States::One(stack))
+    }
+
+    fn of_states(states: States) -> Self {
+        Self { states, product: 1.0, bits: 0.0, told: None }
+    }
+
+    /// This decoder of a tile of so many channels, rows and columns, but it keeps the bits of each sample.
+    pub fn telling_bits(self, shape: (usize, usize, usize)) -> Self {
+        let told = ToldBits { samples: Array3::zeros(shape), sum: 0.0 };
+        Self { told: Some(Box::new(told)), ..self }
+    }
+
+    /// The bits of each sample, with axes (channel, row, column), if they were kept.
+    pub fn take_told_bits(&mut self) -> Option<Array3<f32>> {
+        self.told.take().map(|told| told.samples)
     }
 
     /// What is left of the stack of one state, and the ideal code length of what was decoded, in bits.
     pub fn into_stack(self) -> (Stack, f64) {
         let States::One(stack) = self.states else { unreachable!("a decoder of one state") };
-        (stack, self.bits - self.product.log2())
+        (stack, ideal_bits(self.bits, self.product))
     }
 
     /// A decoder of a state for each lane; `None` for words that no encoder writes.
     pub fn of_lanes(words: Vec<u32>) -> Option<Self> {
-        Some(Self { states: States::Lanes(LaneStack::from_words(words)?), product: 1.0, bits: 0.0 })
+        LaneStack::from_words(words).map(|stack| Self::of_states(States::Lanes(stack)))
     }
 
     /// The ideal code length of what was decoded, in bits, if all words were read and the coder is back in its initial
@@ -262,7 +299,7 @@ impl Decoder {
             States::One(stack) => stack,
             States::Lanes(stack) => stack.join()?,
         };
-        left.is_empty().then(|| self.bits - self.product.log2())
+        left.is_empty().then(|| ideal_bits(self.bits, self.product))
     }
 
     fn one(&self) -> &Stack {
@@ -277,6 +314,11 @@ impl Decoder {
             self.product = 1.0;
         }
     }
+}
+
+/// The bits that were added up, and those of a product of probabilities.
+fn ideal_bits(bits: f64, product: f64) -> f64 {
+    bits - product.log2()
 }
 
 impl SampleCoder for Decoder {
@@ -305,6 +347,19 @@ impl SampleCoder for Decoder {
     }
 
     fn end_sample(&mut self) {}
+
+    fn note(&mut self, place: [usize; 3]) {
+        if let Some(told) = &mut self.told {
+            let sum = ideal_bits(self.bits, self.product);
+            told.samples[place] = (sum - std::mem::replace(&mut told.sum, sum)).max(0.0) as f32;
+        }
+    }
+
+    fn note_in_block(&mut self, place: [usize; 3], interval: Interval) {
+        if let Some(told) = &mut self.told {
+            told.samples[place] = interval.bits() as f32;
+        }
+    }
 
     fn quantiles(&self) -> Option<Lanes<i32>> {
         if let States::Lanes(stack) = &self.states { Some(stack.quantiles()) } else { None }

@@ -17,12 +17,14 @@ const MAX_DEPTH: u32 = 16;
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
-pub(crate) fn zeroed(shape: (usize, usize, usize)) -> Result<Array3<u16>> {
+pub(crate) fn zeroed<T: bytemuck::Zeroable>(shape: (usize, usize, usize)) -> Result<Array3<T>> {
     let samples = [shape.1, shape.2].iter().try_fold(shape.0, |product, &side| product.checked_mul(side));
     let zeros = samples.and_then(|samples| bytemuck::allocation::try_zeroed_vec(samples).ok());
     match zeros.map(|zeros| Array3::from_shape_vec(shape, zeros)) {
         Some(Ok(zeros)) => Ok(zeros),
-        _ => Err(Error::OutOfMemory { bytes: samples.map_or(u64::MAX, |samples| 2 * samples as u64) }),
+        _ => Err(Error::OutOfMemory {
+            bytes: samples.map_or(u64::MAX, |samples| size_of::<T>() as u64 * samples as u64),
+        }),
     }
 }
 
@@ -316,9 +318,9 @@ mod tests {
     #[test]
     fn samples_that_no_memory_holds_are_an_error() {
         for shape in [(4, usize::MAX >> 4, 2), (4, usize::MAX, 1), (2, 1 << 40, 1 << 20), (1, 1 << 50, 1 << 10)] {
-            assert!(matches!(zeroed(shape), Err(Error::OutOfMemory { .. })), "{shape:?}");
+            assert!(matches!(zeroed::<u16>(shape), Err(Error::OutOfMemory { .. })), "{shape:?}");
         }
-        assert_eq!(zeroed((3, 2, 5)).expect("memory"), Array3::<u16>::zeros((3, 2, 5)));
-        assert_eq!(zeroed((3, 0, 5)).expect("no memory").len(), 0);
+        assert_eq!(zeroed::<u16>((3, 2, 5)).expect("memory"), Array3::<u16>::zeros((3, 2, 5)));
+        assert_eq!(zeroed::<u16>((3, 0, 5)).expect("no memory").len(), 0);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Source<'a> {
 pub(crate) struct TileStream<'a> {
     pub rect: Rect,
     pub stream: &'a [u8],
+    /// Whether the bits of each sample are asked for.
+    pub tells_bits: bool,
 }
 
 /// A decoded tile of a part.
@@ -37,6 +39,8 @@ pub(crate) struct TileStream<'a> {
 pub(crate) struct DecodedTile {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
+    /// The bits of each sample, if they are asked for, and the coder codes samples one by one.
+    pub told: Option<Array3<f32>>,
 }
 
 /// The ideal code length of samples, in bits.
@@ -113,6 +117,7 @@ pub(crate) fn decode(
             let zeros = |tile: &TileStream<'_>| DecodedTile {
                 samples: Array3::zeros((sizes.len(), tile.rect.height as usize, tile.rect.width as usize)),
                 bits: IdealBits::default(),
+                told: None,
             };
             match tiles.iter().position(|tile| !tile.stream.is_empty()) {
                 Some(index) => Err(damaged(index)),
@@ -157,10 +162,10 @@ fn decode_each(
     decode: impl Fn(&[u8], u32, u32, usize) -> Result<Array3<u16>>,
     damaged: impl Fn(usize) -> Error,
 ) -> Result<Vec<DecodedTile>> {
-    let tile = |(index, &TileStream { rect, stream }): (usize, &TileStream<'_>)| {
+    let tile = |(index, &TileStream { rect, stream, .. }): (usize, &TileStream<'_>)| {
         engine.stop.check()?;
         let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
-        Ok(DecodedTile { samples, bits: (8.0 * stream.len() as f64).into() })
+        Ok(DecodedTile { samples, bits: (8.0 * stream.len() as f64).into(), told: None })
     };
     tiles.iter().enumerate().map(tile).collect()
 }

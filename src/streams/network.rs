@@ -254,23 +254,45 @@ fn decode_tiles(
     let alphabets = alphabets(sizes);
     let mut tiles = Vec::with_capacity(range.len());
     for index in range.clone() {
-        let rect = all[index].rect;
+        let TileStream { rect, tells_bits, .. } = all[index];
         let (learning, stream) = match (coder.adaptation.learning(), all[index].stream) {
             (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
             (Some(learning), [1, stream @ ..]) if learning.fits(rect.pixels()) => (Some(learning), stream),
             (Some(_), _) => return Err(damaged(index)),
         };
         let new = if coder.lanes { Decoder::of_lanes } else { Decoder::new };
-        let coder = to_words(stream, rect.pixels()).and_then(new).ok_or_else(|| damaged(index))?;
+        let mut coder = to_words(stream, rect.pixels()).and_then(new).ok_or_else(|| damaged(index))?;
+        if tells_bits {
+            coder = coder.telling_bits((sizes.len(), rect.height as usize, rect.width as usize));
+        }
         let samples = TileSamples::new(rect.width as usize, rect.height as usize, sizes.len(), alphabets[0].depth);
         tiles.push(ActiveTile { samples, coder, learning });
     }
     code_tiles(networks, &mut tiles, &alphabets)?;
-    let decoded = |(index, tile): (usize, ActiveTile<Decoder>)| {
+    let decoded = |(index, mut tile): (usize, ActiveTile<Decoder>)| {
+        let told = tile.coder.take_told_bits();
         let ideal_bits = tile.coder.finish().ok_or_else(|| damaged(index))?;
-        Ok(DecodedTile { samples: tile.samples.to_array(), bits: ideal_bits.into() })
+        Ok(DecodedTile { samples: tile.samples.to_array(), bits: ideal_bits.into(), told })
     };
     range.zip(tiles).map(decoded).collect()
+}
+
+/// The bits of the samples of a tile that lie in some rectangles of it, as an encoder has them.
+#[cfg(test)]
+pub(super) fn bits_within(
+    engine: &Engine,
+    coder: &NetworkCoder,
+    learning: Option<Learning>,
+    (coded, rect): (&Coded, Rect),
+    within: &[Rect],
+) -> f64 {
+    let model = engine.models().find(coder.model).expect("a model of the registry");
+    let bits = engine.for_tiles(&model, &[rect], |networks, _| {
+        networks.offset_biases(None)?;
+        let tile = coded_tiles(networks, learning, coded, &[rect])?.remove(0);
+        Ok(vec![tile.coder.ideal_bits(coded.sizes.len(), tile.samples.order_within(within))])
+    });
+    bits.expect("a coded tile")[0]
 }
 
 #[cfg(test)]

@@ -118,7 +118,11 @@ fn encode_in(rects: &[Rect], coder: &Coder, samples: &Array3<u16>, sizes: &[u32]
 }
 
 fn decoded(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>]) -> Result<Vec<DecodedTile>> {
-    let tiles = rects().into_iter().zip(streams).map(|(rect, stream)| TileStream { rect, stream });
+    decoded_telling(coder, sizes, streams, false)
+}
+
+fn decoded_telling(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>], tells_bits: bool) -> Result<Vec<DecodedTile>> {
+    let tiles = rects().into_iter().zip(streams).map(|(rect, stream)| TileStream { rect, stream, tells_bits });
     decode(&ENGINE, coder, sizes, &tiles.collect::<Vec<_>>(), damaged)
 }
 
@@ -159,6 +163,70 @@ fn tiles_of_any_planes_come_back_under_every_coder() {
             for samples in planes(sizes) {
                 assert_returns(&coder, &samples, sizes);
             }
+        }
+    }
+}
+
+/// Decoders that tell bits decode the same, and what they tell adds up.
+fn assert_tells_bits(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
+    let streams = encoded(coder, samples, sizes);
+    let silent = decoded(coder, sizes, &streams).expect("decoded tiles");
+    let telling = decoded_telling(coder, sizes, &streams, true).expect("decoded tiles");
+    for (silent, telling) in silent.iter().zip(&telling) {
+        assert_eq!((&silent.samples, silent.bits, &silent.told), (&telling.samples, telling.bits, &None));
+        let one_by_one = coder.network().is_some_and(|network| network.primer.is_none());
+        assert_eq!(telling.told.is_some(), one_by_one);
+        if let Some(told) = &telling.told {
+            assert_eq!(told.dim(), telling.samples.dim());
+            let sum: f64 = told.iter().map(|&bits| f64::from(bits)).sum();
+            assert!((sum - telling.bits.total).abs() <= 1e-6 * telling.bits.total + 1e-6, "{sum}, {:?}", telling.bits);
+        }
+    }
+}
+
+#[test]
+fn the_bits_of_samples_add_up_under_every_coder() {
+    for sizes in [&[256][..], &[77], &[256; 3], &[300, 1, 5]] {
+        for coder in coders(sizes.len()).into_iter().filter(|coder| *coder != Coder::Vp8l || sizes[0] <= 256) {
+            planes(sizes).iter().for_each(|samples| assert_tells_bits(&coder, samples, sizes));
+        }
+    }
+}
+
+/// The bits that the decoder tells for a square are those that the encoder has for it.
+#[test]
+fn the_bits_of_samples_lie_where_the_samples_do() {
+    let rect = Rect { x: 0, y: 0, width: 48, height: 40 };
+    let mut random = Random(0x6d6170);
+    for channels in [1, 3] {
+        let samples = Array3::from_shape_fn((channels, 40, 48), |(_, y, x)| match (y / 10 + x / 12) % 3 {
+            0 => 90,
+            1 => (3 * x + y) as u16,
+            _ => random.below(256) as u16,
+        });
+        let coded = Coded { samples, sizes: vec![256; channels] };
+        let content = if channels == 1 { Content::Grey } else { Content::Colour };
+        for (coder, lanes) in [(network(content), false), (network(content), true), (learning(content), false)] {
+            let Coder::Network(network) = coder else { unreachable!("a network") };
+            let network = NetworkCoder { lanes, ..network };
+            let coder = Coder::Network(network.clone());
+            let source = Source { coder: &coder, coded: &coded, thorough: false };
+            let streams = encode(&ENGINE, source, &[rect], |_| ()).expect("an encoded tile");
+            let tile = TileStream { rect, stream: &streams[0], tells_bits: true };
+            let told = decode(&ENGINE, &coder, &coded.sizes, &[tile], damaged).expect("a tile").remove(0).told;
+            let told = told.expect("bits of samples");
+            let learns = network.adaptation.learning().filter(|_| streams[0][0] == 1);
+            let within: Vec<Rect> = rect.sampled(10);
+            assert!(within.len() == 4);
+            let expected = super::network::bits_within(&ENGINE, &network, learns, (&coded, rect), &within);
+            let of_squares = within.iter().flat_map(|square| {
+                told.slice(s![.., square.rows(), square.columns()])
+                    .iter()
+                    .map(|&bits| f64::from(bits))
+                    .collect::<Vec<_>>()
+            });
+            let sum: f64 = of_squares.sum();
+            assert!((sum - expected).abs() < 1e-4 * expected, "{channels}, {lanes}: {sum} and {expected}");
         }
     }
 }

@@ -204,8 +204,9 @@ impl BlockCoder {
                 let found = (&mut samples[channel], &mut intervals[channel]);
                 mixture.decode(block, (channel, alphabet), (&quantiles, pixels.len()), found);
                 tile.coder.pop(&intervals[channel], pixels.len());
-                for (&Pixel { x, y, .. }, &sample) in pixels.iter().zip(&samples[channel]) {
+                for (lane, (&Pixel { x, y, .. }, &sample)) in pixels.iter().zip(&samples[channel]).enumerate() {
                     tile.samples.set(x, y, channel, sample as u16);
+                    tile.coder.note_in_block([channel, y, x], intervals[channel].lane(lane));
                 }
             }
         }
@@ -276,6 +277,7 @@ impl One<'_> {
                         counts.code(coder, mixture.cdf(alphabet), &contexts, known.into())
                     }
                 };
+                coder.note([channel, y, x]);
                 if let Some(head) = &mut head {
                     head.observe(channel, mixture.components(), &edges, (sample, prediction), alphabet);
                     if channel + 1 == shape.channels {

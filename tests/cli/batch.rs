@@ -120,6 +120,72 @@ fn the_same_results_are_named_and_stored_once_on_demand() {
         assert_ne!(inode("out/a.ansel"), inode("out/c.ansel"));
     }
     place.succeed(["verify", "--manifest", "out/list.jsonl"]);
+    // Going on with it leaves nothing beside them.
+    let (before, removed) = (place.names(), "out/below/b.ansel");
+    std::fs::remove_file(place.path(removed)).expect("a removed file");
+    place.succeed_in(&mut place.command(with(&["--dedup", "--resume"])));
+    place.succeed_in(&mut place.command(with(&["--dedup", "--resume"])));
+    assert_eq!(place.names(), before);
+}
+
+#[test]
+fn what_is_the_same_is_encoded_once() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("in")).expect("a folder");
+    let image = gentle(3, 60, 40);
+    for name in ["a.png", "b.png", "c.png", "d.bmp"] {
+        let mut bytes = Vec::new();
+        let format = if name.ends_with("bmp") { image::ImageFormat::Bmp } else { image::ImageFormat::Png };
+        ansel::write_image(&image, &Metadata::default(), format, &mut bytes).expect("an image");
+        place.write(&format!("in/{name}"), bytes);
+    }
+    let jpeg = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jpeg/progressive.jpg");
+    for name in ["in/e.jpg", "in/f.jpg"] {
+        std::fs::copy(jpeg, place.path(name)).expect("a copied file");
+    }
+    let output = place.command(["compress", "-r", "in", "-o", "out", "--dedup", "--jobs", "3", "--json"]).output();
+    let text = String::from_utf8(output.expect("a run").stdout).expect("text");
+    // What is encoded is told with its size; what is not, by its name alone.
+    assert_eq!(text.matches("\"bpsp\"").count(), 1, "{text}");
+    assert_eq!(text.matches("\"jpeg_bytes\"").count(), 1, "{text}");
+    assert_eq!(text.matches("the same as").count(), 4, "{text}");
+    let files: Vec<Vec<u8>> = ["a", "b", "c", "d"].map(|name| place.read(&format!("out/{name}.ansel"))).to_vec();
+    assert!(files.windows(2).all(|pair| pair[0] == pair[1]));
+    assert!(ansel::Codec::default().decompress(&files[0]).expect("an image").planes == image);
+    assert!(place.read("out/e.ansel") == place.read("out/f.ansel"));
+    assert_says(&place.fail(1, ["compress", "in/a.png", "-o", "out/", "--dedup", "-q"]), &["--force"]);
+}
+
+#[test]
+fn of_two_inputs_for_one_result_the_first_is_compressed() {
+    let place = place(2);
+    place.write_png("in/photo.png", &gentle(3, 30, 20), &Metadata::default());
+    let output = place.command(with(&["--jobs", "2"])).output().expect("a run");
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_says(&text, &["4 files: 3 done, 0 skipped, 1 failed", "failed: in/photo.png"]);
+    assert_says(&text, &["cannot write out/photo.ansel: the result of in/photo.jpg goes there; rename in/photo.png"]);
+    assert_says(&place.succeed(["info", "out/photo.ansel"]), &["JPEG file"]);
+    place.status(["compress", "in/photo.png", "-o", "out/photo.png.ansel"]);
+}
+
+#[test]
+fn trees_are_decompressed_side_by_side() {
+    let place = place(6);
+    place.succeed_in(&mut place.command(COMPRESS));
+    let text = place.status(["decompress", "-r", "out", "-o", "back", "--jobs", "2", "--memory", "1M"]);
+    assert_says(&text, &["7 files: 7 done, 0 skipped, 0 failed", "out/below/1.ansel -> back/below/1.png"]);
+    for name in ["0.png", "below/1.png", "2.png", "below/3.png", "4.png", "below/5.png"] {
+        assert!(place.image(&format!("back/{name}")) == place.image(&format!("in/{name}")), "{name}");
+    }
+    assert!(place.read("back/photo.jpg") == place.read("in/photo.jpg"));
+    // It goes on after what fails, and says what that was.
+    place.write("out/2.ansel", "damaged");
+    let output = place.command(["decompress", "-r", "out", "-o", "again", "--json"]).output().expect("a run");
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let summary = &json(text.lines().last().expect("a line"))["summary"];
+    assert_eq!((&summary["done"], &summary["failed"]), (&6.into(), &1.into()), "{text}");
 }
 
 #[test]

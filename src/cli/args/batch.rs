@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// How many files are compressed.
+/// How many files are worked on at once.
 #[derive(Debug, Args)]
-pub struct Batch {
+pub struct SideBySide {
     /// Files that are worked on side by side [default: with --recursive one per core, else 1]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -15,6 +15,13 @@ pub struct Batch {
     /// on alone
     #[arg(long, default_value = "4G", value_parser = bytes, value_name = "BYTES")]
     pub memory: u64,
+}
+
+/// How many files are compressed.
+#[derive(Debug, Args)]
+pub struct Batch {
+    #[command(flatten)]
+    pub side_by_side: SideBySide,
     /// Go on after an interruption: skip the inputs whose results are there. The manifest's checksums show that they
     /// are right; without a manifest, they are decoded and compared
     #[arg(long, conflicts_with = "force")]
@@ -30,7 +37,7 @@ pub struct Batch {
 impl Batch {
     /// Whether any of it was asked for.
     pub fn is_used(&self) -> bool {
-        self.jobs.is_some() || self.resume || self.manifest.is_some() || self.dedup
+        self.side_by_side.jobs.is_some() || self.resume || self.manifest.is_some() || self.dedup
     }
 }
 

@@ -1,0 +1,160 @@
+//! What is compressed once: inputs that hold the same are known by a checksum of what their result would hold, before any of them
+//! is compressed.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use ansel::{ImageInfo, Metadata};
+use sha2::{Digest, Sha256};
+
+use super::batch::lock;
+use super::compress::Run;
+use super::failure::{Failure, Result, about};
+use super::jobs::Job;
+use super::manifest::PixelDigest;
+use super::{input, jpeg, options, output};
+
+/// Samples that are read at once.
+const CHUNK_SAMPLES: u64 = 1 << 22;
+
+/// What an input holds: the checksum of all that its result depends on, and that of its pixels, if it is no JPEG file.
+pub struct Content {
+    pub sha256: [u8; 32],
+    pub pixels_sha256: Option<[u8; 32]>,
+    /// What the input says of the image, and is not kept.
+    pub not_kept: Vec<String>,
+}
+
+/// A result that others may be links to.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub sha256: [u8; 32],
+}
+
+/// Results by what they hold; of those that are being made, nothing yet.
+#[derive(Debug, Default)]
+pub struct Once {
+    results: Mutex<HashMap<[u8; 32], Option<Made>>>,
+    changed: Condvar,
+}
+
+/// What is to be done about an input.
+pub enum Claim<'a> {
+    /// Nothing: there is its result.
+    Made(Made),
+    /// All of it. Who holds the same waits.
+    Make(Duty<'a>),
+}
+
+/// The duty to make a result, which ends when it is dropped.
+pub struct Duty<'a> {
+    once: &'a Once,
+    content: [u8; 32],
+    made: Option<Made>,
+}
+
+impl Once {
+    /// Finds the result that holds this; waits for it if it is being made.
+    pub fn claim(&self, content: [u8; 32]) -> Claim<'_> {
+        let mut results = lock(&self.results);
+        loop {
+            match results.get(&content) {
+                Some(Some(made)) => return Claim::Made(made.clone()),
+                Some(None) => results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    results.insert(content, None);
+                    return Claim::Make(Duty { once: self, content, made: None });
+                }
+            }
+        }
+    }
+}
+
+impl Duty<'_> {
+    /// The result is in its place.
+    pub fn done(mut self, made: Made) {
+        self.made = Some(made);
+    }
+}
+
+impl Drop for Duty<'_> {
+    fn drop(&mut self) {
+        let mut results = lock(&self.once.results);
+        match self.made.take() {
+            Some(made) => results.insert(self.content, Some(made)),
+            None => results.remove(&self.content), // whoever waits takes over
+        };
+        self.once.changed.notify_all();
+    }
+}
+
+/// Reads what an input holds, as it would be compressed.
+pub fn content_of(run: &Run<'_>, job: &Job) -> Result<Content> {
+    let (input, path) = (&job.input, job.input.path());
+    let mut source = input::open_image(input, &run.limits)?;
+    if !run.arguments.allow_lossy_source && jpeg::is_one(&mut *source, input)? {
+        let sha256 = output::digest_of(path).map_err(Failure::io("read", path))?;
+        return Ok(Content { sha256, pixels_sha256: None, not_kept: Vec::new() });
+    }
+    let reading = |error| about("read", path)(error);
+    let mut image = run.image(source).map_err(reading)?;
+    let (info, metadata, not_kept) = (image.info(), run.metadata(&image), run.not_kept(&image));
+    let _share = run.budget.take(options::memory_of(info));
+    let ImageInfo { width, height, channels, .. } = info;
+    let rows = (CHUNK_SAMPLES / (u64::from(width) * channels as u64).max(1)).max(1) as u32;
+    let mut digest = PixelDigest::new(info);
+    let mut left = height;
+    while left > 0 {
+        let planes = run.rows(&mut image, rows.min(left)).map_err(reading)?;
+        digest.add(&planes)?;
+        left -= planes.height();
+    }
+    let pixels = digest.finish();
+    Ok(Content { sha256: with_metadata(pixels, &metadata), pixels_sha256: Some(pixels), not_kept })
+}
+
+/// The checksum of pixels and metadata.
+fn with_metadata(pixels: [u8; 32], metadata: &Metadata) -> [u8; 32] {
+    let mut digest = Sha256::new_with_prefix(pixels);
+    for block in metadata.blocks() {
+        digest.update([block.kind as u8]);
+        digest.update((block.bytes.len() as u64).to_le_bytes());
+        digest.update(&block.bytes);
+    }
+    digest.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_same_is_made_once_and_again_only_after_a_failure() {
+        let (once, made, given) = (Once::default(), AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..12u8 {
+                let (once, made, given) = (&once, &made, &given);
+                scope.spawn(move || match once.claim([thread % 2; 32]) {
+                    Claim::Made(found) => {
+                        assert_eq!(found.sha256, [thread % 2; 32]);
+                        given.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Claim::Make(duty) => {
+                        std::thread::sleep(std::time::Duration::from_millis(5));
+                        // The first one of each fails.
+                        if made.fetch_add(1, Ordering::Relaxed) >= 2 {
+                            duty.done(Made { path: "x".into(), bytes: 1, sha256: [thread % 2; 32] });
+                        }
+                    }
+                });
+            }
+        });
+        let (made, given) = (made.into_inner(), given.into_inner());
+        assert!(made + given == 12 && (4..=5).contains(&made), "{made} made, {given} given");
+    }
+}

@@ -1,0 +1,109 @@
+//! Bytes -> the bits of each sample: what a file spends where.
+
+use std::io::Read;
+use std::ops::Range;
+
+use ndarray::{Array3, Axis, s};
+
+use super::{Codec, FileInfo};
+use crate::base::error::Result;
+use crate::base::limits::check_memory;
+use crate::image::Planes;
+use crate::image::planes::zeroed;
+use crate::streams::DecodedTile;
+
+/// Times the memory of its samples that an image takes with the bits of each: 2 and 4 bytes.
+const MEMORY_OF_SAMPLES: u64 = 3;
+
+/// The bits of each sample of a file, and what they are the bits of.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BitMap {
+    /// The samples.
+    pub planes: Planes,
+    /// The ideal code length of each sample in bits, `-log2` of its probability, with axes (channel, row, column).
+    ///
+    /// Where a transform changes channels, they are those of what is coded: a lattice has luma, blue and red chroma in the place
+    /// of red, green and blue; the index of a palette, and a grey sample for three, are spread evenly over the channels.
+    pub bits: Array3<f32>,
+    /// Samples that are coded together by what codes no sample by itself (VP8L, PNG's coding, bits-back): the bits of their
+    /// tile are spread evenly over them.
+    pub spread_samples: u64,
+    /// The ideal code length of all samples, as of [`Verified`](super::Verified): the sum of `bits`, but for rounding.
+    pub ideal_bits: f64,
+    /// What is known without decoding.
+    pub info: FileInfo,
+}
+
+impl Codec {
+    /// Decodes a file and tells the bits of each of its samples.
+    ///
+    /// ```
+    /// # let planes = ansel::Planes::new(ndarray::Array3::from_shape_fn((1, 9, 30), |(_, y, x)| (x * y) as u16), 9)?;
+    /// # let file = ansel::Codec::default().compress(&planes, &ansel::Metadata::default())?;
+    /// let map = ansel::Codec::default().bit_map(&file[..])?;
+    /// assert_eq!(map.bits.dim(), map.planes.samples().dim());
+    /// let sum: f64 = map.bits.iter().map(|&bits| f64::from(bits)).sum();
+    /// assert!((sum / map.ideal_bits - 1.0).abs() < 1e-6);
+    /// # Ok::<(), ansel::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`decompress`](Self::decompress). A file that holds a JPEG file has no samples of its own:
+    /// [`Error::Format`](crate::Error::Format).
+    pub fn bit_map(&self, input: impl Read) -> Result<BitMap> {
+        let codec = Self { tells_bits: true, ..self.clone() };
+        let mut decoder = codec.decoder(input)?;
+        let header = decoder.header().clone();
+        let samples = header.samples().saturating_add(header.band_samples());
+        check_memory(samples.saturating_mul(MEMORY_OF_SAMPLES), codec.limits())?;
+        let (height, width) = (header.height() as usize, header.width() as usize);
+        let mut bits = zeroed((header.channels(), height, width))?;
+        let mut planes = Planes::zeros(header.channels(), header.height(), header.width(), header.depth())?;
+        let (mut first, mut bands, mut spread_samples) = (0, Vec::new(), 0);
+        while let Some(band) = decoder.next_band()? {
+            let rows = first..first + band.height() as usize;
+            first = rows.end;
+            planes.samples_mut().slice_mut(s![.., rows.clone(), ..]).assign(band.samples());
+            let told = decoder.take_told_bits().expect("this codec tells them");
+            bits.slice_mut(s![.., rows, ..]).assign(&told.samples);
+            spread_samples += told.spread;
+            bands.extend(decoder.band().cloned());
+        }
+        let (ideal_bits, bytes) = (decoder.ideal_bits(), decoder.bytes());
+        let info = FileInfo { header, metadata: decoder.into_metadata(), bands, bytes };
+        Ok(BitMap { planes, bits, spread_samples, ideal_bits, info })
+    }
+}
+
+/// The bits of each sample of some rectangle of an image.
+#[derive(Debug)]
+pub(super) struct ToldBits {
+    /// With axes (channel, row, column).
+    pub samples: Array3<f32>,
+    /// Samples over which those of their tile are spread evenly.
+    pub spread: u64,
+}
+
+impl ToldBits {
+    /// None yet.
+    pub fn new(shape: (usize, usize, usize)) -> Result<Self> {
+        Ok(Self { samples: zeroed(shape)?, spread: 0 })
+    }
+
+    /// Adds a part of a tile, of these channels.
+    pub fn add_part(&mut self, tile: &DecodedTile, channels: Range<usize>) {
+        let count = channels.len();
+        let mut bits = self.samples.slice_mut(s![channels, .., ..]);
+        match &tile.told {
+            Some(coded) if coded.dim() == bits.dim() => bits.assign(coded),
+            // An array of two axes is taken for each channel.
+            Some(coded) => bits.assign(&(coded.sum_axis(Axis(0)) / count as f32)),
+            None => {
+                let samples = bits.len();
+                bits.fill((tile.bits.total / samples as f64) as f32);
+                self.spread += if tile.bits.total > 0.0 { samples as u64 } else { 0 };
+            }
+        }
+    }
+}
