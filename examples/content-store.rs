@@ -60,7 +60,12 @@ fn name_of(planes: &Planes) -> ansel::Result<String> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [folder, images @ ..] = &arguments[..] else { return Err("usage: content-store STORE IMAGE...".into()) };
+    run(&arguments)
+}
+
+/// Puts images in, and prints their names.
+pub fn run(arguments: &[PathBuf]) -> Result<(), Box<dyn Error>> {
+    let [folder, images @ ..] = arguments else { return Err("usage: content-store STORE IMAGE...".into()) };
     let store = Store::open(folder)?;
     for path in images {
         let image = ansel::read_image(BufReader::new(File::open(path)?), store.codec.limits())?;

@@ -28,7 +28,12 @@ fn compress(codec: &Codec, source: &Path, folder: &Path) -> Result<(u64, u64), B
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [source, target] = &arguments[..] else { return Err("usage: rayon-batch IN OUT".into()) };
+    run(&arguments)
+}
+
+/// Compresses the files of one folder into another; an error if any failed.
+pub fn run(arguments: &[PathBuf]) -> Result<(), Box<dyn Error>> {
+    let [source, target] = arguments else { return Err("usage: rayon-batch IN OUT".into()) };
     std::fs::create_dir_all(target)?;
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(source)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
