@@ -80,7 +80,8 @@ fn of_flows() -> Vec<Golden> {
 fn of_programs() -> Vec<Golden> {
     let (patch, noise) = (gentle(3, 64, 64), noise(3, 64, 60));
     let both = planes(ndarray::concatenate![Axis(1), *patch.samples(), *noise.samples()], 8);
-    vec![Golden { model: program_file(), ..Golden::new("realnvp-patch", both) }]
+    let golden = |name: &str, model: &str| Golden { model: program_file(model), ..Golden::new(name, both.clone()) };
+    vec![golden("realnvp-patch", "realnvp"), golden("vae-patch", "vae")]
 }
 
 /// Planes of the samples, which are valid.

@@ -74,10 +74,20 @@ fn stream_bytes(info: &FileInfo) -> u64 {
 /// The ideal code length, in bits, and what of it has terms of a bound.
 pub type Bits = (f64, Option<BoundTerms>);
 
-/// The terms of a bound, with their names.
-fn terms(bound: &BoundTerms) -> [(&'static str, f64); 4] {
-    let &BoundTerms { base, volume, dequantization, primer, .. } = bound;
-    [("base", base), ("log-determinant", volume), ("dequantization", dequantization), ("primer", primer)]
+/// The terms of a bound that a file has, with their names; of latents, their divergence beside its parts.
+fn terms(bound: &BoundTerms) -> impl Iterator<Item = (&'static str, f64)> {
+    let &BoundTerms { reconstruction, base, volume, posterior, dequantization, primer, .. } = bound;
+    let divergence = if posterior == 0.0 { 0.0 } else { bound.divergence() };
+    let all = [
+        ("reconstruction", reconstruction),
+        ("KL", divergence),
+        ("base", base),
+        ("log-determinant", volume),
+        ("posterior", posterior),
+        ("dequantization", dequantization),
+        ("primer", primer),
+    ];
+    all.into_iter().filter(|&(_, bits)| bits != 0.0)
 }
 
 /// What a file holds; its bits if it was decoded.

@@ -33,8 +33,8 @@ fn what_any_words_decode_to_encodes_to_these_words() {
             for placed in program.operations.iter().rev() {
                 walk.backwards(placed, &mut patch).expect("networks that run");
             }
-            assert!(!walk.out_of_range);
             walk.push_noise(&mut patch).expect("networks that run");
+            assert!(!walk.out_of_range);
             patch.planes.iter_mut().flatten().for_each(|x| *x &= -64);
             walk.pop_noise(&mut patch).expect("networks that run");
             for placed in &program.operations {
