@@ -109,6 +109,7 @@ def main():
 
     torch.manual_seed(config.seed)
     whole = create(config)
+    whole.program.start(patches(training, VALIDATION_PATCHES, config, np.random.default_rng(config.seed)))
     average = copy.deepcopy(whole)
     both = optimizers(whole, config)
     first = train.resume(options.checkpoint, config, "cpu", whole, average, both)

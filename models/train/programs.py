@@ -273,7 +273,7 @@ class Couple(Operation):
 class Uncouple(Couple):
     """z = x * 2^-e + t of the first channels, given `known` ones."""
 
-    word, start, term = "uncouple", 0.0, "posterior"
+    word, start, term = "uncouple", 1.0, "posterior"
 
     def forward(self, x):
         n = len(self.to)
@@ -317,32 +317,58 @@ class MixtureShape:
 
 class Observe(Operation):
     """The last channels, samples of a pixel, are coded and leave, given `count` latents and so many pixels of samples behind
-    them. A prediction is linear in all of them, in full precision: the latent of the same channel, and a trained matrix times
-    samples less their latents. The mixture's means are relative to it."""
+    them. A prediction is linear, in full precision, in all of these at the pixel and its LINEAR nearest neighbours: the latent of
+    the same channel, and a trained matrix times what differs from the latents. The mixture's means are relative to it."""
 
     term = "reconstruction"
+    LINEAR = 4
 
     def __init__(self, count, pixels, channels, hidden, taps, components):
         super().__init__()
-        self.count, self.taps, self.known = count, taps, list(range(count + pixels * channels))
-        # If a latent were the exact mean of four pixels, the rest of them would be the mean of those that are left.
-        start = -0.5 / (4 - pixels) * torch.eye(channels).repeat(1, pixels)
-        self.matrix = nn.Parameter(start / MATRIX_GAIN)
+        self.taps, self.known = taps, list(range(count + pixels * channels))
+        self.channels = channels
+        # By channel, by place (the pixel first), by known channel.
+        self.matrix = nn.Parameter(torch.zeros(channels, 1 + self.LINEAR, len(self.known)))
+        # What a known channel is compared with.
+        self.centres = [c % channels if c < count else (c - count) % channels for c in self.known]
         inputs = contexts_size(self.known, [], taps)
         self.network = model.Network(MixtureShape(tuple(hidden), components, channels), inputs)
 
+    def differences(self, x):
+        """(B, C, H, W) -> (B, places * known, H, W)."""
+        height, width = x.shape[2:]
+        known = x[:, : len(self.known)]
+        padded = F.pad(known, (1, 1, 1, 1), mode="reflect")
+        around = [known] + [
+            padded[:, :, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+            for down, right in places(self.LINEAR)
+        ]
+        centres = x[:, self.centres]
+        return torch.cat([tap - centres for tap in around], 1)
+
+    def start(self, x):
+        """Starts the matrix from least squares on patches."""
+        rows = lambda planes: model.rows_of_pixels(planes).double()
+        a, b = rows(self.differences(x)), rows(x[:, -self.channels :] - x[:, : self.channels])
+        gram = a.T @ a
+        solution = torch.linalg.solve(gram + gram.diagonal().mean() * 1e-6 * torch.eye(len(gram)), a.T @ b)
+        with torch.no_grad():
+            self.matrix.copy_(solution.T.view(self.matrix.shape) / MATRIX_GAIN)
+
     def whole_matrix(self):
-        """The matrix (channels, known) of what is predicted."""
-        matrix = self.matrix * MATRIX_GAIN
-        channels = len(matrix)
-        latents = torch.eye(channels) - matrix.view(channels, -1, channels).sum(1)
-        return torch.cat([latents, torch.zeros(channels, self.count - channels), matrix], 1)
+        """What is predicted, of the known channels themselves."""
+        matrix = self.matrix.detach() * MATRIX_GAIN
+        for c in self.known:
+            matrix[:, 0, self.centres[c]] -= self.matrix.detach()[:, :, c].sum(1) * MATRIX_GAIN
+        for c in range(self.channels):
+            matrix[c, 0, c] += 1
+        return matrix
 
     def forward(self, x):
         shape = self.network.config
         left = x.shape[1] - shape.channels
-        prediction = torch.einsum("ij,bjhw->bihw", self.whole_matrix(), x[:, : len(self.known)])
-        prediction = model.rows_of_planes(prediction.clamp(-128, 127.99))
+        prediction = torch.einsum("ij,bjhw->bihw", self.matrix.flatten(1) * MATRIX_GAIN, self.differences(x))
+        prediction = model.rows_of_planes((prediction + x[:, : self.channels]).clamp(-128, 127.99))
         raw = self.network(seen(contexts, x, self.known, [], self.taps, None, learned=True))
         # The codec predicts whole samples, and adds the rest to the means.
         whole = prediction.detach().floor()
@@ -357,7 +383,7 @@ class Observe(Operation):
 
     def text(self, networks):
         networks.append(self.network)
-        entries = (round(v) for v in (self.whole_matrix().detach() * 2**Lu.FRACTION).flatten().tolist())
+        entries = (round(v) for v in (self.whole_matrix() * 2**Lu.FRACTION).flatten().tolist())
         seen = line("components", self.network.config.components, "taps", self.taps, "known", len(self.known))
         return line("observe network", len(networks) - 1, seen, *entries)
 
@@ -394,6 +420,14 @@ class Program(nn.Module):
             terms[operation.term] = terms.get(operation.term, torch.zeros(len(x))) + bits
         assert x.shape[1] == 0, "all channels are coded"
         return terms
+
+    def start(self, x):
+        """Starts what is started from least squares, on patches."""
+        with torch.no_grad():
+            for operation in self.operations:
+                if isinstance(operation, Observe):
+                    operation.start(x)
+                x, _ = operation(x)
 
     def text(self, networks):
         """A line for each operation; appends the networks that they name to `networks`."""

@@ -52,12 +52,12 @@ def bits_per_sample(whole, crops):
 
 
 def schedule(step, config):
-    """The factor of the learning rates: warm-up over 500 steps, constant, linear decay over the last two fifths.
+    """The factor of the learning rates: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
 
     While it is constant, a run may be resumed with another number of steps: the result is that of a run with this number
     from the start.
     """
-    return min(1.0, (step + 1) / 500, (config.steps - step) / (0.4 * config.steps))
+    return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
 
 
 def average_decay(step, config):

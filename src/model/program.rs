@@ -125,7 +125,8 @@ pub(crate) struct Observe {
     pub taps: usize,
     /// The first channels, which are seen whole.
     pub known: usize,
-    /// For each sample, what the known channels are multiplied by, in the same pixel, to predict it.
+    /// For each sample, what the known channels are multiplied by to predict it: in its pixel, and at each of the
+    /// [`LINEAR_TAPS`](patch::LINEAR_TAPS) around it.
     pub matrix: Vec<Vec<i32>>,
 }
 

@@ -1,5 +1,6 @@
 """FORMAT.md, sections "Bits-back", "Bijections", "Programs", "Samples given latents" and "Dequantization"."""
 
+from operator import mul
 from types import SimpleNamespace
 
 from basics import Reader, clamp, require
@@ -272,13 +273,14 @@ def unobserve(sizes, D):
     def undo(planes, words, side, stack, model, k):
         m, K, T, b = (int(words[i]) for i in (1, 3, 5, 7))
         entries, C, noise, half = [int(word) for word in words[8:]], len(sizes), k + 8 - D, 1 << D - 1
-        rows = [entries[c * b:(c + 1) * b] for c in range(C)]
+        rows = [entries[c * 5 * b:(c + 1) * 5 * b] for c in range(C)]
         popped = [[[0] * side for _ in range(side)] for _ in sizes]
         for y, x in places("all", side):
             outputs = network(model.chains[m], context(planes, x, y, side, T, (0, b), (0, 0), k))
-            P = []
+            P, near = [], [(reflect(y + dy, side), reflect(x + dx, side)) for dx, dy in [(0, 0)] + OFFSETS[:4]]
+            seen = [plane[i][j] for i, j in near for plane in planes[:b]]
             for c, row in enumerate(rows):
-                total = wrapped(sum(v * plane[y][x] for v, plane in zip(row, planes)))
+                total = wrapped(sum(map(mul, row, seen)))
                 p = clamp(total >> 12, -half << noise, (half << noise) - 1)
                 P.append((p >> noise) + half)
                 for i in range(K * (1 + c), K * (2 + c)):

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Couple, LEAST_COUPLED_SIDE, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation, TRANSLATION_BITS,
-    TRANSLATION_MAX,
+    Couple, LEAST_COUPLED_SIDE, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation,
+    TRANSLATION_BITS, TRANSLATION_MAX,
 };
 use crate::base::error::Result;
 use crate::context::patch::{MAX_TAPS, MIN_TAPS};

@@ -3,6 +3,7 @@
 use super::words::Words;
 use super::{Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
 use crate::base::error::Result;
+use crate::context::patch::LINEAR_TAPS;
 use crate::entropy::bijections::EXPONENT_MAX;
 use crate::model::contract::refuse;
 
@@ -49,7 +50,8 @@ impl Operation {
             "observe" => {
                 let [network, components] = [words.named("network")?, words.named("components")?];
                 let [taps, known] = [words.named("taps")?, words.named("known")?];
-                let row = |_| words.numbers(known.min(MAX_PATCH_CHANNELS), MATRIX_MAX);
+                let entries = (1 + LINEAR_TAPS) * known.min(MAX_PATCH_CHANNELS);
+                let row = |_| words.numbers(entries, MATRIX_MAX);
                 let matrix = (0..channels).map(row).collect::<Result<_>>()?;
                 Self::Observe(Observe { network, components, taps, known, matrix })
             }

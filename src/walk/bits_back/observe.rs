@@ -44,8 +44,9 @@ impl Walk<'_> {
         samples: &mut [Vec<i64>],
         coder: &mut C,
     ) -> Result<()> {
-        self.run(observe.network, &Seen::new(&(0..observe.known), &(0..0), observe.taps), patch, None)?;
-        let around = Observed { observe, grid: self.grid, patch, alphabets: &self.alphabets };
+        let seen = Seen::new(&(0..observe.known), &(0..0), observe.taps);
+        self.run(observe.network, &seen, patch, None)?;
+        let around = Observed { observe, grid: self.grid, seen, patch, alphabets: &self.alphabets };
         match observe.components {
             3 => around.code::<C, 3>(&self.outputs, samples, coder),
             4 => around.code::<C, 4>(&self.outputs, samples, coder),
@@ -60,6 +61,7 @@ impl Walk<'_> {
 struct Observed<'a> {
     observe: &'a Observe,
     grid: Grid,
+    seen: Seen,
     patch: &'a Patch,
     alphabets: &'a [Alphabet],
 }
@@ -68,9 +70,9 @@ impl Observed<'_> {
     fn code<C: SampleCoder, const K: usize>(&self, blocks: &[i16], samples: &mut [Vec<i64>], coder: &mut C) {
         let shape = self.observe.shape();
         let mut outputs = vec![0; shape.outputs()];
-        for index in 0..self.patch.side * self.patch.side {
+        for (index, place) in self.patch.places(None).enumerate() {
             outputs.iter_mut().zip(outputs_of(blocks, shape.outputs(), index)).for_each(|(to, from)| *to = from);
-            let predictions: Vec<(i32, i16)> = (0..samples.len()).map(|channel| self.predict(channel, index)).collect();
+            let predictions: Vec<(i32, i16)> = (0..samples.len()).map(|channel| self.predict(channel, place)).collect();
             for (means, &(_, rest)) in outputs[K..].chunks_exact_mut(K).zip(&predictions) {
                 means.iter_mut().for_each(|mean| *mean = mean.saturating_add(rest));
             }
@@ -87,9 +89,8 @@ impl Observed<'_> {
     }
 
     /// What is predicted of a channel of a pixel: a whole sample, and the rest, in units of the network's means.
-    fn predict(&self, channel: usize, index: usize) -> (i32, i16) {
-        let products = self.observe.matrix[channel].iter().zip(&self.patch.planes);
-        let sum = products.map(|(&c, plane)| i64::from(c).wrapping_mul(plane[index])).fold(0, i64::wrapping_add);
+    fn predict(&self, channel: usize, place: (usize, usize)) -> (i32, i16) {
+        let sum = self.patch.product(place, &self.seen, &self.observe.matrix[channel]);
         let Grid { fraction, noise, .. } = self.grid;
         let end = self.grid.half() << noise;
         let x = (sum >> MATRIX_BITS).clamp(-end, end - 1);
