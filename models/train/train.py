@@ -55,7 +55,7 @@ def schedule(step, config):
     """The factor of the learning rates: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
 
     While it is constant, a run may be resumed with another number of steps: the result is that of a run with this number
-    from the start.
+    from the start, if its warm-up is as long.
     """
     return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
 
