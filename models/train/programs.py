@@ -170,14 +170,17 @@ class Squeeze(Operation):
 
 
 class Lu(Operation):
-    """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`."""
+    """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`. Of L and U, the first
+    `rows` are; the others are 0."""
 
     FRACTION = 12  # of the matrices' entries
 
-    def __init__(self, lower, upper, scaled=()):
+    def __init__(self, lower, upper, scaled=(), rows=None):
         super().__init__()
         self.lower, self.upper = nn.Parameter(lower), nn.Parameter(upper)
         ones = torch.ones_like(lower)
+        if rows is not None:
+            ones[rows:] = 0
         self.register_buffer("below", torch.tril(ones, -1), persistent=False)
         self.register_buffer("above", torch.triu(ones, 1), persistent=False)
         self.scaled = list(scaled)

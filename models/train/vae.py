@@ -23,7 +23,8 @@ def latents(count, channels, config):
         mean[c, count + c :: channels] = 0.25
     known = range(count, size)
     posterior = Uncouple(range(count), known, config.noise_hidden, POSTERIOR_TAPS, learned=channels != config.channels)
-    return [Squeeze(), Draw(count), posterior, Lu(below, mean)]
+    # Samples have to stay what they are.
+    return [Squeeze(), Draw(count), posterior, Lu(below, mean, rows=count)]
 
 
 def observed(count, config):
