@@ -49,7 +49,7 @@ static REGISTRY: [RegisteredModel; 12] = [
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
     registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
     registered_program(11, "realnvp", include_bytes!("../../models/realnvp-9e15c45d.onnx")),
-    registered_program(12, "vae", include_bytes!("../../models/vae-3988bfee.onnx")),
+    registered_program(12, "vae", include_bytes!("../../models/vae-8a28b343.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
