@@ -22,13 +22,6 @@ BATCH, RATE = 32, 5e-3
 COMPONENTS = 8
 
 
-class Standard(nn.Module):
-    """The base distribution, as it is."""
-
-    def forward(self, z):
-        return programs.logistic_bits(z).flatten(1).sum(1)
-
-
 class Mixture(nn.Module):
     """A mixture of logistics for each channel."""
 
@@ -101,8 +94,7 @@ def main():
     reconstruction = terms.pop("reconstruction")
     channels = config.latents[-1]
     priors = {
-        "standard": Standard(),
-        "constants": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
+        "logistic": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
         "mixture": trained(Mixture(channels), latents, options.steps, rng),
         "flow": trained(Flow(realnvp.levels(config, 2)), latents, options.steps, rng),
     }
