@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::batch::lock;
 use super::compress::Run;
-use super::failure::{Failure, Result, about};
+use super::failure::{Result, about};
 use super::jobs::Job;
 use super::manifest::PixelDigest;
-use super::{input, jpeg, options, output};
+use super::source::Source;
+use super::{jpeg, options};
 
 /// Samples that are read at once.
 const CHUNK_SAMPLES: u64 = 1 << 22;

@@ -34,9 +34,9 @@ struct Contents {
 }
 
 pub fn run(arguments: &PageOf) -> Outcome {
-    let target = Place::new(&arguments.output);
-    let reporter = Reporter::new(&arguments.report, target == Place::Standard);
-    write(arguments, &reporter, &target).map_err(|failure| reporter.fail(None, &failure))?
+    let reporter = Reporter::new(&arguments.report, arguments.output.as_os_str() == "-");
+    let written = Place::new(&arguments.output).and_then(|target| write(arguments, &reporter, &target));
+    written.map_err(|failure| reporter.fail(None, &failure))?
 }
 
 /// Writes the page, whatever files cannot be read; the outcome is that of the first one that cannot.

@@ -40,7 +40,7 @@ pub struct RegisteredModel {
 static REGISTRY: [RegisteredModel; 12] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
-    registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
+    registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-33c63d0b.onnx")),
     registered(4, "default", Content::Grey, include_bytes!("../../models/grey-ba2b7e1b.onnx")),
     registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-56c283a8.onnx")),
     registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-26bc6a99.onnx")),
