@@ -6,10 +6,8 @@ The progress line shows the bound in bpsp, and its terms, on fixed patches of he
 weights. Matrices are trained by Muon, all else by AdamW.
 """
 
-import argparse
 import copy
 import dataclasses
-import os
 import pathlib
 import time
 import tomllib
@@ -18,8 +16,10 @@ import numpy as np
 import torch
 
 import data
+import quantize
 import train
 from realnvp import RealNvp
+from vae import Vae
 
 torch._dynamo.config.recompile_limit = 256  # of contexts, by shape
 
@@ -36,10 +36,10 @@ class Config:
     planes: str
     channels: int
     coupling: str  # "affine" or "additive"
-    dequantization: str  # "uniform" or "variational"
-    taps: int  # of the couplings' contexts
+    dequantization: str  # "uniform" or "variational", or "none" of a model with latents
+    taps: int  # of contexts
     hidden: tuple
-    noise_hidden: tuple
+    noise_hidden: tuple  # of dequantization, or of the posteriors of latents
     batch: int  # patches per step
     steps: int
     learning_rate: float  # of Muon
@@ -48,8 +48,11 @@ class Config:
     average: float
     seed: int
     augment: float = 0.0
+    latents: tuple = ()  # channels of each level, if there are any
+    components: int = 0  # of the mixtures of samples given latents
 
     context = "patches"
+    grid = quantize.WIDE
 
     @staticmethod
     def read(path):
@@ -58,7 +61,7 @@ class Config:
 
 def create(config):
     """The model of a configuration."""
-    return RealNvp(config)
+    return Vae(config) if config.latents else RealNvp(config)
 
 
 def patches(images, count, config, rng):
@@ -95,28 +98,8 @@ def optimizers(whole, config):
     ]
 
 
-def resume(path, config, whole, average, both):
-    """Takes over a checkpoint of the same configuration, but for the number of steps; the steps that are done."""
-    state = torch.load(path, weights_only=True)
-    if dataclasses.replace(Config(**state["config"]), steps=config.steps) != config:
-        raise SystemExit(f"{path} is of another configuration")
-    whole.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    for optimizer, held in zip(both, state["optimizers"]):
-        optimizer.load_state_dict(held)
-    return state["step"]
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
-    parser.add_argument("images", help="file written by data.py")
-    parser.add_argument("checkpoint")
-    parser.add_argument("--steps", type=int, help="overrides the configuration")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=int, default=200, help="steps between progress lines and checkpoints")
-    options = parser.parse_args()
-
+    options = train.parser(__doc__, report=200).parse_args()
     torch.set_num_threads(options.threads)
     config = Config.read(options.config)
     if options.steps:
@@ -126,9 +109,10 @@ def main():
 
     torch.manual_seed(config.seed)
     whole = create(config)
+    whole.program.start(patches(training, VALIDATION_PATCHES, config, np.random.default_rng(config.seed)))
     average = copy.deepcopy(whole)
     both = optimizers(whole, config)
-    first = resume(options.checkpoint, config, whole, average, both) if os.path.exists(options.checkpoint) else 0
+    first = train.resume(options.checkpoint, config, "cpu", whole, average, both)
 
     started, running = time.time(), 0.0
     for step in range(first, config.steps):

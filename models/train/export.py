@@ -31,6 +31,7 @@ import quantize
 OPSET, IR_VERSION = 17, 8
 OUTPUT_MIN, OUTPUT_MAX = -(2**15), 2**15 - 1
 OPERATORS = {"Cast", "Add", "Mul", "Gemm", "Floor", "Clip"}
+METADATA = "family", "version", "context", "name", "channels", "components", "program", "known_answer", "training"
 KNOWN_ANSWER_ROWS, KNOWN_ANSWER_SEED = 1024, 0x616E73656C
 
 
@@ -174,33 +175,47 @@ def load_network(checkpoint):
     return network, state["step"]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description):
+    """A checkpoint and a folder."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
     parser.add_argument("folder")
-    options = parser.parse_args()
-    network, steps = load_network(options.checkpoint)
-    config = network.config
-    networks = [integer_layers(part) for part in network.networks]
-    is_flow = config.context == "levels"
-    metadata = {
-        "ansel.family": "flow" if is_flow else "autoregressive",
-        "ansel.version": "1",
-        "ansel.context": config.context,
-        "ansel.name": config.name,
-        "ansel.channels": str(config.channels),
-        "ansel.components": str(config.components),
-        "ansel.known_answer": " ".join(known_answer(layers, config.grid) for layers in networks),
-        "ansel.training": f"seed {config.seed}, {steps} steps of {config.batch * config.crop**2} pixels",
+    return parser.parse_args()
+
+
+def write(folder, config, named, more, trained):
+    """Writes the model file of networks by prefix, each of integer layers, with what its family has as metadata besides."""
+    values = {
+        **more,
+        "version": 1,
+        "name": config.name,
+        "channels": config.channels,
+        "known_answer": " ".join(known_answer(layers, config.grid) for layers in named.values()),
+        "training": f"seed {config.seed}, {trained}",
     }
-    named = {f"phase{phase}." if is_flow else "": layers for phase, layers in enumerate(networks)}
+    metadata = {f"ansel.{key}": str(values[key]) for key in METADATA if key in values}
     data = build(named, config.grid, metadata).SerializeToString(deterministic=True)
     digest = hashlib.sha256(data).hexdigest()
-    path = pathlib.Path(options.folder) / f"{config.name}-{digest[:8]}.onnx"
+    path = pathlib.Path(folder) / f"{config.name}-{digest[:8]}.onnx"
     path.write_bytes(data)
+    print(f"{path.name}  sha256 {digest}  {len(data)} bytes, {len(named)} networks")
+
+
+def main():
+    options = arguments(__doc__)
+    network, steps = load_network(options.checkpoint)
+    config = network.config
+    is_flow = config.context == "levels"
+    named = {f"phase{n}." if is_flow else "": integer_layers(part) for n, part in enumerate(network.networks)}
+    more = {
+        "family": "flow" if is_flow else "autoregressive",
+        "context": config.context,
+        "components": config.components,
+    }
+    write(options.folder, config, named, more, f"{steps} steps of {config.batch * config.crop**2} pixels")
     # The phases of a flow have equally many pixels.
-    multiplications = sum(weight.size for layers in networks for weight, _, _ in layers) / len(networks)
-    print(f"{path.name}  sha256 {digest}  {len(data)} bytes  {multiplications / 1000:.1f} kMAC per pixel")
+    multiplications = sum(weight.size for layers in named.values() for weight, _, _ in layers) / len(named)
+    print(f"{multiplications / 1000:.1f} kMAC per pixel")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ direction of the encoder, each operation changes the patch and has a cost in bit
     Couple     z = (x - t) * 2^e of some channels, perhaps on one half of a checkerboard; t and e are outputs of a network that
                sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014)
     Factor     the last channels leave the patch, coded under the base distribution
+    Draw       channels of noise enter the patch in front, from the base distribution: their bits come back
+    Uncouple   z = x * 2^-e + t: a coupling run in the other direction, which makes noise the posterior of latents (VAE, Kingma
+               and Welling 2013)
+    Observe    the last pixel of samples leaves the patch, coded under a mixture of discretized logistics given the rest
 
 What stays the same in the codec: contexts are rounded and clamped, networks are integer functions (quantize.py), and scales
 are bounded. Rounding of x itself is below its grid of 2^-6 and is left out.
@@ -27,6 +31,8 @@ from quantize import round_through
 
 PRODUCTS = torch.bfloat16  # the type of products in training
 SCALE_MAX = 6.0  # |e|
+MATRIX_GAIN = 4.0  # makes up for the small rate of constants
+FINEST = 4.0  # most e of a posterior: narrower ones need means that int8 weights do not give
 TRANSLATION_GAIN, SCALE_GAIN = 8.0, 2.0  # outputs of a network = raw outputs times these
 CENTRE_UNITS = (2, 8)  # a centre is seen in halves of a sample, and again in eighths
 TAP_UNIT = 4  # a tap less its centre is seen in quarters of a sample
@@ -76,7 +82,7 @@ def places(taps, half=False):
 
 def clamped(x):
     """Contexts as integers."""
-    return x.round().clamp(-quantize.WIDE.context_max, quantize.WIDE.context_max)
+    return round_through(x).clamp(-quantize.WIDE.context_max, quantize.WIDE.context_max)
 
 
 def half_of(x, parity):
@@ -101,7 +107,6 @@ def contexts(x, known, half, taps, parity):
 
     By tap, then by channel: the tap less the centre. Then the centres in each of CENTRE_UNITS. First of the channels in
     `known`, then of those in `half`, whose centre is the mean of the four nearest. Beyond its edges, a patch is reflected.
-    Nothing is learned through contexts: they hardly change while a program is trained.
     """
     height, width = x.shape[2:]
     padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
@@ -127,9 +132,12 @@ def contexts_size(known, half, taps):
     )
 
 
-def seen(contexts, *arguments):
-    """Contexts as the networks take them in training: bfloat16 holds them exactly."""
-    with torch.no_grad():
+def seen(contexts, *arguments, learned=False):
+    """Contexts as the networks take them in training: bfloat16 holds them exactly.
+
+    A flow learns nothing through contexts, which hardly change while it is trained; latents do.
+    """
+    with torch.set_grad_enabled(learned and torch.is_grad_enabled()):
         return contexts(*arguments).to(PRODUCTS)
 
 
@@ -143,7 +151,13 @@ def logistic_bits(z):
     return (z + 2 * F.softplus(-z)) / math.log(2)
 
 
-class Squeeze(nn.Module):
+class Operation(nn.Module):
+    """(B, C, H, W) -> the patch after it, and its bits (B,) or a number, which belong to a term of the bound."""
+
+    term = "volume"
+
+
+class Squeeze(Operation):
     """(B, C, 2H, 2W) -> (B, 4C, H, W), by place in the block, then by channel."""
 
     def forward(self, x):
@@ -155,15 +169,18 @@ class Squeeze(nn.Module):
         return "squeeze"
 
 
-class Lu(nn.Module):
-    """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`."""
+class Lu(Operation):
+    """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`. Of L and U, the first
+    `rows` are; the others are 0."""
 
     FRACTION = 12  # of the matrices' entries
 
-    def __init__(self, lower, upper, scaled=()):
+    def __init__(self, lower, upper, scaled=(), rows=None):
         super().__init__()
         self.lower, self.upper = nn.Parameter(lower), nn.Parameter(upper)
         ones = torch.ones_like(lower)
+        if rows is not None:
+            ones[rows:] = 0
         self.register_buffer("below", torch.tril(ones, -1), persistent=False)
         self.register_buffer("above", torch.triu(ones, 1), persistent=False)
         self.scaled = list(scaled)
@@ -189,7 +206,7 @@ class Lu(nn.Module):
         return line("lu", len(self.lower), *entries(self.lower * self.below), *entries(self.upper * self.above), *exponents)
 
 
-class Norm(nn.Module):
+class Norm(Operation):
     """z = (x - t) * 2^e of the last channels, with constants for each."""
 
     def __init__(self, channels, exponent):
@@ -211,28 +228,34 @@ class Norm(nn.Module):
         return line("norm", len(self.translation), *translations, *exponents)
 
 
-class Couple(nn.Module):
+class Couple(Operation):
     """z = (x - t) * 2^e of the channels `to`, given `known` channels and the other `half` of channels. Each is a range."""
 
-    def __init__(self, to, known, hidden, taps, parity=None, half=(), additive=False):
+    word, start = "couple", -1.5
+
+    def __init__(self, to, known, hidden, taps, parity=None, half=(), additive=False, learned=False):
         super().__init__()
         self.to, self.known, self.half, self.parity, self.taps = list(to), list(known), list(half), parity, taps
         assert parity is not None or not self.half
         assert all(list(range(c[0], c[-1] + 1)) == c for c in (self.to, self.known, self.half) if c)
         n = len(self.to)
         gains = (TRANSLATION_GAIN,) * n + (() if additive else (SCALE_GAIN,) * n)
-        start = [0.0] * n + ([] if additive else [-1.5] * n)
+        start = [0.0] * n + ([] if additive else [self.start] * n)
         shape = Shape(contexts_size(self.known, self.half, taps), tuple(hidden), gains)
-        self.additive = additive
+        self.additive, self.learned = additive, learned
         self.network = Network(shape, start)
+
+    def outputs(self, x, shape):
+        """The outputs of the network for what changes, which has a shape (B, N, H, W)."""
+        around = (self.known, self.half, self.taps, self.parity)
+        b, _, h, w = shape
+        return self.network(seen(contexts, x, *around, learned=self.learned)).view(-1, b, h, w).transpose(0, 1)
 
     def forward(self, x):
         first, last = self.to[0], self.to[-1] + 1
-        outputs = self.network(seen(contexts, x, self.known, self.half, self.taps, self.parity))
         before = x[:, first:last]
         moved = half_of(before, self.parity)
-        b, n, h, w = moved.shape
-        outputs = outputs.view(-1, b, h, w).transpose(0, 1)
+        n, outputs = moved.shape[1], self.outputs(x, moved.shape)
         moved = moved - outputs[:, :n]
         bits = 0.0
         if not self.additive:
@@ -245,13 +268,133 @@ class Couple(nn.Module):
         networks.append(self.network)
         part = {None: "all", 0: "even", 1: "odd"}[self.parity]
         place = lambda channels: (channels[0] if channels else 0, len(channels))
-        what = line("couple", "additive" if self.additive else "affine", part, "network", len(networks) - 1)
+        what = line(self.word, "additive" if self.additive else "affine", part, "network", len(networks) - 1)
         seen = line("known", *place(self.known), "half", *place(self.half))
         return line(what, "taps", self.taps, "to", *place(self.to), seen)
 
 
-class Factor(nn.Module):
+class Uncouple(Couple):
+    """z = x * 2^-e + t of the first channels, given `known` ones."""
+
+    word, start, term = "uncouple", 1.0, "posterior"
+
+    def forward(self, x):
+        n = len(self.to)
+        noise, outputs = x[:, :n], self.outputs(x, x.shape)
+        exponent = outputs[:, n:].clamp(-SCALE_MAX, FINEST)
+        moved = noise * torch.exp2(-exponent) + outputs[:, :n]
+        return torch.cat([moved, x[:, n:]], 1), exponent.flatten(1).sum(1)
+
+
+class Draw(Operation):
+    """So many channels of the base distribution, in front of all others."""
+
+    term = "posterior"
+
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x):
+        b, _, h, w = x.shape
+        noise = torch.logit(torch.rand(b, self.channels, h, w).clamp(1e-6, 1 - 1e-6))
+        return torch.cat([noise, x], 1), -logistic_bits(noise).flatten(1).sum(1)
+
+    def text(self, _):
+        return line("draw", self.channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureShape:
+    """What model.Network has to know of a network whose outputs are mixtures."""
+
+    hidden: tuple
+    components: int
+    channels: int
+
+    grid = quantize.WIDE
+    classes = 0
+    pinned = 0
+    output_size = model.Config.output_size
+
+
+class Observe(Operation):
+    """The last channels, samples of a pixel, are coded and leave, given `count` latents and so many pixels of samples behind
+    them. A prediction is linear, in full precision, in all of these at the pixel and its LINEAR nearest neighbours: the latent of
+    the same channel, and a trained matrix times what differs from the latents. The mixture's means are relative to it."""
+
+    term = "reconstruction"
+    LINEAR = 4
+
+    def __init__(self, count, pixels, channels, hidden, taps, components):
+        super().__init__()
+        self.taps, self.known = taps, list(range(count + pixels * channels))
+        self.channels = channels
+        # By channel, by place (the pixel first), by known channel.
+        self.matrix = nn.Parameter(torch.zeros(channels, 1 + self.LINEAR, len(self.known)))
+        # What a known channel is compared with.
+        self.centres = [c % channels if c < count else (c - count) % channels for c in self.known]
+        inputs = contexts_size(self.known, [], taps)
+        self.network = model.Network(MixtureShape(tuple(hidden), components, channels), inputs)
+
+    def differences(self, x):
+        """(B, C, H, W) -> (B, places * known, H, W)."""
+        height, width = x.shape[2:]
+        known = x[:, : len(self.known)]
+        padded = F.pad(known, (1, 1, 1, 1), mode="reflect")
+        around = [known] + [
+            padded[:, :, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
+            for down, right in places(self.LINEAR)
+        ]
+        centres = x[:, self.centres]
+        return torch.cat([tap - centres for tap in around], 1)
+
+    def start(self, x):
+        """Starts the matrix from least squares on patches."""
+        rows = lambda planes: model.rows_of_pixels(planes).double()
+        a, b = rows(self.differences(x)), rows(x[:, -self.channels :] - x[:, : self.channels])
+        gram = a.T @ a
+        solution = torch.linalg.solve(gram + gram.diagonal().mean() * 1e-6 * torch.eye(len(gram)), a.T @ b)
+        with torch.no_grad():
+            self.matrix.copy_(solution.T.view(self.matrix.shape) / MATRIX_GAIN)
+
+    def whole_matrix(self):
+        """What is predicted, of the known channels themselves."""
+        matrix = self.matrix.detach() * MATRIX_GAIN
+        for c in self.known:
+            matrix[:, 0, self.centres[c]] -= self.matrix.detach()[:, :, c].sum(1) * MATRIX_GAIN
+        for c in range(self.channels):
+            matrix[c, 0, c] += 1
+        return matrix
+
+    def forward(self, x):
+        shape = self.network.config
+        left = x.shape[1] - shape.channels
+        prediction = torch.einsum("ij,bjhw->bihw", self.matrix.flatten(1) * MATRIX_GAIN, self.differences(x))
+        prediction = model.rows_of_planes((prediction + x[:, : self.channels]).clamp(-128, 127.99))
+        raw = self.network(seen(contexts, x, self.known, [], self.taps, None, learned=True))
+        # The codec predicts whole samples, and adds the rest to the means.
+        whole = prediction.detach().floor()
+        start, end = shape.components, shape.components * (1 + shape.channels)
+        rest = ((prediction - whole) / model.MEAN_GAIN).repeat_interleave(shape.components, 0)
+        raw = torch.cat([raw[:start], raw[start:end] + rest, raw[end:]])
+        samples = model.rows_of_planes(x[:, left:])
+        ones = torch.ones(samples.shape[1])
+        matches = torch.zeros(shape.channels, 0, samples.shape[1], dtype=torch.bool)
+        pixels = model.Pixels(None, whole + 128, samples + 128, ones, matches, ones * 0, ones)
+        return x[:, :left], model.code_length(raw, pixels, shape).view(len(x), -1).sum(1)
+
+    def text(self, networks):
+        networks.append(self.network)
+        entries = (round(v) for v in (self.whole_matrix() * 2**Lu.FRACTION).flatten().tolist())
+        seen = line("components", self.network.config.components, "taps", self.taps, "known", len(self.known))
+        return line("observe network", len(networks) - 1, seen, *entries)
+
+
+class Factor(Operation):
     """The last so many channels are coded under the base distribution, and leave."""
+
+    term = "base"
 
     def __init__(self, channels):
         super().__init__()
@@ -273,21 +416,26 @@ class Program(nn.Module):
         self.operations = nn.ModuleList(operations)
 
     def forward(self, x):
-        """(B, C, H, W) -> bits of each patch (B,): of the volume, and of the base distribution."""
-        volume, base = torch.zeros(len(x)), torch.zeros(len(x))
+        """(B, C, H, W) -> bits of each patch (B,), by term of the bound."""
+        terms = {}
         for operation in self.operations:
             x, bits = operation(x)
-            if isinstance(operation, Factor):
-                base = base + bits
-            else:
-                volume = volume + bits
+            terms[operation.term] = terms.get(operation.term, torch.zeros(len(x))) + bits
         assert x.shape[1] == 0, "all channels are coded"
-        return volume, base
+        return terms
+
+    def start(self, x):
+        """Starts what is started from least squares, on patches."""
+        with torch.no_grad():
+            for operation in self.operations:
+                if isinstance(operation, Observe):
+                    operation.start(x)
+                x, _ = operation(x)
 
     def text(self, networks):
         """A line for each operation; appends the networks that they name to `networks`."""
         return [operation.text(networks) for operation in self.operations]
 
     @property
-    def couplings(self):
-        return [operation for operation in self.operations if isinstance(operation, Couple)]
+    def networks(self):
+        return [operation.network for operation in self.operations if hasattr(operation, "network")]

@@ -37,13 +37,13 @@ def decorrelation(channels, size):
     return lower, torch.zeros(size, size)
 
 
-def detail(first, channels, config, halves):
+def detail(first, channels, config, halves=False, **learned):
     """Factors a detail out, given all channels before it: colours after the first one, then the first one, perhaps first
     one half of it given the other."""
     known = lambda end: list(range(end))
     additive = config.coupling == "additive"
     operations = []
-    couple = lambda *rest, **named: Couple(*rest, config.hidden, config.taps, additive=additive, **named)
+    couple = lambda *rest, **named: Couple(*rest, config.hidden, config.taps, additive=additive, **named, **learned)
     if channels > 1:
         operations += [couple(range(first + 1, first + channels), known(first + 1)), *after(channels - 1, additive)]
     if halves:
@@ -59,21 +59,19 @@ def after(channels, additive):
     return [Norm(channels, -1.5), Factor(channels)] if additive else [Factor(channels)]
 
 
-def program(config):
-    """The program of a configuration."""
+def levels(config, first, **learned):
+    """The levels from the first one on, of LEVELS, and what codes the last mean."""
     channels = config.channels
     operations = []
-    for level in range(LEVELS):
+    for level in range(first, LEVELS):
         size = 4 * channels
         operations += [Squeeze(), Lu(*haar(channels), scaled=range(channels))]
         if channels > 1:
-            mix = decorrelation(channels, size) if level == 0 else (torch.zeros(size, size), torch.zeros(size, size))
+            mix = decorrelation(channels, size) if level == first else (torch.zeros(size, size), torch.zeros(size, size))
             operations.append(Lu(*mix))
-        fine = level < 2
         for place in (3, 2, 1):
-            operations += detail(place * channels, channels, config, halves=fine and place == 1)
-    operations += [Squeeze(), Lu(*haar(channels)), Norm(4 * channels, -4.5), Factor(4 * channels)]
-    return Program(operations)
+            operations += detail(place * channels, channels, config, halves=level < 2 and place == 1, **learned)
+    return operations + [Squeeze(), Lu(*haar(channels)), Norm(4 * channels, -4.5), Factor(4 * channels)]
 
 
 class RealNvp(nn.Module):
@@ -84,13 +82,12 @@ class RealNvp(nn.Module):
         self.config = config
         variational = config.dequantization == "variational"
         self.noise = dequantize.Variational(config) if variational else dequantize.Uniform()
-        self.program = program(config)
+        self.program = Program(levels(config, 0))
 
     def forward(self, patches):
         """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""
         noise, drawn = self.noise(patches)
-        volume, base = self.program(patches + noise)
-        return {"base": base, "volume": volume, "dequantization": drawn}
+        return {**self.program(patches + noise), "dequantization": drawn}
 
     def text(self, networks):
         """The lines of a model file; appends the networks in their order to `networks`."""
@@ -101,4 +98,4 @@ class RealNvp(nn.Module):
 
     @property
     def networks(self):
-        return [coupling.network for coupling in self.program.couplings] + self.noise.networks
+        return self.program.networks + self.noise.networks

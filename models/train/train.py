@@ -52,12 +52,12 @@ def bits_per_sample(whole, crops):
 
 
 def schedule(step, config):
-    """The factor of the learning rates: warm-up over 500 steps, constant, linear decay over the last two fifths.
+    """The factor of the learning rates: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
 
     While it is constant, a run may be resumed with another number of steps: the result is that of a run with this number
-    from the start.
+    from the start, if its warm-up is as long.
     """
-    return min(1.0, (step + 1) / 500, (config.steps - step) / (0.4 * config.steps))
+    return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
 
 
 def average_decay(step, config):
@@ -94,9 +94,11 @@ def save(path, config, step, network, average, optimizers):
 
 
 def resume(path, config, device, network, average, optimizers):
-    """Takes over a checkpoint of the same configuration, but for the number of steps; the steps that are done."""
+    """Takes over a checkpoint of the same configuration, but for the number of steps, if there is one; the steps that are done."""
+    if not os.path.exists(path):
+        return 0
     state = torch.load(path, weights_only=True, map_location=device)
-    if dataclasses.replace(Config(**state["config"]), steps=config.steps) != config:
+    if dataclasses.replace(type(config)(**state["config"]), steps=config.steps) != config:
         raise SystemExit(f"{path} is of another configuration")
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])
@@ -105,17 +107,23 @@ def resume(path, config, device, network, average, optimizers):
     return state["step"]
 
 
+def parser(description, report):
+    """The options of all training."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("config")
+    options.add_argument("images", help="file written by data.py")
+    options.add_argument("checkpoint")
+    options.add_argument("--steps", type=int, help="overrides the configuration")
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--report", type=int, default=report, help="steps between progress lines and checkpoints")
+    return options
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
-    parser.add_argument("images", help="file written by data.py")
-    parser.add_argument("checkpoint")
-    parser.add_argument("--steps", type=int, help="overrides the configuration")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16", help="of the products")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", type=int, default=1000, help="steps between progress lines and checkpoints")
-    options = parser.parse_args()
+    options = parser(__doc__, report=1000)
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16", help="of the products")
+    options = options.parse_args()
 
     torch.set_num_threads(options.threads)
     config = Config.read(options.config)
@@ -129,9 +137,7 @@ def main():
     network = (flow.Flow if config.context == "levels" else Network)(config).to(options.device)
     average = copy.deepcopy(network)
     both = optimizers(network, config)
-    first = 0
-    if os.path.exists(options.checkpoint):
-        first = resume(options.checkpoint, config, options.device, network, average, both)
+    first = resume(options.checkpoint, config, options.device, network, average, both)
 
     # The layers stay outside: their in-place activations are faster than what a compiler makes of them.
     @torch.compile(dynamic=False)

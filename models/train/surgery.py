@@ -1,0 +1,108 @@
+"""ELBO surgery (Hoffman and Johnson 2016): encoder and decoder of a checkpoint stay as they are, and priors of its coarsest
+latents are trained, each alone. What the samples cost given latents stays; the divergence falls with a better prior.
+
+    python surgery.py vae.pt images.npz [--steps N] [--patches N] [--threads N]
+"""
+
+import argparse
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+import bound
+import data
+import export_bound
+import programs
+import realnvp
+from programs import Factor, Norm, Program
+
+BATCH, RATE = 32, 5e-3
+COMPONENTS = 8
+
+
+class Mixture(nn.Module):
+    """A mixture of logistics for each channel."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(channels, COMPONENTS))
+        self.means = nn.Parameter(torch.linspace(-4, 4, COMPONENTS).repeat(channels, 1))
+        self.exponents = nn.Parameter(torch.full((channels, COMPONENTS), -4.0))
+
+    def forward(self, z):
+        parts = lambda parameter: parameter[:, :, None, None]
+        scaled = (z[:, :, None] - 32 * parts(self.means)) * torch.exp2(parts(self.exponents))
+        logs = -math.log(2) * (programs.logistic_bits(scaled) - parts(self.exponents))
+        return -torch.logsumexp(logs + torch.log_softmax(parts(self.logits), 1), 2).flatten(1).sum(1) / math.log(2)
+
+
+class Flow(nn.Module):
+    """Operations that end in the base distribution."""
+
+    def __init__(self, operations):
+        super().__init__()
+        self.program = Program(operations)
+
+    def forward(self, z):
+        return sum(self.program(z).values())
+
+
+def split(whole, patches):
+    """The coarsest latents of patches; and what they do not change of the bits, by term, in bpsp."""
+    operations = list(whole.program.operations)
+    first = len(operations) - len(realnvp.levels(whole.config, 2))
+    latents, terms = [], {}
+    with torch.no_grad():
+        for x in patches.split(8):
+            for operation in operations[:first]:
+                x, bits = operation(x)
+                bits = (torch.zeros(len(x)) + bits).sum().item() / patches.numel()
+                terms[operation.term] = terms.get(operation.term, 0.0) + bits
+            latents.append(x)
+    return torch.cat(latents), terms
+
+
+def trained(prior, latents, steps, rng):
+    optimizer = torch.optim.Adam(prior.parameters(), RATE)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / steps))
+        some = latents[torch.from_numpy(rng.integers(0, len(latents), BATCH))]
+        optimizer.zero_grad()
+        prior(some).mean().div(some[0].numel()).backward()
+        optimizer.step()
+    return prior
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("images", help="file written by data.py")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--patches", type=int, default=1024)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    whole, _ = export_bound.load_model(options.checkpoint)
+    config, rng = whole.config, np.random.default_rng(bound.VALIDATION_SEED)
+    training, held_out = data.load(options.images, config)
+    torch.manual_seed(bound.VALIDATION_SEED)
+    latents, _ = split(whole, bound.patches(training, options.patches, config, rng))
+    validation = bound.patches(held_out, bound.VALIDATION_PATCHES, config, np.random.default_rng(bound.VALIDATION_SEED))
+    held, terms = split(whole, validation)
+    reconstruction = terms.pop("reconstruction")
+    channels = config.latents[-1]
+    priors = {
+        "logistic": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
+        "mixture": trained(Mixture(channels), latents, options.steps, rng),
+        "flow": trained(Flow(realnvp.levels(config, 2)), latents, options.steps, rng),
+    }
+    for name, prior in priors.items():
+        with torch.no_grad():
+            bits = prior(held).sum().item() / validation.numel()
+        print(f"{name:<10} reconstruction {reconstruction:.4f}  KL {sum(terms.values()) + bits:.4f} bpsp, prior {bits:.4f}")
+
+
+if __name__ == "__main__":
+    main()

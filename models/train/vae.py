@@ -1,0 +1,74 @@
+"""The variational autoencoder: two levels of latents, each drawn from its posterior and coded under its prior.
+
+In the order of Bit-Swap (Kingma et al. 2019): latents z1 of blocks of 2 x 2 pixels are drawn given the samples x; the samples
+are coded given z1, place by place in the block, each given the places before it (PixelVAE, Gulrajani et al. 2016); latents z2
+are drawn given z1; z1 is coded given z2, and z2 under a flow (the coarse levels of realnvp.py). The means of posteriors, and
+what is predicted of samples, have a part that is linear in full precision, which starts as the mean of a block.
+"""
+
+import torch
+from torch import nn
+
+import realnvp
+from programs import Draw, Lu, Observe, Program, Squeeze, Uncouple
+
+POSTERIOR_TAPS = 4
+
+
+def latents(count, channels, config):
+    """Draws latents of blocks, whose places are the channels of a squeezed patch."""
+    size = count + 4 * channels
+    below, mean = torch.zeros(size, size), torch.zeros(size, size)
+    for c in range(channels):
+        mean[c, count + c :: channels] = 0.25
+    known = range(count, size)
+    posterior = Uncouple(range(count), known, config.noise_hidden, POSTERIOR_TAPS, learned=channels != config.channels)
+    # Samples have to stay what they are.
+    return [Squeeze(), Draw(count), posterior, Lu(below, mean, rows=count)]
+
+
+def observed(count, config):
+    """Codes the samples of a block given its latents, the last place first."""
+    rest = config.channels, config.hidden, config.taps, config.components
+    return [Observe(count, place, *rest) for place in (3, 2, 1, 0)]
+
+
+def coded(count, channels, config):
+    """Codes a level of latents given the next one, whose channels are in front: place by place, less the block's mean."""
+    size = count + 4 * channels
+    below = torch.zeros(size, size)
+    for place in range(4):
+        for c in range(channels):
+            below[count + place * channels + c, c] = -1
+    operations = [Lu(below, torch.zeros(size, size))]
+    for place in (3, 2, 1, 0):
+        operations += realnvp.detail(count + place * channels, channels, config, learned=True)
+    return operations
+
+
+class Vae(nn.Module):
+    """Samples -> bits, by the terms of the bound."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        channels, (first, second) = config.channels, config.latents
+        self.program = Program([
+            *latents(first, channels, config),
+            *observed(first, config),
+            *latents(second, first, config),
+            *coded(second, first, config),
+            *realnvp.levels(config, 2, learned=True),
+        ])
+
+    def forward(self, patches):
+        """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""
+        return self.program(patches)
+
+    def text(self, networks):
+        """The lines of a model file; appends the networks in their order to `networks`."""
+        return ["dequantize none", *self.program.text(networks)]
+
+    @property
+    def networks(self):
+        return self.program.networks
