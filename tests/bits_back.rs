@@ -10,8 +10,15 @@ use common::raw::{digest, number};
 use common::*;
 use ndarray::{Array3, Axis, s};
 
-fn options() -> CodecBuilder {
-    Codec::builder().model(ModelChoice::Named("realnvp".to_owned())).transforms(Transforms::None)
+const NAMES: [&str; 2] = ["realnvp", "vae"];
+
+fn options(name: &str) -> CodecBuilder {
+    Codec::builder().model(ModelChoice::Named(name.to_owned())).transforms(Transforms::None)
+}
+
+/// A codec for each model of the family.
+fn codecs() -> impl Iterator<Item = Codec> {
+    NAMES.into_iter().map(|name| options(name).build().expect("a codec"))
 }
 
 fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
@@ -35,20 +42,20 @@ fn patch_on_noise(channels: usize) -> Planes {
 
 #[test]
 fn images_of_any_size_come_back() {
-    let codec = options().build().expect("a codec");
-    for (width, height) in [(1, 1), (5, 4), (64, 64), (1, 130), (63, 70), (129, 130), (320, 64)] {
-        for planes in [photograph_of(3, width, height), noise(3, width, height)] {
-            let file = compressed(&codec, &planes);
-            assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{width} x {height}");
+    for codec in codecs() {
+        for (width, height) in [(1, 1), (5, 4), (64, 64), (1, 130), (63, 70), (129, 130), (320, 64)] {
+            for planes in [photograph_of(3, width, height), noise(3, width, height)] {
+                let file = compressed(&codec, &planes);
+                assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{width} x {height}");
+            }
         }
     }
 }
 
 #[test]
 fn images_of_any_depth_and_with_alpha_come_back() {
-    let codec = options().build().expect("a codec");
-    for depth in [1, 4, 8, 10, 16] {
-        for channels in [3, 4] {
+    for codec in codecs() {
+        for (depth, channels) in [1, 4, 8, 10, 16].into_iter().flat_map(|depth| [(depth, 3), (depth, 4)]) {
             let planes = scaled(&patch_on_noise(channels), depth);
             assert!(codec.decompress(&compressed(&codec, &planes)).expect("a file that decodes").planes == planes);
         }
@@ -58,8 +65,8 @@ fn images_of_any_depth_and_with_alpha_come_back() {
 #[test]
 fn threads_change_nothing_and_regions_are_parts_of_the_whole() {
     let planes = photograph_of(3, 700, 150);
-    let one = options().threads(1).build().expect("a codec");
-    let two = options().threads(2).build().expect("a codec");
+    let threads = |count: usize| options("vae").threads(count).build().expect("a codec");
+    let (one, two) = (threads(1), threads(2));
     let file = compressed(&one, &planes);
     assert!(compressed(&two, &planes) == file);
     let region = Rect { x: 300, y: 40, width: 200, height: 70 };
@@ -69,21 +76,29 @@ fn threads_change_nothing_and_regions_are_parts_of_the_whole() {
 
 #[test]
 fn the_terms_of_the_bound_add_up_to_the_file() {
-    let codec = options().build().expect("a codec");
-    let file = compressed(&codec, &photograph_of(3, 384, 320));
-    let verified = codec.verify(Cursor::new(&file)).expect("a file that decodes");
-    let bound = verified.bound.expect("terms");
-    assert!(bound.primer > 0.0 && bound.base > 0.0 && bound.dequantization < 0.0);
-    let (bits, sum) = (8.0 * file.len() as f64, bound.sum());
-    assert!((sum - verified.ideal_bits).abs() < 1e-6 * sum);
-    assert!(bits > sum && bits < 1.002 * sum + 1000.0, "{bits} bits of the file, {sum} of its terms");
+    for (name, codec) in NAMES.into_iter().zip(codecs()) {
+        let file = compressed(&codec, &photograph_of(3, 384, 320));
+        let verified = codec.verify(Cursor::new(&file)).expect("a file that decodes");
+        let bound = verified.bound.expect("terms");
+        assert!(bound.primer > 0.0 && bound.base > 0.0);
+        let latents = bound.reconstruction > 0.0 && bound.divergence() > 0.0 && bound.posterior < 0.0;
+        assert_eq!((latents, bound.dequantization < 0.0), (name == "vae", name == "realnvp"));
+        let (bits, sum) = (8.0 * file.len() as f64, bound.sum());
+        assert!((sum - verified.ideal_bits).abs() < 1e-6 * sum);
+        assert!(bits > sum && bits < 1.002 * sum + 1000.0, "{name}: {bits} bits of the file, {sum} of its terms");
+    }
 }
 
 #[test]
 fn damaged_streams_are_format_errors() {
-    let codec = options().model(program_file()).build().expect("a codec");
+    for name in NAMES {
+        damage(&options(name).model(program_file(name)).build().expect("a codec"));
+    }
+}
+
+fn damage(codec: &Codec) {
     let planes = patch_on_noise(3);
-    let file = compressed(&codec, &planes);
+    let file = compressed(codec, &planes);
     let info = codec.read_info(Cursor::new(&file)).expect("a file");
     assert!(info.bands[0].parts()[0].model.is_some(), "another coder took its place");
     let file = RawFile::parse(&file);
@@ -111,7 +126,7 @@ fn damaged_streams_are_format_errors() {
 
 #[test]
 fn models_that_do_not_fit_each_other_are_format_errors() {
-    let codec = options().build().expect("a codec");
+    let codec = options("realnvp").build().expect("a codec");
     let file = RawFile::parse(&compressed(&codec, &patch_on_noise(3)));
     let identity = |model: &ansel::RegisteredModel| [number(model.id.into()), digest(model.file).to_vec()].concat();
     let of = |family: Family, content: Content| {

@@ -295,12 +295,14 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
         let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
         compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
     }
-    let program = Codec::builder().model(program_file()).build().expect("a codec");
     let (patch, below) = (photograph_crop(3, 64, 64), common::noise(3, 64, 60));
     let both = ndarray::concatenate![ndarray::Axis(1), *patch.samples(), *below.samples()];
     let planes = Planes::new(both, 8).expect("valid samples");
-    let file = program.compress(&planes, &Metadata::default()).expect("a compressed image");
-    compare(&codec, "a patch", (&planes, &Metadata::default()), &file, &mut ways);
+    for name in ["realnvp", "vae"] {
+        let program = Codec::builder().model(program_file(name)).build().expect("a codec");
+        let file = program.compress(&planes, &Metadata::default()).expect("a compressed image");
+        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
+    }
     let planes = arcs(128);
     let offsets = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
     let file = offsets.compress(&planes, &Metadata::default()).expect("a compressed image");

@@ -108,8 +108,8 @@ pub struct Compress {
     ///   9    max     large networks that go on learning while they code photographs
     #[arg(short, long, default_value = "6", hide_default_value = true, value_name = "LEVEL", verbatim_doc_comment)]
     pub effort: Level,
-    /// Networks other than the effort's: `turbo`, `fast`, `default`, `max`, `flow` or `realnvp` (see `ansel models`), or an
-    /// ONNX file, which is then needed to decompress
+    /// Networks other than the effort's: `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae` (see `ansel models`), or
+    /// an ONNX file, which is then needed to decompress
     #[arg(short, long, value_name = "NAME|FILE")]
     pub model: Option<String>,
     /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)

@@ -74,10 +74,18 @@ fn stream_bytes(info: &FileInfo) -> u64 {
 /// The ideal code length, in bits, and what of it has terms of a bound.
 pub type Bits = (f64, Option<BoundTerms>);
 
-/// The terms of a bound, with their names.
-fn terms(bound: &BoundTerms) -> [(&'static str, f64); 4] {
-    let &BoundTerms { base, volume, dequantization, primer, .. } = bound;
-    [("base", base), ("log-determinant", volume), ("dequantization", dequantization), ("primer", primer)]
+/// The terms of a bound that a file has, with their names.
+fn terms(bound: &BoundTerms) -> impl Iterator<Item = (&'static str, f64)> {
+    let &BoundTerms { reconstruction, base, volume, posterior, dequantization, primer, .. } = bound;
+    let all = [
+        ("reconstruction", reconstruction),
+        ("base", base),
+        ("log-determinant", volume),
+        ("posterior", posterior),
+        ("dequantization", dequantization),
+        ("primer", primer),
+    ];
+    all.into_iter().filter(|&(_, bits)| bits != 0.0)
 }
 
 /// What a file holds; its bits if it was decoded.
@@ -111,8 +119,12 @@ pub fn info(file: &Place, info: &FileInfo, bits: Option<Bits>) -> String {
         let over = 100.0 * (info.bytes as f64 / ideal - 1.0);
         let over = if ideal > 0.0 { format!("; the file is {over:.4} % larger") } else { String::new() };
         lines.push(format!("ideal       {ideal:.1} bytes under the models{over}"));
-        for (name, bits) in bound.iter().flat_map(terms) {
-            lines.push(format!("  {name:<16}{:.1} bytes, {:.4} bpsp", bits / 8.0, bits / header.samples() as f64));
+        let line = |name: &str, bits: f64| {
+            format!("  {name:<16}{:.1} bytes, {:.4} bpsp", bits / 8.0, bits / header.samples() as f64)
+        };
+        lines.extend(bound.iter().flat_map(terms).map(|(name, bits)| line(name, bits)));
+        for bound in bound.iter().filter(|bound| bound.posterior != 0.0) {
+            lines.push(line("KL", bound.divergence()) + ": base, log-determinant and posterior together");
         }
     }
     lines.join("\n")

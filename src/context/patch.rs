@@ -1,6 +1,7 @@
 //! A patch on its way through a program: planes of integers on a grid, and what networks see of them. Format: section
 //! "Programs".
 
+use std::iter;
 use std::ops::Range;
 
 /// Places around a pixel that a context may have of each channel: all but the middle of 5 x 5 pixels; and the least, since the
@@ -8,6 +9,8 @@ use std::ops::Range;
 pub(crate) const MAX_TAPS: usize = 24;
 pub(crate) const MIN_TAPS: usize = 4;
 const REACH: isize = 2;
+/// Places around a pixel that samples are linear in, given latents.
+pub(crate) const LINEAR_TAPS: usize = 4;
 /// log2 of the units in which taps and centres are seen, in 8-bit samples.
 const TAP_BITS: u32 = 2;
 const CENTRE_BITS: [u32; 2] = [1, 3];
@@ -95,6 +98,16 @@ impl Patch {
         for bits in CENTRE_BITS {
             contexts.extend(planes.iter().map(|plane| in_units(centre(plane), fraction, bits)));
         }
+    }
+
+    /// The sum of the first planes at a pixel and at the nearest places around it, each times an entry: of each place in turn, all
+    /// planes.
+    pub fn product(&self, place: (usize, usize), seen: &Seen, entries: &[i32]) -> i64 {
+        let planes = &self.planes[seen.known.clone()];
+        let places = iter::once(&(0, 0)).chain(&seen.whole_taps).map(|&tap| self.around(place, tap));
+        let values = places.flat_map(|at| planes.iter().map(move |plane| plane[at]));
+        let products = entries.iter().zip(values).map(|(&entry, value)| i64::from(entry).wrapping_mul(value));
+        products.fold(0, i64::wrapping_add)
     }
 
     /// Appends the context of a pixel for dequantization, of samples of 8 bits with [`NOISE_BITS`] of noise: of each neighbour in

@@ -22,6 +22,9 @@ const BUCKETS: i64 = 512;
 const SYMBOLS: u32 = 2 * BUCKETS as u32 + 2;
 /// Lengths of what lies beyond the buckets.
 const LENGTHS: u32 = 48;
+/// What noise may lie beyond the buckets.
+const DRAWN_BITS: u32 = 10;
+pub(crate) const DRAWN_REACH: u64 = 1 << DRAWN_BITS;
 /// Bits that are pushed at once.
 const CHUNK: u32 = 16;
 
@@ -52,6 +55,11 @@ impl Tally {
     /// Takes note of an interval that was pushed.
     pub fn count_interval(&mut self, interval: Interval) {
         self.count(f64::from(interval.probability) / (1u64 << CDF_BITS) as f64);
+    }
+
+    /// Takes note of bits.
+    pub fn add(&mut self, bits: f64) {
+        self.bits += bits;
     }
 
     /// The sum, in bits.
@@ -135,48 +143,83 @@ fn base_interval(symbol: u32) -> Interval {
     Interval { left: base_edge(symbol), probability: base_edge(symbol + 1) - base_edge(symbol) }
 }
 
-/// Pushes an integer of a magnitude below [`CODABLE`] under the standard logistic distribution, on a grid of at least
-/// 2^-[`BUCKET_BITS`]; `tally` takes note of its probability.
-pub(crate) fn push_base(stack: &mut Stack, z: i64, fraction: u32, tally: &mut Tally) {
-    let low = fraction - BUCKET_BITS;
-    let bucket = (z >> low) + BUCKETS;
-    if (0..2 * BUCKETS).contains(&bucket) {
-        push_bits(stack, (z & ((1 << low) - 1)) as u64, low);
-        tally.count(0.5f64.powi(low as i32));
-    } else {
-        let end = BUCKETS << low;
-        let beyond = if z < 0 { -end - z } else { z - end + 1 } as u64;
-        let length = beyond.ilog2();
-        debug_assert!(length < LENGTHS, "an integer that is codable");
-        push_bits(stack, beyond - (1 << length), length);
-        push_uniform(stack, length, LENGTHS);
-        tally.count(0.5f64.powi(length as i32) / f64::from(LENGTHS));
-    }
-    let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
-    stack.push(base_interval(symbol));
-    tally.count_interval(base_interval(symbol));
+/// The standard logistic distribution of integers on a grid of at least 2^-[`BUCKET_BITS`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base {
+    /// log2 of the integers of a bucket.
+    low: u32,
+    /// Lengths of what lies beyond the buckets.
+    lengths: u32,
 }
 
-/// Pops what [`push_base`] pushed.
-pub(crate) fn pop_base(stack: &mut Stack, fraction: u32, tally: &mut Tally) -> i64 {
-    let low = fraction - BUCKET_BITS;
-    let quantile = stack.quantile();
-    let (mut symbol, mut end) = (0, SYMBOLS);
-    while end - symbol > 1 {
-        let middle = (symbol + end) / 2;
-        if base_edge(middle) <= quantile { symbol = middle } else { end = middle }
+impl Base {
+    /// Of all integers of a magnitude below [`CODABLE`].
+    pub fn new(fraction: u32) -> Self {
+        Self { low: fraction - BUCKET_BITS, lengths: LENGTHS }
     }
-    stack.pop(base_interval(symbol));
-    tally.count_interval(base_interval(symbol));
-    if (1..SYMBOLS - 1).contains(&symbol) {
-        tally.count(0.5f64.powi(low as i32));
-        return ((i64::from(symbol) - 1 - BUCKETS) << low) + pop_bits(stack, low) as i64;
+
+    /// Of noise, which has a bound: beyond the buckets it reaches [`DRAWN_REACH`].
+    pub fn of_noise(fraction: u32) -> Self {
+        Self { lengths: fraction + DRAWN_BITS, ..Self::new(fraction) }
     }
-    let length = pop_uniform(stack, LENGTHS);
-    tally.count(0.5f64.powi(length as i32) / f64::from(LENGTHS));
-    let beyond = ((1u64 << length) + pop_bits(stack, length)) as i64;
-    let end = BUCKETS << low;
-    if symbol == 0 { -end - beyond } else { end + beyond - 1 }
+
+    fn end(self) -> i64 {
+        BUCKETS << self.low
+    }
+
+    fn bucket(self, z: i64) -> i64 {
+        (z >> self.low) + BUCKETS
+    }
+
+    /// How far an integer lies beyond the buckets, if it does: 1 or more.
+    fn beyond(self, z: i64) -> u64 {
+        let beyond = if z < 0 { (-self.end()).saturating_sub(z) } else { z - self.end() + 1 };
+        beyond.max(0) as u64
+    }
+
+    /// Whether an integer can be pushed.
+    pub fn has(self, z: i64) -> bool {
+        self.beyond(z) >> self.lengths == 0
+    }
+
+    /// Pushes an integer that it has; `tally` takes note of its probability.
+    pub fn push(self, stack: &mut Stack, z: i64, tally: &mut Tally) {
+        let bucket = self.bucket(z);
+        if (0..2 * BUCKETS).contains(&bucket) {
+            push_bits(stack, (z & ((1 << self.low) - 1)) as u64, self.low);
+            tally.count(0.5f64.powi(self.low as i32));
+        } else {
+            let beyond = self.beyond(z);
+            let length = beyond.ilog2();
+            debug_assert!(length < self.lengths, "an integer that it has");
+            push_bits(stack, beyond - (1 << length), length);
+            push_uniform(stack, length, self.lengths);
+            tally.count(0.5f64.powi(length as i32) / f64::from(self.lengths));
+        }
+        let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
+        stack.push(base_interval(symbol));
+        tally.count_interval(base_interval(symbol));
+    }
+
+    /// Pops what [`push`](Self::push) pushed.
+    pub fn pop(self, stack: &mut Stack, tally: &mut Tally) -> i64 {
+        let quantile = stack.quantile();
+        let (mut symbol, mut end) = (0, SYMBOLS);
+        while end - symbol > 1 {
+            let middle = (symbol + end) / 2;
+            if base_edge(middle) <= quantile { symbol = middle } else { end = middle }
+        }
+        stack.pop(base_interval(symbol));
+        tally.count_interval(base_interval(symbol));
+        if (1..SYMBOLS - 1).contains(&symbol) {
+            tally.count(0.5f64.powi(self.low as i32));
+            return ((i64::from(symbol) - 1 - BUCKETS) << self.low) + pop_bits(stack, self.low) as i64;
+        }
+        let length = pop_uniform(stack, self.lengths);
+        tally.count(0.5f64.powi(length as i32) / f64::from(self.lengths));
+        let beyond = ((1u64 << length) + pop_bits(stack, length)) as i64;
+        if symbol == 0 { -self.end() - beyond } else { self.end() + beyond - 1 }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::base::limits::MAX_MODEL_BYTES;
 use crate::context::levels::PHASES;
 use crate::entropy::mixture::{MAX_CHANNELS, MixtureShape};
 use crate::model::family::Family;
-use crate::model::program::{Couple, PATCH, Program};
+use crate::model::program::{NetworkUse, PATCH, Program};
 
 /// Most networks of a file.
 const MAX_NETWORKS: usize = 256;
@@ -68,10 +68,9 @@ impl ModelFile {
             CheckedModel::of_program(model, channels, sizes).map(Arc::new)
         };
         let networks = models.into_iter().enumerate().map(network).collect::<Result<Vec<_>>>()?;
-        let fits = |couple: &Couple| (couple.context_size(), couple.outputs());
-        let unlike = |(couple, _): (&Couple, usize)| program.network_shape(couple.network) != Some(fits(couple));
-        if networks.is_empty() || program.couplings().any(unlike) {
-            return refuse("a program without networks, or couplings of different sizes with one network");
+        let unlike = |used: NetworkUse| program.network_shape(used.network) != Some(used.sizes);
+        if networks.is_empty() || program.uses().any(unlike) {
+            return refuse("a program without networks, or with one that is used for different sizes");
         }
         Ok(Self { family: Family::BitsBack, networks, program: Some(program) })
     }

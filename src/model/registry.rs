@@ -18,14 +18,15 @@ const DEFAULT: &str = "default";
 /// The name of the flows, for photographs alone.
 const FLOW: &str = "flow";
 /// The names for photographs alone: luma and chroma are coded as colour.
-const PHOTOGRAPHS: [&str; 2] = [FLOW, "realnvp"];
+const PHOTOGRAPHS: [&str; 3] = [FLOW, "realnvp", "vae"];
 
 /// A model of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegisteredModel {
     /// The id that the header of a file carries.
     pub id: u16,
-    /// The name to choose it by, `turbo`, `fast`, `default`, `max`, `flow` or `realnvp`; models for different content share it.
+    /// The name to choose it by, `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae`; models for different content
+    /// share it.
     pub name: &'static str,
     /// How it walks over a tile.
     pub family: Family,
@@ -36,7 +37,7 @@ pub struct RegisteredModel {
 }
 
 /// All models, in the order of their ids.
-static REGISTRY: [RegisteredModel; 11] = [
+static REGISTRY: [RegisteredModel; 12] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e31f5dec.onnx")),
@@ -47,13 +48,8 @@ static REGISTRY: [RegisteredModel; 11] = [
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
     registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
-    RegisteredModel {
-        id: 11,
-        name: "realnvp",
-        family: Family::BitsBack,
-        content: Content::Colour,
-        file: include_bytes!("../../models/realnvp-9e15c45d.onnx"),
-    },
+    registered_program(11, "realnvp", include_bytes!("../../models/realnvp-9e15c45d.onnx")),
+    registered_program(12, "vae", include_bytes!("../../models/vae-8a28b343.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
@@ -62,6 +58,10 @@ const fn registered(id: u16, name: &'static str, content: Content, file: &'stati
 
 const fn registered_flow(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
     RegisteredModel { id, name: FLOW, family: Family::Flow, content, file }
+}
+
+const fn registered_program(id: u16, name: &'static str, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name, family: Family::BitsBack, content: Content::Colour, file }
 }
 
 /// The models of the registry, in the order of their ids.
@@ -90,7 +90,7 @@ impl RegisteredModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
     /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
-    /// none, that of the name `default`. Under the names `flow` and `realnvp`, luma and chroma have the model for colour.
+    /// none, that of the name `default`. Under the names `flow`, `realnvp` and `vae`, luma and chroma have the model for colour.
     Named(String),
     /// A model file, ONNX. To decompress what it coded, the same file must be given.
     File(Arc<[u8]>),

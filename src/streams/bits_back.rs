@@ -24,8 +24,9 @@ use crate::walk::autoregressive;
 use crate::walk::batch::ActiveTile;
 use crate::walk::bits_back::Walk;
 
-/// Bits that the noise of a sample of 8 bits draws before those of its patch are pushed.
-const DRAWN_BITS: usize = 7;
+/// Bits that the noise of a sample of 8 bits, and that a latent, draws before the samples of its patch are pushed.
+const NOISE_BITS: usize = 7;
+const LATENT_BITS: usize = 9;
 
 /// How a tile is cut.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +122,7 @@ fn program_of(model: &Model) -> &Program {
 fn encode_tile(program: &Program, networks: &mut [Networks; 2], coded: &Coded, rect: Rect) -> Result<Vec<u8>> {
     let [networks, primer] = networks;
     let cut = Cut::of(rect);
-    let (primed, stack) = primed(primer, coded, rect)?;
+    let (primed, stack) = primed(program, primer, coded, rect)?;
     let mut walk = Walk::new(program, &mut networks.all, stack, &alphabets(&coded.sizes));
     for index in (0..cut.patches() - primed).rev() {
         walk.push(planes_of(coded.samples.view(), within(rect, cut.patch(index))))?;
@@ -134,10 +135,11 @@ fn encode_tile(program: &Program, networks: &mut [Networks; 2], coded: &Coded, r
 }
 
 /// The number of patches of the primer, and the stack on which it lies: as few as have the bits that the first patch draws.
-fn primed(primer: &mut Networks, coded: &Coded, rect: Rect) -> Result<(usize, Stack)> {
+fn primed(program: &Program, primer: &mut Networks, coded: &Coded, rect: Rect) -> Result<(usize, Stack)> {
     let cut = Cut::of(rect);
     let alphabets = alphabets(&coded.sizes);
-    let drawn = (PATCH * PATCH * alphabets.len() * DRAWN_BITS).div_ceil(32);
+    let (samples, latents) = program.drawn_first();
+    let drawn = (samples * NOISE_BITS + latents * LATENT_BITS).div_ceil(32);
     let mut patches = 0;
     loop {
         let mut stack = Stack::default();

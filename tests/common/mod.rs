@@ -69,8 +69,8 @@ pub fn flow_file(channels: usize) -> ModelChoice {
 }
 
 /// The program of the registry for colour, given as a file, so that no coder for repetition takes its place.
-pub fn program_file() -> ModelChoice {
-    let is_for = |model: &&RegisteredModel| model.family == Family::BitsBack && model.content.channels() == 3;
+pub fn program_file(name: &str) -> ModelChoice {
+    let is_for = |model: &&RegisteredModel| model.name == name && model.content.channels() == 3;
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a program of the registry").file.into())
 }
 

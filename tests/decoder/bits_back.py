@@ -1,9 +1,10 @@
-"""FORMAT.md, sections "Bits-back", "Bijections", "Programs" and "Dequantization"."""
+"""FORMAT.md, sections "Bits-back", "Bijections", "Programs", "Samples given latents" and "Dequantization"."""
 
+from operator import mul
 from types import SimpleNamespace
 
 from basics import Reader, clamp, require
-from mixture import EXP2, SIGMA
+from mixture import EXP2, SIGMA, mixture
 from network import network
 from streams import Stream
 from tiles import coded_rows
@@ -71,6 +72,12 @@ class Stack(Stream):
             value = value << count | self.pop_uniform(1 << count)
         return value
 
+    def scale(self, x, e):
+        R = factor(e)
+        y = R * x + self.pop_uniform(R)
+        self.push_bits(y % 1024, 10)
+        return wrapped(y >> 10)
+
     def unscale(self, z, e):
         require(abs(z) < 2**54, "an integer of a patch is too large")
         R = factor(e)
@@ -79,9 +86,6 @@ class Stack(Stream):
         return y // R
 
     def pop_base(self, k):
-        def below(i):
-            return i and ((1 << 24) if i == 1026 else i + (SIGMA[i - 1] * (2**24 - 1026) >> 24))
-
         i = max(i for i in range(1026) if below(i) <= self.quantile())
         self.take(below(i), below(i + 1))
         if 0 < i < 1025:
@@ -89,6 +93,24 @@ class Stack(Stream):
         n = self.pop_uniform(48)
         d = 2**n + self.pop_bits(n)
         return -(512 << k - 5) - d if i == 0 else (512 << k - 5) + d - 1
+
+    def push_noise(self, z, k):
+        bucket, end = (z >> k - 5) + 512, 512 << k - 5
+        if 0 <= bucket < 1024:
+            self.push_bits(z % (1 << k - 5), k - 5)
+        else:
+            d = -end - z if z < 0 else z - end + 1
+            n = d.bit_length() - 1
+            require(n < k + 10, "noise of latents is too large")
+            self.push_bits(d - 2**n, n)
+            self.push_uniform(n, k + 10)
+        i = clamp(bucket + 1, 0, 1025)
+        self.push(below(i), below(i + 1))
+
+
+def below(i):
+    """The count below a symbol of the base distribution."""
+    return i and ((1 << 24) if i == 1026 else i + (SIGMA[i - 1] * (2**24 - 1026) >> 24))
 
 
 def factor(e):
@@ -99,20 +121,24 @@ def factor(e):
 
 # Programs
 def read_program(text, C):
-    """The first network of dequantization, or None; and the operations, each with the side of the patch before it."""
+    """The kind of dequantization, and its first network, or None; and the operations, each with the side of the patch before
+    it."""
     first, *lines = [line.split() for line in text.splitlines()]
     require(first[0] == "dequantize", "a program does not begin with dequantization")
     operations, side = [], SIDE
     for line in lines:
         operations.append((line[0], line[1:], side))
         side //= 2 if line[0] == "squeeze" else 1
-    return SimpleNamespace(noise=int(first[2]) if first[1] == "variational" else None, operations=operations)
+    noise = int(first[2]) if first[1] == "variational" else None
+    return SimpleNamespace(kind=first[1], noise=noise, operations=operations)
 
 
 def patch(model, program, stack, sizes, D):
     """Rows of the pixels of the next patch."""
     k = max(6, D - 2)
-    planes, undo = [], {"squeeze": unsqueeze, "lu": unlu, "norm": unnorm, "couple": uncouple, "factor": unfactor}
+    planes = []
+    undo = {"squeeze": unsqueeze, "lu": unlu, "norm": unnorm, "couple": uncouple, "factor": unfactor,
+            "uncouple": couple, "draw": undraw, "observe": unobserve(sizes, D)}
     for name, words, side in reversed(program.operations):
         planes = undo[name](planes, words, side, stack, model, k)
     m, half = k + 8 - D, 1 << (D - 1)
@@ -123,7 +149,9 @@ def patch(model, program, stack, sizes, D):
     require(valid, "a symbol is beyond the size of its plane")
     if len(planes) == 3:
         planes = [planes[1], planes[0], planes[2]]
-    if program.noise is None or D != 8:
+    if program.kind == "none":
+        require(all(v % (1 << m) == 0 for plane in planes for row in plane for v in row), "samples that are not whole")
+    elif program.noise is None or D != 8:
         for plane in reversed(planes):
             for y, x in reversed(places("all", SIDE)):
                 stack.push_bits(plane[y][x] & (1 << m) - 1, m)
@@ -178,16 +206,31 @@ def unnorm(planes, words, side, stack, model, k):
     return planes
 
 
-def uncouple(planes, words, side, stack, model, k):
-    kind, pixels = words[:2]
+def coupled(planes, words, side, model, k):
+    """The channels of a coupling that change, from the first one; places in them; and what the network says of each."""
     m, T, a, b, known, b1, half, b2 = (int(words[i]) for i in (3, 5, 7, 8, 10, 11, 13, 14))
-    changed = places(pixels, side)
-    outputs = [network(model.chains[m], context(planes, x, y, side, T, (known, b1), (half, b2), k)) for y, x in changed]
-    for c in reversed(range(b)):
-        plane = planes[a + c]
-        for (y, x), output in reversed(list(zip(changed, outputs))):
-            z = plane[y][x] if kind == "additive" else stack.unscale(plane[y][x], output[b + c])
+    changed = places(words[1], side)
+    inputs = (context(planes, x, y, side, T, (known, b1), (half, b2), k) for y, x in changed)
+    return planes[a:a + b], [(place, network(model.chains[m], v)) for place, v in zip(changed, inputs)]
+
+
+def uncouple(planes, words, side, stack, model, k):
+    changed, outputs = coupled(planes, words, side, model, k)
+    for c, plane in reversed(list(enumerate(changed))):
+        for (y, x), output in reversed(outputs):
+            z = plane[y][x]
+            if words[0] == "affine":
+                z = stack.unscale(z, output[len(changed) + c])
             plane[y][x] = wrapped(z + (output[c] << k - 6))
+    return planes
+
+
+def couple(planes, words, side, stack, model, k):
+    changed, outputs = coupled(planes, words, side, model, k)
+    for c, plane in enumerate(changed):
+        for (y, x), output in outputs:
+            z = wrapped(plane[y][x] - (output[c] << k - 6))
+            plane[y][x] = stack.scale(z, output[len(changed) + c]) if words[0] == "affine" else z
     return planes
 
 
@@ -212,6 +255,41 @@ def unfactor(planes, words, side, stack, model, k):
         values = [stack.pop_base(k) for _ in range(side * side)][::-1]
         popped.append([values[i * side:(i + 1) * side] for i in range(side)])
     return planes + popped[::-1]
+
+
+def undraw(planes, words, side, stack, model, k):
+    n = int(words[0])
+    for plane in reversed(planes[:n]):
+        for y, x in reversed(places("all", side)):
+            stack.push_noise(plane[y][x], k)
+    return planes[n:]
+
+
+# Samples given latents
+def unobserve(sizes, D):
+    if len(sizes) == 3:
+        sizes = [sizes[1], sizes[0], sizes[2]]
+
+    def undo(planes, words, side, stack, model, k):
+        m, K, T, b = (int(words[i]) for i in (1, 3, 5, 7))
+        entries, C, noise, half = [int(word) for word in words[8:]], len(sizes), k + 8 - D, 1 << D - 1
+        rows = [entries[c * 5 * b:(c + 1) * 5 * b] for c in range(C)]
+        popped = [[[0] * side for _ in range(side)] for _ in sizes]
+        for y, x in places("all", side):
+            outputs = network(model.chains[m], context(planes, x, y, side, T, (0, b), (0, 0), k))
+            P, near = [], [(reflect(y + dy, side), reflect(x + dx, side)) for dx, dy in [(0, 0)] + OFFSETS[:4]]
+            seen = [plane[i][j] for i, j in near for plane in planes[:b]]
+            for c, row in enumerate(rows):
+                total = wrapped(sum(map(mul, row, seen)))
+                p = clamp(total >> 12, -half << noise, (half << noise) - 1)
+                P.append((p >> noise) + half)
+                for i in range(K * (1 + c), K * (2 + c)):
+                    outputs[i] = min(outputs[i] + (p % (1 << noise) >> k - 6), 32767)
+            for plane, symbol in zip(popped, mixture(outputs, K, [], P, sizes, D, stack)):
+                plane[y][x] = symbol - half << noise
+        return planes + popped
+
+    return undo
 
 
 # Dequantization

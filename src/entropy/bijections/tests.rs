@@ -28,6 +28,7 @@ enum Done {
     Unscaled(i64, i64, u32),
     BasePushed(i64, u32),
     BasePopped(i64, u32),
+    NoisePopped(i64, u32),
     UniformPushed(u32, u32),
     UniformPopped(u32, u32),
     BitsPushed(u64, u32),
@@ -38,19 +39,20 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
     let tally = &mut Tally::default();
     let (x, factor) = (integer(random), states(random.symmetric(EXPONENT_MAX)));
     let (fraction, count, bits) = (5 + random.below(12), 1 + random.below(1 << 16), random.below(48));
-    match random.below(8) {
+    match random.below(9) {
         0 => Done::Scaled(x, scale(stack, x, factor), factor),
         1 => Done::Unscaled(x, unscale(stack, x, factor), factor),
         2 => {
-            push_base(stack, x, fraction, tally);
+            Base::new(fraction).push(stack, x, tally);
             Done::BasePushed(x, fraction)
         }
-        3 => Done::BasePopped(pop_base(stack, fraction, tally), fraction),
+        3 => Done::BasePopped(Base::new(fraction).pop(stack, tally), fraction),
         4 => {
             let symbol = random.below(count);
             push_uniform(stack, symbol, count);
             Done::UniformPushed(symbol, count)
         }
+        8 => Done::NoisePopped(Base::of_noise(fraction).pop(stack, tally), fraction),
         5 => Done::UniformPopped(pop_uniform(stack, count), count),
         6 => {
             let value = x.unsigned_abs() & ((1 << bits) - 1);
@@ -66,8 +68,12 @@ fn undo(stack: &mut Stack, done: Done) {
     match done {
         Done::Scaled(x, z, factor) => assert_eq!(unscale(stack, z, factor), x),
         Done::Unscaled(z, x, factor) => assert_eq!(scale(stack, x, factor), z),
-        Done::BasePushed(z, fraction) => assert_eq!(pop_base(stack, fraction, tally), z),
-        Done::BasePopped(z, fraction) => push_base(stack, z, fraction, tally),
+        Done::BasePushed(z, fraction) => assert_eq!(Base::new(fraction).pop(stack, tally), z),
+        Done::BasePopped(z, fraction) => Base::new(fraction).push(stack, z, tally),
+        Done::NoisePopped(z, fraction) => {
+            assert!(Base::of_noise(fraction).has(z));
+            Base::of_noise(fraction).push(stack, z, tally);
+        }
         Done::UniformPushed(symbol, count) => assert_eq!(pop_uniform(stack, count), symbol),
         Done::UniformPopped(symbol, count) => push_uniform(stack, symbol, count),
         Done::BitsPushed(value, bits) => assert_eq!(pop_bits(stack, bits), value),
@@ -122,7 +128,7 @@ fn the_base_costs_its_density() {
         for _ in 0..count {
             let u = (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
             let z = ((u / (1.0 - u)).ln() / cell).floor();
-            push_base(&mut stack, z as i64, fraction, &mut tally);
+            Base::new(fraction).push(&mut stack, z as i64, &mut tally);
             let lower = 1.0 / (1.0 + ((z + 0.5) * cell).exp());
             density -= (lower * (1.0 - lower) * cell).log2();
         }
@@ -136,8 +142,23 @@ fn the_base_costs_its_density() {
 fn the_base_takes_all_that_is_codable() {
     for z in [CODABLE - 1, 1 - CODABLE, 1 << 20, -(1 << 20)] {
         let (mut stack, tally) = (Stack::default(), &mut Tally::default());
-        push_base(&mut stack, z, 6, tally);
-        assert_eq!(pop_base(&mut stack, 6, tally), z);
+        Base::new(6).push(&mut stack, z, tally);
+        assert_eq!(Base::new(6).pop(&mut stack, tally), z);
         assert!(stack.is_empty());
+    }
+}
+
+#[test]
+fn noise_reaches_as_far_as_it_says() {
+    for fraction in [5, 6, 14] {
+        let base = Base::of_noise(fraction);
+        let end = (16 + DRAWN_REACH as i64) << fraction;
+        for z in [end - 2, 1 - end, (16 << fraction) - 1, 16 << fraction, -(16 << fraction), -(16 << fraction) - 1] {
+            let (mut stack, tally) = (Stack::default(), &mut Tally::default());
+            assert!(base.has(z));
+            base.push(&mut stack, z, tally);
+            assert_eq!(base.pop(&mut stack, tally), z);
+        }
+        assert!([end - 1, -end, i64::MAX, i64::MIN].iter().all(|&z| !base.has(z)));
     }
 }

@@ -49,10 +49,58 @@ fn programs_that_do_not_fit_are_refused() {
     assert_refused("a coupling of some pixels", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
 }
 
+/// A program that draws a latent for each block of four pixels, and observes these given it; what comes after some operations
+/// is its own.
+fn vae(operations: &str) -> String {
+    let posterior = "uncouple affine all network 0 taps 4 to 0 1 known 1 4 half 0 0";
+    let observe = |network: usize, known: usize| {
+        format!("observe network {network} components 3 taps 4 known {known}{}\n", " 1024".repeat(5 * known))
+    };
+    let observed: String = (1..=4).map(|network| observe(network, 5 - network)).collect();
+    format!("dequantize none\nsqueeze\ndraw 1\n{posterior}\n{operations}{observed}factor 1")
+}
+
+#[test]
+fn a_program_with_latents_says_what_it_draws() {
+    let program = Program::read(&vae(""), 1).expect("a program");
+    assert_eq!((program.networks(), program.drawn_first()), (5, (0, 32 * 32)));
+    // A mixture of one channel has a logit, a mean and a scale for each component.
+    assert_eq!(program.network_shape(1), Some((4 * (4 + 2), 9)));
+    assert_eq!(program.evaluations(0), 32 * 32);
+    assert_eq!(Program::read("dequantize uniform\nfactor 1", 1).expect("a program").drawn_first(), (64 * 64, 0));
+}
+
+#[test]
+fn samples_that_are_not_as_they_were_are_not_observed() {
+    let mut lower = [[0; 5]; 5];
+    lower[4][0] = 1;
+    let (lower, upper) = (lower.concat(), [0; 25]);
+    let entries: String = lower.iter().chain(&upper).map(|entry| format!(" {entry}")).collect();
+    let reason = "not samples that are to be observed";
+    assert_refused(reason, &vae(&format!("lu 5{entries} 0 0 0 0 0\n")));
+    assert_refused(reason, &vae("norm 1 0 0\n"));
+    assert_refused(reason, &vae("couple additive all network 5 taps 4 to 4 1 known 0 1 half 0 0\n"));
+    assert_refused(reason, &vae("").replace("none", "uniform"));
+    assert_refused(reason, "dequantize none\nfactor 1\nobserve network 0 components 3 taps 4 known 1 0 0 0 0 0");
+    let observed = |what: &str| format!("dequantize none\ndraw 1\nobserve network 0 {what}\nfactor 1");
+    Program::read(&observed("components 3 taps 4 known 1 0 0 0 0 0"), 1).expect("a program");
+    assert_refused("given 0 channels", &observed("components 3 taps 4 known 0"));
+    assert_refused("given 2 channels", &observed("components 3 taps 4 known 2 0 0 0 0 0 0 0 0 0 0"));
+    assert_refused("6 components", &observed("components 6 taps 4 known 1 0 0 0 0 0"));
+    assert_refused("25 taps", &observed("components 3 taps 25 known 1 0 0 0 0 0"));
+    assert_refused("ends early", &observed("components 3 taps 4 known 1"));
+    assert_refused("are drawn", "dequantize none\nfactor 1\ndraw 1");
+}
+
 #[test]
 fn programs_whose_integers_get_too_large_are_refused() {
     let scaled = |times: usize| format!("{START}{}factor 1", "norm 1 0 384\n".repeat(times));
     // The bounds are 2^13, 2^39 is too much, and a scale is at most 2^6.
     Program::read(&scaled(4), 1).expect("a program");
     assert_refused("too large", &scaled(5));
+    // Those of noise are about 2^16, and a posterior multiplies them by 2^6.
+    let posteriors =
+        |times: usize| vae(&"uncouple affine all network 0 taps 4 to 0 1 known 1 4 half 0 0\n".repeat(times));
+    Program::read(&posteriors(2), 1).expect("a program");
+    assert_refused("too large", &posteriors(3));
 }

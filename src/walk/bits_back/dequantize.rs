@@ -77,6 +77,9 @@ impl Walk<'_> {
 
     /// Adds noise to samples, from the stack.
     pub(super) fn pop_noise(&mut self, patch: &mut Patch) -> Result<()> {
+        if self.program.dequantization == Dequantization::None {
+            return Ok(());
+        }
         let Some(first) = self.first_network() else {
             let noise = self.grid.noise;
             for x in patch.planes.iter_mut().flatten() {
@@ -103,6 +106,11 @@ impl Walk<'_> {
 
     /// Gives the noise of samples back to the stack.
     pub(super) fn push_noise(&mut self, patch: &mut Patch) -> Result<()> {
+        if self.program.dequantization == Dequantization::None {
+            let cell = 1 << self.grid.noise;
+            self.out_of_range |= patch.planes.iter().flatten().any(|x| x & (cell - 1) != 0);
+            return Ok(());
+        }
         let Some(first) = self.first_network() else {
             let noise = self.grid.noise;
             for &x in patch.planes.iter().rev().flat_map(|plane| plane.iter().rev()) {

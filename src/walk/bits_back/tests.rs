@@ -33,8 +33,12 @@ fn what_any_words_decode_to_encodes_to_these_words() {
             for placed in program.operations.iter().rev() {
                 walk.backwards(placed, &mut patch).expect("networks that run");
             }
-            assert!(!walk.out_of_range);
             walk.push_noise(&mut patch).expect("networks that run");
+            if walk.out_of_range {
+                // Noise that is given back has a bound: not all words are an encoder's.
+                assert_ne!(program.drawn_first().1, 0, "a program without latents refuses {words} words");
+                continue;
+            }
             patch.planes.iter_mut().flatten().for_each(|x| *x &= -64);
             walk.pop_noise(&mut patch).expect("networks that run");
             for placed in &program.operations {

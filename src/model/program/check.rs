@@ -1,0 +1,173 @@
+//! Whether operations fit the patch that they are applied to, and what their integers reach.
+
+use std::ops::Range;
+
+use super::{
+    Couple, LEAST_COUPLED_SIDE, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation,
+    TRANSLATION_BITS, TRANSLATION_MAX,
+};
+use crate::base::error::Result;
+use crate::context::patch::{MAX_TAPS, MIN_TAPS};
+use crate::entropy::bijections::{CODABLE, DRAWN_REACH, EXPONENT_MAX, states};
+use crate::entropy::mixture::COMPONENTS;
+use crate::model::contract::refuse;
+
+/// What is known of a channel of a patch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Channel {
+    bound: Bound,
+    /// Of which plane it has the samples, as they are.
+    sample: Option<usize>,
+}
+
+impl Channel {
+    /// A plane of samples, perhaps as they are.
+    pub fn of_samples(plane: usize, unchanged: bool) -> Self {
+        Self { bound: Bound(128 << TRANSLATION_BITS), sample: unchanged.then_some(plane) }
+    }
+
+    /// Noise from the base distribution: what lies within its buckets and what does not.
+    fn of_noise() -> Self {
+        Self { bound: Bound((16 + DRAWN_REACH) << TRANSLATION_BITS), sample: None }
+    }
+
+    fn change(&mut self, bound: Bound) {
+        *self = Self { bound, sample: None };
+    }
+}
+
+/// What the magnitude of a channel's integers does not exceed, in units of 2^-6 of an 8-bit sample.
+#[derive(Debug, Clone, Copy)]
+struct Bound(u64);
+
+impl Bound {
+    /// Far more than the base distribution takes.
+    const TOO_LARGE: u64 = 1 << 62;
+
+    fn moved(self, translation: u64) -> Self {
+        Self(self.0.saturating_add(translation).min(Self::TOO_LARGE))
+    }
+
+    fn scaled(self, exponent: i32) -> Self {
+        let scaled = ((u128::from(self.0) * u128::from(states(exponent))) >> 10) + 1;
+        Self(scaled.min(Self::TOO_LARGE.into()) as u64)
+    }
+
+    fn check(self) -> Result<()> {
+        let most = CODABLE as u64 >> (MAX_FRACTION - TRANSLATION_BITS);
+        if self.0 < most { Ok(()) } else { refuse("integers of the program may get too large") }
+    }
+}
+
+/// Adds to each channel in turn a row of a matrix times the channels as they are by then.
+fn shear(patch: &mut [Channel], matrix: &[Vec<i32>], rows: impl Iterator<Item = usize>) {
+    for row in rows.filter(|&row| matrix[row].iter().any(|&c| c != 0)) {
+        let products = matrix[row].iter().zip(&*patch);
+        let sum: u128 = products.map(|(c, channel)| u128::from(c.unsigned_abs()) * u128::from(channel.bound.0)).sum();
+        let sum = (sum >> MATRIX_BITS).min(Bound::TOO_LARGE.into()) as u64;
+        patch[row].change(patch[row].bound.moved(sum + 1));
+    }
+}
+
+impl Operation {
+    /// Checks that it fits the patch that has these channels, and so many pixels a side; then they are those of the patch after
+    /// it.
+    pub(super) fn check(&self, patch: &mut Vec<Channel>, side: &mut usize) -> Result<()> {
+        let channels = patch.len();
+        match self {
+            Self::Squeeze => {
+                if *side < 2 || 4 * channels > MAX_PATCH_CHANNELS {
+                    return refuse(format!("{side} pixels a side, of {channels} channels, are squeezed"));
+                }
+                *side /= 2;
+                *patch = patch.repeat(4);
+            }
+            Self::Lu(Lu { lower, upper, exponents }) => {
+                let triangular = |matrix: &[Vec<i32>], below: bool| {
+                    let entries =
+                        matrix.iter().enumerate().flat_map(|(i, row)| (0..).zip(row).map(move |(j, c)| (i, j, c)));
+                    entries.into_iter().all(|(i, j, &c)| c == 0 || if below { j < i } else { j > i })
+                };
+                if lower.len() != channels || !triangular(lower, true) || !triangular(upper, false) {
+                    return refuse("matrices that are not triangular, or for other channels");
+                }
+                shear(patch, lower, (0..channels).rev());
+                shear(patch, upper, 0..channels);
+                for (channel, &exponent) in patch.iter_mut().zip(exponents).filter(|(_, exponent)| **exponent != 0) {
+                    channel.change(channel.bound.scaled(exponent));
+                }
+            }
+            Self::Norm(moved) => {
+                let Some(first) = channels.checked_sub(moved.len()) else {
+                    return refuse("constants without channels");
+                };
+                for (channel, moved) in patch[first..].iter_mut().zip(moved) {
+                    channel.change(channel.bound.moved(moved.translation.unsigned_abs().into()).scaled(moved.exponent));
+                }
+            }
+            Self::Couple(couple) => {
+                couple.check(channels, *side)?;
+                for channel in &mut patch[couple.to.clone()] {
+                    // Whatever the direction: a scale and its inverse have the same greatest factor.
+                    let moved = channel.bound.moved(TRANSLATION_MAX as u64);
+                    channel.change(if couple.additive { moved } else { moved.scaled(EXPONENT_MAX) });
+                }
+            }
+            &Self::Factor(count) => {
+                if count == 0 || count > channels {
+                    return refuse(format!("{count} of {channels} channels leave"));
+                }
+                patch.truncate(channels - count);
+            }
+            &Self::Draw(count) => {
+                if channels == 0 || channels + count > MAX_PATCH_CHANNELS {
+                    return refuse(format!("{count} channels are drawn for {channels}"));
+                }
+                patch.splice(0..0, vec![Channel::of_noise(); count]);
+            }
+            Self::Observe(observe) => {
+                observe.check(patch, *side)?;
+                patch.truncate(channels - observe.matrix.len());
+            }
+        }
+        patch.iter().try_for_each(|channel| channel.bound.check())
+    }
+}
+
+impl Couple {
+    fn check(&self, channels: usize, side: usize) -> Result<()> {
+        let apart = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start) >= a.end.min(b.end);
+        let within = [&self.to, &self.known, &self.half].iter().all(|range| range.end <= channels);
+        let seen = self.known.len() + self.half.len();
+        if !within || self.to.is_empty() || seen == 0 || !apart(&self.to, &self.known) {
+            return refuse("a coupling's channels are not there, or overlap");
+        }
+        if self.parity.is_none() && !self.half.is_empty() || !(MIN_TAPS..=MAX_TAPS).contains(&self.taps) {
+            return refuse("a coupling sees what it cannot");
+        }
+        if side < LEAST_COUPLED_SIDE {
+            return refuse(format!("a coupling of {side} pixels a side"));
+        }
+        Ok(())
+    }
+}
+
+impl Observe {
+    fn check(&self, patch: &[Channel], side: usize) -> Result<()> {
+        let first = patch.len().checked_sub(self.matrix.len());
+        let samples = first.map_or(&[][..], |first| &patch[first..]).iter().map(|channel| channel.sample);
+        if !samples.eq((0..self.matrix.len()).map(Some)) {
+            return refuse("the last channels are not samples that are to be observed");
+        }
+        if self.known == 0 || first.is_none_or(|first| self.known > first) {
+            return refuse(format!("samples are observed given {} channels", self.known));
+        }
+        if !COMPONENTS.contains(&self.components) || !(MIN_TAPS..=MAX_TAPS).contains(&self.taps) {
+            return refuse(format!("{} components of {} taps", self.components, self.taps));
+        }
+        if side < LEAST_COUPLED_SIDE {
+            return refuse(format!("samples of {side} pixels a side are observed"));
+        }
+        Ok(())
+    }
+}

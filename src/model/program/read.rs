@@ -1,0 +1,63 @@
+//! Operations of a program, from the lines of its text.
+
+use super::words::Words;
+use super::{Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
+use crate::base::error::Result;
+use crate::context::patch::LINEAR_TAPS;
+use crate::entropy::bijections::EXPONENT_MAX;
+use crate::model::contract::refuse;
+
+impl Operation {
+    /// Reads a line of a program for so many channels.
+    pub(super) fn read(line: &str, channels: usize) -> Result<Self> {
+        let mut words = Words::of(line);
+        let operation = match words.word()? {
+            "squeeze" => Self::Squeeze,
+            "lu" => {
+                let channels = words.count()?;
+                let matrix = |words: &mut Words<'_>| {
+                    (0..channels).map(|_| words.numbers(channels, MATRIX_MAX)).collect::<Result<Vec<_>>>()
+                };
+                let (lower, upper) = (matrix(&mut words)?, matrix(&mut words)?);
+                Self::Lu(Lu { lower, upper, exponents: words.numbers(channels, EXPONENT_MAX)? })
+            }
+            "norm" => {
+                let channels = words.count()?;
+                let translations = words.numbers(channels, TRANSLATION_MAX)?;
+                let exponents = words.numbers(channels, EXPONENT_MAX)?;
+                let moved = |(translation, exponent)| Moved { translation, exponent };
+                Self::Norm(translations.into_iter().zip(exponents).map(moved).collect())
+            }
+            name @ ("couple" | "uncouple") => {
+                let inverted = name == "uncouple";
+                let additive = match words.word()? {
+                    "affine" => false,
+                    "additive" => true,
+                    other => return refuse(format!("a coupling that is {other}")),
+                };
+                let parity = match words.word()? {
+                    "all" => None,
+                    "even" => Some(0),
+                    "odd" => Some(1),
+                    other => return refuse(format!("a coupling of {other} pixels")),
+                };
+                let (network, taps) = (words.named("network")?, words.named("taps")?);
+                let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
+                Self::Couple(Couple { inverted, network, additive, parity, taps, to, known, half })
+            }
+            "factor" => Self::Factor(words.count()?),
+            "draw" => Self::Draw(words.count()?),
+            "observe" => {
+                let [network, components] = [words.named("network")?, words.named("components")?];
+                let [taps, known] = [words.named("taps")?, words.named("known")?];
+                let entries = (1 + LINEAR_TAPS) * known.min(MAX_PATCH_CHANNELS);
+                let row = |_| words.numbers(entries, MATRIX_MAX);
+                let matrix = (0..channels).map(row).collect::<Result<_>>()?;
+                Self::Observe(Observe { network, components, taps, known, matrix })
+            }
+            other => return refuse(format!("operation {other}")),
+        };
+        words.end()?;
+        Ok(operation)
+    }
+}
