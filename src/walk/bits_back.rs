@@ -1,10 +1,10 @@
 //! The bits-back family: a patch through a program and back. Forwards, as the encoder goes, noise is popped, and what leaves the
 //! patch is pushed; backwards, as the decoder goes, all of it is undone, in reverse. Format: section "Programs".
 //!
-//! Input: the samples of a patch, or nothing; and a stack, which other patches share. The bits are those of the lectures' bounds:
-//! `-log2 p(z) - log2 |det J| + log2 q(u | y)` of flows (Dinh et al. 2017; Theis et al. 2016; Ho et al. 2019), and `-log2 p(x | z)
-//! - log2 p(z) + log2 q(z | x)` of latents (Kingma and Welling 2013), since what is popped for the noise carries bits of what is
-//! below it on the stack (Wallace 1990; Townsend et al. 2019).
+//! Input: the samples of a patch, or nothing; and a stack, which other patches share. The bits are those of the lectures' bounds,
+//! since what is popped for the noise carries bits of what is below it on the stack (Wallace 1990; Townsend et al. 2019). Of flows:
+//! `-log2 p(z) - log2 |det J| + log2 q(u | y)` (Dinh et al. 2017; Theis et al. 2016; Ho et al. 2019). Of latents:
+//! `-log2 p(x | z) - log2 p(z) + log2 q(z | x)` (Kingma and Welling 2013).
 
 mod dequantize;
 mod observe;
