@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import PROGRAM, Run, Server
+from conftest import PROGRAM, ROOT, Run, Server
 from PIL import Image
 
 IMAGES = {f"{folder}{index}.png": (20 + index, 15 + 2 * index, 3) for folder in ("", "below/") for index in range(3)}
@@ -157,8 +157,9 @@ def test_large_results_are_sent_in_parts(server: Server, ansel: Run, tmp_path: p
 
 
 def test_a_part_of_a_large_image_is_a_part_of_its_bytes(server: Server, ansel: Run, tmp_path: pathlib.Path) -> None:
-    slope = np.add.outer(np.arange(1200), np.arange(1600))[:, :, None] / [14, 16, 18]
-    samples = np.clip(slope + np.random.default_rng(1).normal(20, 8, slope.shape), 0, 255).astype(np.uint8)
+    photograph = np.asarray(Image.open(ROOT / "tests/images/kodim23.png"))
+    noise = np.random.default_rng(1).integers(-2, 3, (1024, 1536, 3))  # so that no two repetitions are alike
+    samples = np.clip(np.tile(photograph, (2, 2, 1)) + noise, 0, 255).astype(np.uint8)
     Image.fromarray(samples).save(tmp_path / "large.png")
     ansel("compress", "large.png", "-e", "1", "-q", "--verify", "none")
     whole = (tmp_path / "large.ansel").read_bytes()
@@ -175,8 +176,8 @@ def test_a_part_of_a_large_image_is_a_part_of_its_bytes(server: Server, ansel: R
     part = fetched()
     info = json.loads(ansel("info", "--json", "s3://archive/large.ansel").stdout)
     tables = fetched()
-    assert info["bands"][0]["tiles"] == 12
+    assert info["bands"][0]["tiles"] == 6
     # One tile, and what is read ahead; the header and the table.
-    assert part < len(whole) / 5, (part, len(whole))
+    assert part < 0.4 * len(whole), (part, len(whole))
     assert tables <= 2 << 16, tables
     print(f"{len(whole)} bytes; {part} for the part, {tables} for the description")
