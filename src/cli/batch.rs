@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Outcome;
 use super::failure::Result;
 use super::jobs::Job;
+use super::lock::lock;
 use super::place::Place;
 use super::report::{Reporter, count};
 
@@ -41,10 +42,6 @@ impl Totals {
     fn percent(&self) -> f64 {
         100.0 * (self.after as f64 / self.before.max(1) as f64 - 1.0)
     }
-}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Works on all inputs, so many of them side by side; returns the exit code of the first in their order that failed. A

@@ -1,18 +1,19 @@
 //! `ansel compress`.
 
-use ansel::{Codec, Error, ImageInfo, ImageReader, Limits, Metadata, Planes, Transforms, Verify};
+use ansel::{Codec, ImageInfo, Transforms, Verify};
 use serde_json::json;
 
 use super::args::{Compress, TransformsName, VerifyName};
-use super::batch::{self, Budget, Seen, Tally};
+use super::batch::{self, Seen, Tally};
 use super::dedup::{self, Claim, Made, Once};
 use super::failure::{Failure, Result, about};
-use super::input::ReadSeek;
 use super::jobs::{self, Direction, Job};
 use super::manifest::{Entry, Manifest, PixelDigest};
+use super::names::printable;
 use super::output::Written;
-use super::place::{Place, printable};
+use super::place::{Place, is_special};
 use super::report::Reporter;
+use super::shared::{Compressed, Compressing, How};
 use super::source::Source;
 use super::{Outcome, describe, jpeg, options, output, resume, signals};
 
@@ -28,39 +29,14 @@ const DIRECTION: Direction = Direction {
     default: |_| EXTENSION,
 };
 
-/// What all inputs share.
-pub struct Run<'a> {
-    pub arguments: &'a Compress,
-    pub reporter: &'a Reporter,
-    pub codec: Codec,
-    pub limits: Limits,
-    pub budget: Budget,
+/// A run over all inputs.
+struct Run<'a> {
+    shared: Compressing<'a>,
     manifest: Option<Manifest>,
     /// Results, and samples, that were seen.
     results: Seen,
     pixels: Seen,
     once: Once,
-}
-
-/// What an input was compressed to, or what was found there.
-pub struct Compressed {
-    pub written: Written,
-    pub bytes: u64,
-    pub pixels_sha256: Option<[u8; 32]>,
-    /// What the input says of the image, and is not kept.
-    pub not_kept: Vec<String>,
-    pub how: How,
-}
-
-/// How a result came to be in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// The input was compressed.
-    Made,
-    /// It was there.
-    Found,
-    /// As a link to the result of an input that holds the same.
-    Linked,
 }
 
 pub fn run(arguments: &Compress) -> Outcome {
@@ -80,7 +56,7 @@ fn is_batch(arguments: &Compress) -> bool {
 
 fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) -> Result<Run<'a>> {
     let batch = &arguments.batch;
-    let streams = |job: &Job| job.target == Place::Standard || output::is_special(job.input.path());
+    let streams = |job: &Job| job.target == Place::Standard || is_special(job.input.path());
     if (batch.resume || batch.dedup || batch.manifest.is_some()) && jobs.iter().any(streams) {
         return Err(Failure::Usage("--resume, --manifest and --dedup are for files, not for streams".to_owned()));
     }
@@ -99,7 +75,8 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     let limits = options::limits(&arguments.limits);
     let budget = options::budget(&batch.side_by_side);
     let (results, pixels, once) = (Seen::default(), Seen::default(), Once::default());
-    Ok(Run { arguments, reporter, codec, limits, budget, manifest, results, pixels, once })
+    let shared = Compressing { arguments, reporter, codec, limits, budget };
+    Ok(Run { shared, manifest, results, pixels, once })
 }
 
 fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
@@ -122,7 +99,7 @@ fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
 impl Run<'_> {
     /// Compresses an input, unless its result is there, and does what follows.
     fn work(&self, job: &Job) -> Result<Tally> {
-        let Self { arguments, reporter, .. } = self;
+        let Compressing { arguments, reporter, .. } = &self.shared;
         let Job { input, target, .. } = job;
         if !arguments.batch.resume {
             output::check_overwrite(target, arguments.output.force)?;
@@ -137,7 +114,7 @@ impl Run<'_> {
                     self.note_results(job, entry.sha256, entry.pixels_sha256)?;
                     return Ok(Tally { before, after: entry.bytes, skipped: true });
                 }
-                _ => resume::found(self, job, &source)?,
+                _ => resume::found(&self.shared, job, &source)?,
             }
         } else if arguments.batch.dedup {
             self.compress_once(job, &source)?
@@ -168,7 +145,7 @@ impl Run<'_> {
 
     /// Says of a result that there is another such one, and links it to that if it is asked for.
     fn note_results(&self, job: &Job, sha256: [u8; 32], pixels_sha256: Option<[u8; 32]>) -> Result<()> {
-        let (batch, target) = (&self.arguments.batch, job.target.path());
+        let (batch, target) = (&self.shared.arguments.batch, job.target.path());
         if !batch.dedup && batch.manifest.is_none() {
             return Ok(());
         }
@@ -176,11 +153,11 @@ impl Run<'_> {
             if batch.dedup {
                 output::link(&first, target, true)?;
             }
-            return self.reporter.warn(&job.input, &format!("the same as {}", printable(first.as_os_str())));
+            return self.shared.reporter.warn(&job.input, &format!("the same as {}", printable(first.as_os_str())));
         }
         match pixels_sha256.and_then(|digest| self.pixels.before(digest, target)) {
             Some(first) => {
-                self.reporter.warn(&job.input, &format!("the same pixels as {}", printable(first.as_os_str())))
+                self.shared.reporter.warn(&job.input, &format!("the same pixels as {}", printable(first.as_os_str())))
             }
             None => Ok(()),
         }
@@ -189,11 +166,11 @@ impl Run<'_> {
     /// Compresses an input, unless another one that holds the same is compressed in this run: its result is a link to that one's.
     fn compress_once(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let target = &job.target;
-        let content = dedup::content_of(self, job, source)?;
+        let content = dedup::content_of(&self.shared, job, source)?;
         match self.once.claim(content.sha256) {
             Claim::Made(Made { path, bytes, sha256 }) => {
-                output::link(&path, target.path(), self.arguments.output.force)?;
-                self.reporter.warn(&job.input, &format!("the same as {}", printable(path.as_os_str())))?;
+                output::link(&path, target.path(), self.shared.arguments.output.force)?;
+                self.shared.reporter.warn(&job.input, &format!("the same as {}", printable(path.as_os_str())))?;
                 let written = Written { place: target.clone(), digest: sha256 };
                 let (pixels_sha256, not_kept) = (content.pixels_sha256, content.not_kept);
                 Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Linked })
@@ -208,27 +185,27 @@ impl Run<'_> {
     }
 
     fn compress(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
-        let Self { arguments, reporter, codec, .. } = self;
+        let Compressing { arguments, reporter, codec, .. } = &self.shared;
         let Job { input, target, .. } = job;
         let started = std::time::Instant::now();
         let reading = |error| about("read", input.path())(error);
-        let mut source = source.open(&self.limits)?;
+        let mut source = source.open(&self.shared.limits)?;
         if !arguments.allow_lossy_source && jpeg::is_one(&mut *source, input)? {
-            return jpeg::compress(self, job, source);
+            return jpeg::compress(&self.shared, job, source);
         }
-        let mut image = self.image(source).map_err(reading)?;
-        let not_kept = self.not_kept(&image);
+        let mut image = self.shared.image(source).map_err(reading)?;
+        let not_kept = self.shared.not_kept(&image);
         if !not_kept.is_empty() {
             reporter.warn(input, &format!("not kept: {}", not_kept.join(", ")))?;
         }
-        let (info, metadata) = (image.info(), self.metadata(&image));
+        let (info, metadata) = (image.info(), self.shared.metadata(&image));
         options::say_engine(codec, info, reporter)?;
-        let _share = self.budget.take(options::memory_of(info));
+        let _share = self.shared.budget.take(options::memory_of(info));
         let (mut bytes, mut digest) = (0, PixelDigest::new(info));
         let written = output::write(target, arguments.output.force, |file| {
             let mut encoder = codec.encoder(info, &metadata, file)?;
             while encoder.rows_wanted() > 0 {
-                let planes = self.rows(&mut image, encoder.rows_wanted()).map_err(reading)?;
+                let planes = self.shared.rows(&mut image, encoder.rows_wanted()).map_err(reading)?;
                 if self.manifest.is_some() {
                     digest.add(&planes)?;
                 }
@@ -242,38 +219,6 @@ impl Run<'_> {
         let pixels_sha256 = self.manifest.as_ref().map(|_| digest.finish());
         Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Made })
     }
-
-    /// An image to compress, opened.
-    pub fn image<'b>(&self, source: Box<dyn ReadSeek>) -> ansel::Result<ImageReader<'b>> {
-        let image = ansel::open_image(source, &self.limits)?;
-        match image.lossy_source() {
-            Some(source) if !self.arguments.allow_lossy_source => Err(lossy_source(source)),
-            _ => Ok(image),
-        }
-    }
-
-    /// What an image says of itself, and is not kept.
-    pub fn not_kept(&self, image: &ImageReader<'_>) -> Vec<String> {
-        if self.arguments.strip { Vec::new() } else { image.not_kept().to_vec() }
-    }
-
-    /// The metadata that is kept of an image.
-    pub fn metadata(&self, image: &ImageReader<'_>) -> Metadata {
-        let mut metadata = if self.arguments.strip { Metadata::default() } else { image.metadata().clone() };
-        if self.arguments.clear_hidden_colour {
-            metadata.clear_hidden_colour();
-        }
-        metadata
-    }
-
-    /// The next rows of an image, as they are compressed.
-    pub fn rows(&self, image: &mut ImageReader<'_>, rows: u32) -> ansel::Result<Planes> {
-        let mut planes = image.read_rows(rows)?;
-        if self.arguments.clear_hidden_colour {
-            planes.clear_hidden_colour();
-        }
-        Ok(planes)
-    }
 }
 
 fn report(reporter: &Reporter, job: &Job, info: ImageInfo, bytes: u64) -> Result<()> {
@@ -281,12 +226,4 @@ fn report(reporter: &Reporter, job: &Job, info: ImageInfo, bytes: u64) -> Result
     let rate = describe::bpsp(bytes, samples);
     let text = format!(", {}, {rate:.4} bpsp", super::report::count(bytes, "byte"));
     describe::done(reporter, job, info, &text, json!({ "bytes": bytes, "bpsp": rate }))
-}
-
-fn lossy_source(source: &str) -> Error {
-    let what = format!(
-        "pixels decoded from {source}: the file is smaller than they are without loss, so keep it \
-         (or use --allow-lossy-source)"
-    );
-    Error::Unsupported(what)
 }

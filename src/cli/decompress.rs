@@ -2,18 +2,19 @@
 
 use std::io::{Read, Seek};
 
-use ansel::{Codec, Decoder, Error, ImageInfo, Metadata, Planes, Rect};
+use ansel::{Decoder, Error, ImageInfo, Metadata, Planes, Rect};
 use image::ImageFormat;
 use serde_json::json;
 
 use super::args::Decompress;
-use super::batch::{self, Budget, Share, Tally};
+use super::batch::{self, Share, Tally};
 use super::failure::{Failure, Result, about};
 use super::input::{ReadSeek, has_extension};
 use super::jobs::{self, Direction, Job};
 use super::output::Written;
 use super::place::Place;
 use super::report::{Reporter, count};
+use super::shared::Decompressing;
 use super::{Outcome, compress, describe, input, jpeg, options, output};
 
 const DIRECTION: Direction = Direction {
@@ -22,14 +23,6 @@ const DIRECTION: Direction = Direction {
     written: &["png", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "pam", "bmp", "qoi", "webp", "jpg", "jpeg"],
     default: jpeg::extension,
 };
-
-/// What all inputs share.
-pub struct Run<'a> {
-    pub arguments: &'a Decompress,
-    pub reporter: &'a Reporter,
-    pub codec: Codec,
-    pub budget: Budget,
-}
 
 pub fn run(arguments: &Decompress) -> Outcome {
     let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
@@ -41,7 +34,7 @@ pub fn run(arguments: &Decompress) -> Outcome {
     let given = &arguments.side_by_side;
     let is_batch = arguments.output.recursive || given.jobs.is_some();
     let codec = if is_batch { codec } else { options::shown(codec, &reporter) };
-    let run = Run { arguments, reporter: &reporter, codec, budget: options::budget(given) };
+    let run = Decompressing { arguments, reporter: &reporter, codec, budget: options::budget(given) };
     let side_by_side = options::side_by_side(given, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch, |job| {
         // Of standard input and pipes, it is not known; nor is it afterwards, of an input that was removed.
@@ -62,7 +55,7 @@ fn plan(arguments: &Decompress, reporter: &Reporter) -> Result<Vec<Job>> {
     jobs::plan(reporter, &arguments.inputs, &arguments.output, DIRECTION)
 }
 
-impl Run<'_> {
+impl Decompressing<'_> {
     fn decompress(&self, job: &Job) -> Result<()> {
         let Self { arguments, reporter, codec, .. } = self;
         let Job { input, target, .. } = job;

@@ -8,11 +8,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use ansel::{ImageInfo, Metadata};
 use sha2::{Digest, Sha256};
 
-use super::batch::lock;
-use super::compress::Run;
 use super::failure::{Result, about};
 use super::jobs::Job;
+use super::lock::lock;
 use super::manifest::PixelDigest;
+use super::shared::Compressing;
 use super::source::Source;
 use super::{jpeg, options};
 
@@ -93,7 +93,7 @@ impl Drop for Duty<'_> {
 }
 
 /// Reads what an input holds, as it would be compressed.
-pub fn content_of(run: &Run<'_>, job: &Job, source: &Source<'_>) -> Result<Content> {
+pub fn content_of(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Result<Content> {
     let (input, path) = (&job.input, job.input.path());
     let mut opened = source.open(&run.limits)?;
     if !run.arguments.allow_lossy_source && jpeg::is_one(&mut *opened, input)? {

@@ -3,6 +3,7 @@
 use ansel::{Band, BoundTerms, FileInfo, ImageInfo, JpegInfo, MetadataBlock, PartSummary, RegisteredModel};
 use serde_json::{Value, json};
 
+use super::digest::hex;
 use super::failure::Result;
 use super::jobs::Job;
 use super::place::Place;
@@ -67,11 +68,6 @@ fn adaptation(part: &PartSummary) -> &'static str {
         (_, true) => "bias offsets",
         _ => "none",
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The tiles of all bands.

@@ -1,11 +1,12 @@
 //! What can go wrong, in words and as an exit code.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::path::Path;
 
 use ansel::{Error, ErrorKind};
 
-use super::place::{Place, printable};
+use super::names::printable;
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -50,7 +51,7 @@ impl Failure {
     }
 
     /// One line about what failed at an input.
-    pub fn message(&self, input: Option<&Place>) -> String {
+    pub fn message(&self, input: Option<&dyn Display>) -> String {
         let error = match self {
             Self::Usage(text) => return text.clone(),
             Self::Salvaged => {

@@ -5,10 +5,11 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ansel::Limits;
-use sha2::{Digest, Sha256};
 
+use super::digest::digest_of;
 use super::failure::{Failure, Result, TooLong};
-use super::place::{Place, Url};
+use super::names::Url;
+use super::place::Place;
 use super::report::Reporter;
 use super::store::Object;
 
@@ -220,17 +221,6 @@ impl<R: Read> Seek for Piped<R> {
 /// The SHA-256 of what is at a place.
 pub fn digest_at(place: &Place) -> Result<[u8; 32]> {
     digest_of(&mut open(place, &Limits::default(), MOST_BEHIND)?).map_err(Failure::io("read", place.path()))
-}
-
-/// The SHA-256 of what is read.
-pub fn digest_of(source: &mut dyn Read) -> io::Result<[u8; 32]> {
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(digest.finalize().into()),
-            read => digest.update(&buffer[..read]),
-        }
-    }
 }
 
 /// Reads a model file. It is the library that bounds them: this is more.

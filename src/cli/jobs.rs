@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::args::Output;
 use super::failure::{Failure, Result};
 use super::input::{self, Input, has_extension};
-use super::output::is_special;
-use super::place::{Place, Url, printable};
+use super::names::{Url, printable};
+use super::place::{Place, folder_of, is_special};
 use super::report::Reporter;
 use super::signals;
 
@@ -167,11 +167,6 @@ fn check(jobs: &[Job], output: &Output) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The folder that a file is in.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

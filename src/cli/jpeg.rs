@@ -6,13 +6,12 @@ use std::io::{self, BufRead, Read};
 use ansel::{Codec, Error, FileKind, JpegInfo};
 
 use super::batch::{Budget, Share};
-use super::compress::{Compressed, How, Run};
-use super::decompress;
 use super::failure::{Failure, Result, about, io_error};
 use super::input::{ReadSeek, has_extension};
 use super::jobs::Job;
 use super::output::Written;
 use super::place::Place;
+use super::shared::{Compressed, Compressing, Decompressing, How};
 use super::{describe, options, output};
 
 /// What names of JPEG files end in.
@@ -58,7 +57,7 @@ pub fn is_wanted(target: &Place) -> bool {
 }
 
 /// Compresses a JPEG file.
-pub fn compress(run: &Run<'_>, job: &Job, mut source: Box<dyn ReadSeek>) -> Result<Compressed> {
+pub fn compress(run: &Compressing<'_>, job: &Job, mut source: Box<dyn ReadSeek>) -> Result<Compressed> {
     if run.arguments.strip {
         let what = "--strip for a JPEG file, which is kept byte for byte (--allow-lossy-source takes its pixels alone)";
         return Err(Error::Unsupported(what.to_owned()).into());
@@ -90,8 +89,8 @@ pub fn read_source(place: &Place, source: &mut dyn ReadSeek) -> Result<Vec<u8>> 
 }
 
 /// Writes the JPEG file that an .ansel file holds.
-pub fn decompress(run: &decompress::Run<'_>, job: &Job, file: Box<dyn ReadSeek>) -> Result<()> {
-    let decompress::Run { arguments, reporter, codec, budget } = run;
+pub fn decompress(run: &Decompressing<'_>, job: &Job, file: Box<dyn ReadSeek>) -> Result<()> {
+    let Decompressing { arguments, reporter, codec, budget } = run;
     if arguments.strip {
         let what = "--strip for a JPEG file, which comes back byte for byte (write its pixels, to .png)";
         return Err(Error::Unsupported(what.to_owned()).into());

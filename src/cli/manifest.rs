@@ -10,11 +10,11 @@ use ansel::Planes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::batch::lock;
-use super::describe::hex;
+use super::digest::{hex, unhex};
 use super::failure::{Failure, Result};
-use super::jobs::folder_of;
-use super::place::{Place, Url};
+use super::lock::lock;
+use super::names::Url;
+use super::place::{Place, folder_of};
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,10 +161,4 @@ fn from_json(value: &Value, folder: &Path) -> Option<Entry> {
         pixels_sha256: if value["pixels_sha256"].is_null() { None } else { Some(digest("pixels_sha256")?) },
         others: others(value),
     })
-}
-
-/// Bytes of hexadecimal digits.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).map(|digit| digit as u8);
-    text.as_bytes().chunks(2).map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect()
 }

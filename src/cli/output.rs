@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Result, about, io_error};
 use super::input::digest_at;
-use super::jobs::{Job, folder_of};
-use super::place::Place;
+use super::jobs::Job;
+use super::place::{Place, folder_of, is_special};
 use super::signals::Unfinished;
 
 /// A result that is in its place.
@@ -32,11 +32,6 @@ pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
             }
         }
     }
-}
-
-/// Whether something is there that is written to rather than replaced: a device, a pipe.
-pub fn is_special(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn exists() -> io::Error {

@@ -101,5 +101,5 @@ fn name_of(arguments: &PageOf, place: &Place) -> String {
         [folder] => path.strip_prefix(folder).ok().filter(|below| below.file_name().is_some()),
         _ => None,
     };
-    super::place::printable(below.unwrap_or(path).as_os_str())
+    super::names::printable(below.unwrap_or(path).as_os_str())
 }

@@ -1,12 +1,12 @@
 //! Where files are, and how their names are printed.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::digest::unhex;
 use super::failure::{Failure, Result};
-use super::manifest::unhex;
+use super::names::{Url, printable};
 use super::store::Object;
 
 /// A place to read from or write to.
@@ -107,81 +107,18 @@ fn path_of(_: Vec<u8>) -> Option<PathBuf> {
     None
 }
 
-/// The URL of an object: SCHEME://BUCKET/KEY. Keys are as they are in the store; nothing in them is escaped.
-#[derive(Debug, Clone, Copy)]
-pub struct Url<'a> {
-    pub scheme: &'a str,
-    /// Empty for files.
-    pub bucket: &'a str,
-    /// Empty for a bucket itself.
-    pub key: &'a str,
-}
-
-impl<'a> Url<'a> {
-    /// The parts of a path that is the URL of an object.
-    pub fn of(path: &'a Path) -> Option<Self> {
-        let (scheme, rest) = path.to_str()?.split_once("://")?;
-        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        ["s3", "gs", "az", "file"].contains(&scheme).then_some(Self { scheme, bucket, key })
-    }
-
-    pub fn to_path(self) -> PathBuf {
-        format!("{}://{}/{}", self.scheme, self.bucket, self.key).into()
-    }
-}
-
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&printable(self.path().as_os_str()))
     }
 }
 
-/// A name in which control characters, which a terminal would obey, and bytes that are not UTF-8 are escaped.
-pub fn printable(name: &OsStr) -> String {
-    let mut text = String::new();
-    for chunk in name.as_encoded_bytes().utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
-        }
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    text
+/// Whether something is there that is written to rather than replaced: a device, a pipe.
+pub fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_printed_without_control_characters() {
-        for (name, printed) in [
-            ("a b\u{e9}.png", "a b\u{e9}.png"),
-            ("a\x1b[2Jb", "a\\u{1b}[2Jb"),
-            ("a\nb\x7f", "a\\nb\\u{7f}"),
-            ("\u{9b}", "\\u{9b}"),
-        ] {
-            assert_eq!(printable(OsStr::new(name)), printed);
-        }
-    }
-
-    #[test]
-    fn urls_have_a_scheme_a_bucket_and_a_key() {
-        let parts = |name| Url::of(Path::new(name)).map(|Url { scheme, bucket, key }| [scheme, bucket, key]);
-        assert_eq!(parts("s3://bucket/a b/c#%20.png"), Some(["s3", "bucket", "a b/c#%20.png"]));
-        assert_eq!(parts("gs://bucket"), Some(["gs", "bucket", ""]));
-        assert_eq!(parts("file:///a/b.png"), Some(["file", "", "a/b.png"]));
-        for path in ["s3:/bucket/a.png", "ftp://a/b.png", "a/s3://b.png", "-"] {
-            assert_eq!(parts(path), None, "{path}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn names_that_are_not_utf_8_survive() {
-        use std::os::unix::ffi::OsStrExt;
-        let mut object = serde_json::json!({});
-        Place::File(PathBuf::from(OsStr::from_bytes(b"a\xff.png"))).put(&mut object, "file");
-        assert_eq!(object, serde_json::json!({ "file": "a\\xff.png", "file_hex": "61ff2e706e67" }));
-        assert_eq!(Place::get(&object, "file").as_deref(), Some(Path::new(OsStr::from_bytes(b"a\xff.png"))));
-    }
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }

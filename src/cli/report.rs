@@ -84,7 +84,7 @@ impl Reporter {
 
     /// Says what failed; returns the exit code for it.
     pub fn fail(&self, input: Option<&Place>, failure: &Failure) -> ExitCode {
-        let (code, message) = (failure.exit_code(), failure.message(input));
+        let (code, message) = (failure.exit_code(), failure.message(input.map(|input| input as _)));
         let mut event = json!({ "error": message, "exit_code": code });
         if let Some(input) = input {
             input.put(&mut event, "file");

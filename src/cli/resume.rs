@@ -6,13 +6,13 @@ use ansel::{Codec, Decoded};
 use sha2::{Digest, Sha256};
 
 use super::args::Verify;
-use super::compress::{Compressed, How, Run};
 use super::failure::{Failure, Result, about, io_error};
 use super::jobs::Job;
 use super::manifest::{Entry, PixelDigest};
 use super::output::Written;
 use super::place::Place;
 use super::report::{Reporter, count};
+use super::shared::{Compressed, Compressing, How};
 use super::source::Source;
 use super::{Outcome, for_each, input, jpeg, manifest, options};
 
@@ -27,7 +27,7 @@ fn has_checksum(entry: &Entry, place: &Place) -> Result<bool> {
 }
 
 /// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
-pub fn found(run: &Run<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed> {
+pub fn found(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed> {
     let Job { input, target, .. } = job;
     let path = target.path();
     let foreign = || {

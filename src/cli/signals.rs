@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tempfile::NamedTempFile;
+
+use super::lock::lock;
 
 const PREFIX: &str = ".ansel-";
 const RANDOM_CHARACTERS: usize = 6;
@@ -13,7 +15,7 @@ const RANDOM_CHARACTERS: usize = 6;
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
-    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&UNFINISHED)
 }
 
 /// Removes unfinished files at an interrupt, and then ends as the signal asks for.

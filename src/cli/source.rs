@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Seek};
 
 use ansel::Limits;
 
+use super::digest::digest_of;
 use super::failure::{Failure, Result};
 use super::input::{self, ReadSeek};
 use super::place::Place;
@@ -53,6 +54,6 @@ impl<'a> Source<'a> {
     /// Its SHA-256.
     pub fn digest(&self) -> Result<[u8; 32]> {
         let mut source = self.open(&Limits::default())?;
-        input::digest_of(&mut source).map_err(Failure::io("read", self.place.path()))
+        digest_of(&mut source).map_err(Failure::io("read", self.place.path()))
     }
 }

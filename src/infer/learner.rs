@@ -16,6 +16,7 @@
 mod biases;
 mod layer;
 pub(crate) mod offsets;
+mod parameters;
 mod product;
 mod steps;
 

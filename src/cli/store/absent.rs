@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::failure::{Failure, Result};
-use super::place::{Url, printable};
+use super::names::{Url, printable};
 
 /// There are none.
 #[derive(Debug, Clone, PartialEq, Eq)]

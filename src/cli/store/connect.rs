@@ -13,7 +13,7 @@ use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
 
 use super::said;
-use crate::cli::batch::lock;
+use crate::cli::lock::lock;
 
 /// A bucket, and the thread that talks to its server.
 #[derive(Debug)]

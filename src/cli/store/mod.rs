@@ -16,7 +16,7 @@ use object_store::{Error, ObjectMeta, ObjectStoreExt};
 use self::connect::Store;
 use self::read::Ranged;
 use super::failure::{Failure, Result};
-use super::place::Url;
+use super::names::Url;
 
 /// An object, or what its name begins with, where a folder is meant.
 #[derive(Debug, Clone)]

@@ -8,8 +8,7 @@ use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
 
 use super::connect::Store;
 use super::{Object, said};
-use crate::cli::describe::hex;
-use crate::cli::input::digest_of;
+use crate::cli::digest::{digest_of, hex};
 
 /// Larger content is sent in parts.
 const MOST_AT_ONCE: u64 = 16 << 20;

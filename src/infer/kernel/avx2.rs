@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{__m256i, _mm256_add_epi32, _mm256_madd_epi16};
 
-use super::driver::Work;
+use super::isa::Work;
 use super::ymm::{Products, Ymm};
 
 pub(super) const TILE_ROWS: usize = 4;

@@ -7,7 +7,8 @@
 
 use ndarray::Array2;
 
-use super::driver::{Input, Isa, MAX_BLOCKS, Work, scaled_rows};
+use super::driver::scaled_rows;
+use super::isa::{Input, Isa, MAX_BLOCKS, Work};
 use super::pack::{Packed, PackedLayer};
 use super::{LANES, Lanes};
 use crate::entropy::lanes::gradient::ERROR_MAX;

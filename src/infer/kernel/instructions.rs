@@ -8,7 +8,7 @@ use super::neon;
 use super::wasm;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, vnni256, vnni512};
-use super::{driver::Work, scalar};
+use super::{isa::Work, scalar};
 use crate::model::precision::Precision;
 
 /// Names the best instruction set that may be used: `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or

@@ -17,6 +17,7 @@ mod avx2;
 mod backward;
 mod driver;
 mod instructions;
+mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;

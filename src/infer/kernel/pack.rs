@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::driver::{MAX_BLOCKS, Work};
+use super::isa::{MAX_BLOCKS, Work};
 use super::{Instructions, LANES};
 use crate::model::contract::Layer;
 use crate::model::precision::Precision;

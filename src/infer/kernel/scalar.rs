@@ -1,6 +1,6 @@
 //! Plain integers, for all processors.
 
-use super::driver::{Isa, Work};
+use super::isa::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::Work;
+use super::isa::Work;
 use super::ymm::{Products, Ymm};
 
 pub(super) const TILE_ROWS: usize = 8;

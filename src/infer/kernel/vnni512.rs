@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{ARRANGED, Input, Isa, Work};
+use super::isa::{ARRANGED, Input, Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::arch::wasm32::*;
 
-use super::driver::{Isa, Work};
+use super::isa::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::driver::{ARRANGED, Input, Isa};
+use super::isa::{ARRANGED, Input, Isa};
 use super::{LANES, Lanes};
 
 /// How products are added.

@@ -1,7 +1,7 @@
 //! The rows of a layer: their biases, which learn, and what the errors of different rows are worth. Format: section "Learning".
 
 use super::Learning;
-use super::layer::{FRACTION, Parameters, Units};
+use super::parameters::{FRACTION, Parameters, Units};
 use super::product::{padded, vectorised};
 use super::steps::{Update, power_of_two, rounded};
 use crate::entropy::lanes::gradient::Group;

@@ -1,56 +1,21 @@
 //! A layer that learns: its outputs, the errors of its inputs, its updates. Format: section "Learning".
 
+use std::ops::Range;
+
+use pulp::NullaryFnOnce;
+
 use super::Learning;
 use super::biases::{Biases, backward_shift, extended, lifts};
+use super::parameters::{FRACTION, Parameters, Units};
 use super::product::{Left, Product, padded, vectorised};
-use super::steps::{Activate, AddRows, Close, Narrow, Round, Update, power_of_two, rounded, to_integer};
+use super::steps::{Activate, AddRows, Close, Narrow, Update, floor, power_of_two, rounded, to_integer};
 use crate::entropy::mixture::MixtureShape;
 use crate::model::contract::{EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
 use crate::model::precision::Precision;
 
-/// Fractional bits of the weights that updates change; the network uses them rounded.
-pub(super) const FRACTION: u32 = 16;
 pub(super) const WEIGHT_MAX: i32 = 127;
 /// Inputs whose weights are updated together.
 const BLOCK: usize = 8;
-
-/// Parameters in their finest form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parameters {
-    pub pretrained: Vec<i32>,
-    pub values: Vec<i32>,
-    pub momenta: Vec<i32>,
-}
-
-impl Parameters {
-    pub fn new(pretrained: Vec<i32>) -> Self {
-        Self { values: pretrained.clone(), momenta: vec![0; pretrained.len()], pretrained }
-    }
-}
-
-/// What follows from the units of a layer's inputs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Units {
-    /// A bias is a weight whose input is 1, which has so many fractional bits.
-    pub bias_bits: u32,
-    /// Bits that inputs lose in the products of gradients.
-    pub narrowed: u32,
-    /// log2 of steps. In units of the network's numbers, those of the first layer are half of the others'.
-    pub step: i32,
-}
-
-impl Units {
-    pub fn of(precision: Precision, first: bool, last: bool) -> Self {
-        match (precision, first, last) {
-            (Precision::Eleven, true, _) => Self { bias_bits: 5, narrowed: 0, step: 2 },
-            (Precision::Eleven, _, false) => Self { bias_bits: 7, narrowed: 3, step: 1 },
-            (Precision::Eleven, ..) => Self { bias_bits: 7, narrowed: 3, step: 0 },
-            (Precision::Eight, true, _) => Self { bias_bits: 4, narrowed: 0, step: 0 },
-            (Precision::Eight, _, false) => Self { bias_bits: 4, narrowed: 0, step: 1 },
-            (Precision::Eight, ..) => Self { bias_bits: 4, narrowed: 0, step: 3 },
-        }
-    }
-}
 
 /// One layer; matrices have the axes (input, row), rows [`padded`]; what belongs to rows is [`padded`], too.
 #[derive(Debug)]
@@ -201,6 +166,38 @@ impl LearningLayer {
         if !all.is_empty() {
             let inputs = self.inputs;
             vectorised(Round { layer: self, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        }
+    }
+}
+
+/// Rounds the weights of some inputs to what the network uses, and adds their magnitudes to those of their rows.
+struct Round<'a> {
+    layer: &'a mut LearningLayer,
+    inputs: Range<usize>,
+    magnitudes: &'a mut [i32],
+}
+
+impl NullaryFnOnce for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let LearningLayer { inputs, rows, weights, used_weights, lifted, lifts, .. } = self.layer;
+        let stride = padded(*rows);
+        let range = self.inputs.start * stride..self.inputs.end * stride;
+        let values = weights.values[range.clone()].chunks_exact(stride);
+        for (used, values) in used_weights[range.clone()].chunks_exact_mut(stride).zip(values) {
+            for ((used, &value), magnitude) in used.iter_mut().zip(values).zip(&mut *self.magnitudes) {
+                let weight = rounded(value, FRACTION);
+                *magnitude += weight.abs();
+                *used = weight as f32;
+            }
+        }
+        let used = &used_weights[range];
+        for (row, (lifted, &lift)) in lifted.chunks_exact_mut(padded(*inputs)).zip(&*lifts).enumerate() {
+            for (lifted, used) in lifted[self.inputs.clone()].iter_mut().zip(used.chunks_exact(stride)) {
+                *lifted = floor(used[row] * lift + 0.5);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use super::biases::{Biases, backward_shift, lifts};
-use super::layer::{FRACTION, Units};
+use super::parameters::{FRACTION, Units};
 use super::product::padded;
 use super::steps::{floor, power_of_two};
 use crate::base::error::Result;

@@ -1,10 +1,8 @@
 //! What happens to each weight, sum or error by itself, in the widest vectors of the processor.
 
-use std::ops::Range;
-
 use pulp::NullaryFnOnce;
 
-use super::layer::{FRACTION, LearningLayer, Parameters};
+use super::parameters::Parameters;
 use super::product::padded;
 use crate::entropy::lanes::gradient::ERROR_MAX;
 
@@ -50,38 +48,6 @@ impl NullaryFnOnce for Update<'_> {
                 let up = if direction < 0 { step } else { 0 };
                 let moved = *value - down + up;
                 *value = (moved - rounded(moved - pretrained, pull_back)).clamp(-limit, limit);
-            }
-        }
-    }
-}
-
-/// Rounds the weights of some inputs to what the network uses, and adds their magnitudes to those of their rows.
-pub(super) struct Round<'a> {
-    pub layer: &'a mut LearningLayer,
-    pub inputs: Range<usize>,
-    pub magnitudes: &'a mut [i32],
-}
-
-impl NullaryFnOnce for Round<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let LearningLayer { inputs, rows, weights, used_weights, lifted, lifts, .. } = self.layer;
-        let stride = padded(*rows);
-        let range = self.inputs.start * stride..self.inputs.end * stride;
-        let values = weights.values[range.clone()].chunks_exact(stride);
-        for (used, values) in used_weights[range.clone()].chunks_exact_mut(stride).zip(values) {
-            for ((used, &value), magnitude) in used.iter_mut().zip(values).zip(&mut *self.magnitudes) {
-                let weight = rounded(value, FRACTION);
-                *magnitude += weight.abs();
-                *used = weight as f32;
-            }
-        }
-        let used = &used_weights[range];
-        for (row, (lifted, &lift)) in lifted.chunks_exact_mut(padded(*inputs)).zip(&*lifts).enumerate() {
-            for (lifted, used) in lifted[self.inputs.clone()].iter_mut().zip(used.chunks_exact(stride)) {
-                *lifted = floor(used[row] * lift + 0.5);
             }
         }
     }

@@ -1,7 +1,8 @@
 use ndarray::Array2;
 
-use super::layer::{FRACTION, WEIGHT_MAX};
+use super::layer::WEIGHT_MAX;
 use super::offsets::BiasLearner;
+use super::parameters::FRACTION;
 use super::*;
 use crate::infer::kernel::{Instructions, Packed};
 use crate::infer::outputs_of;
