@@ -171,8 +171,8 @@ def test_a_part_of_a_large_image_is_a_part_of_its_bytes(server: Server, ansel: R
         return sent
 
     fetched()
-    ansel("decompress", "s3://archive/large.ansel", "--crop", "700,500,64,48", "-o", "part.png", "-q")
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "part.png")), samples[500:548, 700:764])
+    ansel("decompress", "s3://archive/large.ansel", "--crop", "700,300,64,48", "-o", "part.png", "-q")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "part.png")), samples[300:348, 700:764])
     part = fetched()
     info = json.loads(ansel("info", "--json", "s3://archive/large.ansel").stdout)
     tables = fetched()
