@@ -64,14 +64,4 @@ mod tests {
             assert_eq!(parts(path), None, "{path}");
         }
     }
-
-    #[cfg(unix)]
-    #[test]
-    fn names_that_are_not_utf_8_survive() {
-        use std::os::unix::ffi::OsStrExt;
-        let mut object = serde_json::json!({});
-        Place::File(PathBuf::from(OsStr::from_bytes(b"a\xff.png"))).put(&mut object, "file");
-        assert_eq!(object, serde_json::json!({ "file": "a\\xff.png", "file_hex": "61ff2e706e67" }));
-        assert_eq!(Place::get(&object, "file").as_deref(), Some(Path::new(OsStr::from_bytes(b"a\xff.png"))));
-    }
 }

@@ -122,3 +122,20 @@ pub fn is_special(path: &Path) -> bool {
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf_8_survive() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+
+        let mut object = serde_json::json!({});
+        Place::File(PathBuf::from(OsStr::from_bytes(b"a\xff.png"))).put(&mut object, "file");
+        assert_eq!(object, serde_json::json!({ "file": "a\\xff.png", "file_hex": "61ff2e706e67" }));
+        assert_eq!(Place::get(&object, "file").as_deref(), Some(Path::new(OsStr::from_bytes(b"a\xff.png"))));
+    }
+}
