@@ -16,8 +16,8 @@ MB      millions of bytes, the peak of encoding and decoding
 
 The peers run in one process each, on images that are already in memory. Their peak is what
 they use above a baseline, the interpreter's memory once the images are loaded. ansel reads
-and writes uncompressed PPM or PGM files: one process compresses all images, one process per
-image decompresses. Its time includes start-up, loading the model and file access; its peak
+and writes uncompressed PPM or PGM files: one process compresses all images, one decodes them
+all (`ansel verify`). Its time includes start-up, loading the model and file access; its peak
 is the whole process. The codecs run one after the other, each --repeat times over the whole
 set, and the fastest time is kept, for encoding and for decoding.
 
