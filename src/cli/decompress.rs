@@ -38,14 +38,10 @@ pub fn run(arguments: &Decompress) -> Outcome {
     let side_by_side = options::side_by_side(given, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch, |job| {
         // Of standard input and pipes, it is not known; nor is it afterwards, of an input that was removed.
-        let before = bytes_of(&job.input);
+        let before = job.input.bytes().unwrap_or(0);
         run.decompress(job)?;
-        Ok(Tally { before, after: bytes_of(&job.target), skipped: false })
+        Ok(Tally { before, after: job.target.bytes().unwrap_or(0), skipped: false })
     })
-}
-
-fn bytes_of(place: &Place) -> u64 {
-    place.path().metadata().map_or(0, |found| found.len())
 }
 
 fn plan(arguments: &Decompress, reporter: &Reporter) -> Result<Vec<Job>> {
