@@ -94,7 +94,8 @@ pub fn decompress(
 
 /// The samples of a file; those of a JPEG file that is held, too.
 pub fn decode(codec: &Codec, mut input: Input) -> Result<Planes> {
-    let held = if holds_jpeg(&mut input)? { codec.decompress(&read_jpeg(input)?) } else { codec.decoder(input)?.decode_all() };
+    let held =
+        if holds_jpeg(&mut input)? { codec.decompress(&read_jpeg(input)?) } else { codec.decoder(input)?.decode_all() };
     Ok(held?.planes)
 }
 
