@@ -1,5 +1,9 @@
 //! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
 
+mod drawn;
+
+pub use self::drawn::drawn;
+
 use std::sync::Arc;
 
 use ndarray::Array2;

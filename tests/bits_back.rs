@@ -63,6 +63,20 @@ fn images_of_any_depth_and_with_alpha_come_back() {
 }
 
 #[test]
+fn grey_images_and_programs_from_files_come_back() {
+    let codec = options("default").model(tiny_program()).build().expect("a codec");
+    for (depth, channels) in [1, 8, 12].into_iter().flat_map(|depth| [(depth, 1), (depth, 2)]) {
+        let planes = scaled(&patch_on_noise(channels), depth);
+        let file = compressed(&codec, &planes);
+        assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{channels} channels of {depth} bits");
+        if depth == 8 {
+            let bound = codec.verify(Cursor::new(&file)).expect("a file that decodes").bound.expect("terms");
+            assert!(bound.reconstruction > 0.0 && bound.posterior < 0.0 && bound.volume != 0.0);
+        }
+    }
+}
+
+#[test]
 fn threads_change_nothing_and_regions_are_parts_of_the_whole() {
     let planes = photograph_of(3, 700, 150);
     let threads = |count: usize| options("vae").threads(count).build().expect("a codec");

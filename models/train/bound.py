@@ -35,7 +35,7 @@ class Config:
     name: str
     planes: str
     channels: int
-    coupling: str  # "affine" or "additive"
+    coupling: str  # "affine", "additive" or "autoregressive"
     dequantization: str  # "uniform" or "variational", or "none" of a model with latents
     taps: int  # of contexts
     hidden: tuple
@@ -50,9 +50,16 @@ class Config:
     augment: float = 0.0
     latents: tuple = ()  # channels of each level, if there are any
     components: int = 0  # of the mixtures of samples given latents
+    posterior: str = "plain"  # or "iaf"
+    prior: str = "flow"  # of the coarsest latents, or "autoregressive"
+    base: str = "logistic"  # or "gaussian": of what is factored out, and of noise
 
     context = "patches"
     grid = quantize.WIDE
+
+    @property
+    def gaussian(self):
+        return self.base == "gaussian"
 
     @staticmethod
     def read(path):

@@ -7,9 +7,11 @@ direction of the encoder, each operation changes the patch and has a cost in bit
     Lu         a 1x1 convolution as unit triangular matrices, and a diagonal of scales (Glow, Kingma and Dhariwal 2018)
     Norm       a constant translation and scale of each of the last channels (Glow's activation normalisation)
     Couple     z = (x - t) * 2^e of some channels, perhaps on one half of a checkerboard; t and e are outputs of a network that
-               sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014)
-    Factor     the last channels leave the patch, coded under the base distribution
-    Draw       channels of noise enter the patch in front, from the base distribution: their bits come back
+               sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014). In
+               raster order, each pixel given those before it: an autoregressive flow (MAF, Papamakarios et al. 2017); of
+               noise, the posterior that is quickly drawn from (IAF, Kingma et al. 2016)
+    Factor     the last channels leave the patch, coded under a base distribution: logistic or Gaussian
+    Draw       channels of noise enter the patch in front, from a base distribution: their bits come back
     Uncouple   z = x * 2^-e + t: a coupling run in the other direction, which makes noise the posterior of latents (VAE, Kingma
                and Welling 2013)
     Observe    the last pixel of samples leaves the patch, coded under a mixture of discretized logistics given the rest
@@ -72,11 +74,17 @@ class Network(model.Network):
         return super().forward(contexts) * torch.tensor(self.config.gains)[:, None]
 
 
-def places(taps, half=False):
+RASTER = "raster"  # instead of a parity: all pixels, each given those before it
+
+
+def places(taps, parity=None):
     """The nearest so many places around a pixel, as (rows down, columns to the right): by distance, then from the top
-    left. Of a half, those of the other colour of the checkerboard."""
+    left. Of a parity, those of the other colour of the checkerboard; in raster order, those before the pixel."""
     window = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if (down, right) != (0, 0)]
-    window = [place for place in window if not half or sum(place) % 2]
+    if parity == RASTER:
+        window = [place for place in window if place < (0, 0)]
+    elif parity is not None:
+        window = [place for place in window if sum(place) % 2]
     return sorted(window, key=lambda place: (place[0] ** 2 + place[1] ** 2, place))[:taps]
 
 
@@ -87,7 +95,7 @@ def clamped(x):
 
 def half_of(x, parity):
     """Those pixels of (B, C, H, W) whose row and column have a sum of this parity, or, of no parity, all: (B, C, H, W / 2)."""
-    if parity is None:
+    if parity in (None, RASTER):
         return x
     b, c, h, w = x.shape
     return torch.stack([x[:, :, ::2, parity::2], x[:, :, 1::2, 1 - parity :: 2]], 3).reshape(b, c, h, w // 2)
@@ -95,7 +103,7 @@ def half_of(x, parity):
 
 def with_half(x, half, parity):
     """(B, C, H, W) with the pixels of a parity from `half`."""
-    if parity is None:
+    if parity in (None, RASTER):
         return half
     rows, columns = torch.meshgrid(torch.arange(x.shape[2]), torch.arange(x.shape[3]), indexing="ij")
     return torch.where((rows + columns) % 2 == parity, half.repeat_interleave(2, 3), x)
@@ -106,29 +114,30 @@ def contexts(x, known, half, taps, parity):
     """The contexts (pixels, N) of a patch's pixels of a parity, given whole channels and halves of channels.
 
     By tap, then by channel: the tap less the centre. Then the centres in each of CENTRE_UNITS. First of the channels in
-    `known`, then of those in `half`, whose centre is the mean of the four nearest. Beyond its edges, a patch is reflected.
+    `known`, then of those in `half`, whose centre is the mean of the four nearest. Beyond its edges, a patch is reflected; in
+    raster order, what `half` has there is 0.
     """
     height, width = x.shape[2:]
-    padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
-    at = lambda channels, down, right: half_of(
-        padded[:, :, 2 + down : 2 + down + height, 2 + right : 2 + right + width][:, channels], parity
-    )
     features = []
     for channels, is_half in ((known, False), (half, True)):
         if not channels:
             continue
         channels = slice(channels[0], channels[-1] + 1)
-        around = [at(channels, *place) for place in places(taps, is_half)]
+        edges = {} if is_half and parity == RASTER else {"mode": "reflect"}
+        padded = F.pad(x[:, channels], (2, 2, 2, 2), **edges)
+        around = [
+            half_of(padded[:, :, 2 + down : 2 + down + height, 2 + right : 2 + right + width], parity)
+            for down, right in places(taps, parity if is_half else None)
+        ]
         centre = sum(around[:4]) / 4 if is_half else half_of(x[:, channels], parity)
         features += [clamped((tap - centre) * TAP_UNIT) for tap in around]
         features += [clamped(centre * unit) for unit in CENTRE_UNITS]
     return torch.cat(features, 1).permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def contexts_size(known, half, taps):
+def contexts_size(known, half, taps, parity=None):
     return sum(
-        len(channels) * (len(places(taps, is_half)) + len(CENTRE_UNITS))
-        for channels, is_half in ((known, False), (half, True))
+        len(channels) * (len(places(taps, which)) + len(CENTRE_UNITS)) for channels, which in ((known, None), (half, parity))
     )
 
 
@@ -149,6 +158,16 @@ def line(*words):
 def logistic_bits(z):
     """-log2 of the density of the standard logistic."""
     return (z + 2 * F.softplus(-z)) / math.log(2)
+
+
+def gaussian_bits(z):
+    """-log2 of the density of the standard normal distribution."""
+    return (z * z + math.log(2 * math.pi)) / (2 * math.log(2))
+
+
+def law(gaussian):
+    """What a line says of a base distribution."""
+    return ["gaussian"] if gaussian else []
 
 
 class Operation(nn.Module):
@@ -237,11 +256,12 @@ class Couple(Operation):
         super().__init__()
         self.to, self.known, self.half, self.parity, self.taps = list(to), list(known), list(half), parity, taps
         assert parity is not None or not self.half
+        assert parity != RASTER or self.half
         assert all(list(range(c[0], c[-1] + 1)) == c for c in (self.to, self.known, self.half) if c)
         n = len(self.to)
         gains = (TRANSLATION_GAIN,) * n + (() if additive else (SCALE_GAIN,) * n)
         start = [0.0] * n + ([] if additive else [self.start] * n)
-        shape = Shape(contexts_size(self.known, self.half, taps), tuple(hidden), gains)
+        shape = Shape(contexts_size(self.known, self.half, taps, parity), tuple(hidden), gains)
         self.additive, self.learned = additive, learned
         self.network = Network(shape, start)
 
@@ -266,7 +286,7 @@ class Couple(Operation):
 
     def text(self, networks):
         networks.append(self.network)
-        part = {None: "all", 0: "even", 1: "odd"}[self.parity]
+        part = {None: "all", 0: "even", 1: "odd", RASTER: RASTER}[self.parity]
         place = lambda channels: (channels[0] if channels else 0, len(channels))
         what = line(self.word, "additive" if self.additive else "affine", part, "network", len(networks) - 1)
         seen = line("known", *place(self.known), "half", *place(self.half))
@@ -287,21 +307,27 @@ class Uncouple(Couple):
 
 
 class Draw(Operation):
-    """So many channels of the base distribution, in front of all others."""
+    """So many channels of a base distribution, in front of all others."""
 
     term = "posterior"
 
-    def __init__(self, channels):
+    def __init__(self, channels, gaussian=False):
         super().__init__()
-        self.channels = channels
+        self.channels, self.gaussian = channels, gaussian
 
     def forward(self, x):
         b, _, h, w = x.shape
-        noise = torch.logit(torch.rand(b, self.channels, h, w).clamp(1e-6, 1 - 1e-6))
-        return torch.cat([noise, x], 1), -logistic_bits(noise).flatten(1).sum(1)
+        shape = (b, self.channels, h, w)
+        if self.gaussian:
+            noise = torch.randn(shape)
+            bits = gaussian_bits(noise)
+        else:
+            noise = torch.logit(torch.rand(shape).clamp(1e-6, 1 - 1e-6))
+            bits = logistic_bits(noise)
+        return torch.cat([noise, x], 1), -bits.flatten(1).sum(1)
 
     def text(self, _):
-        return line("draw", self.channels)
+        return line("draw", *law(self.gaussian), self.channels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -392,20 +418,21 @@ class Observe(Operation):
 
 
 class Factor(Operation):
-    """The last so many channels are coded under the base distribution, and leave."""
+    """The last so many channels are coded under a base distribution, and leave."""
 
     term = "base"
 
-    def __init__(self, channels):
+    def __init__(self, channels, gaussian=False):
         super().__init__()
-        self.channels = channels
+        self.channels, self.gaussian = channels, gaussian
 
     def forward(self, x):
         left = x.shape[1] - self.channels
-        return x[:, :left], logistic_bits(x[:, left:]).flatten(1).sum(1)
+        bits = gaussian_bits if self.gaussian else logistic_bits
+        return x[:, :left], bits(x[:, left:]).flatten(1).sum(1)
 
     def text(self, _):
-        return line("factor", self.channels)
+        return line("factor", *law(self.gaussian), self.channels)
 
 
 class Program(nn.Module):

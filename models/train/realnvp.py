@@ -3,6 +3,8 @@
 A level squeezes, takes a block of pixels apart into its mean and three details (a trained 1x1 convolution that begins as
 the Haar transform), and factors the details out one after the other, each given the mean and the details before it. The mean
 is the next, coarser level.
+
+With autoregressive couplings there are no levels: each pixel is moved given those before it (raster).
 """
 
 import torch
@@ -10,7 +12,7 @@ from torch import nn
 
 import dequantize
 import programs
-from programs import Couple, Factor, Lu, Norm, Program, Squeeze
+from programs import RASTER, Couple, Factor, Lu, Norm, Program, Squeeze
 
 LEVELS = 4
 
@@ -45,18 +47,30 @@ def detail(first, channels, config, halves=False, **learned):
     operations = []
     couple = lambda *rest, **named: Couple(*rest, config.hidden, config.taps, additive=additive, **named, **learned)
     if channels > 1:
-        operations += [couple(range(first + 1, first + channels), known(first + 1)), *after(channels - 1, additive)]
+        operations += [couple(range(first + 1, first + channels), known(first + 1)), *after(channels - 1, config)]
     if halves:
         operations.append(couple([first], known(first), parity=1, half=[first]))
         operations.append(couple([first], known(first), parity=0))
     else:
         operations.append(couple([first], known(first)))
-    return [*operations, *after(1, additive)]
+    return [*operations, *after(1, config)]
 
 
-def after(channels, additive):
+def after(channels, config):
     """What takes moved channels out. Additive couplings leave the scale to constants."""
-    return [Norm(channels, -1.5), Factor(channels)] if additive else [Factor(channels)]
+    scales = [Norm(channels, -1.5)] if config.coupling == "additive" else []
+    return [*scales, Factor(channels, config.gaussian)]
+
+
+def raster(channels, config, **learned):
+    """An autoregressive flow of one layer: the last channel first, each pixel given the channels before and the pixels before
+    it. Under a Gaussian base, each has a Gaussian distribution."""
+    operations = [Lu(*decorrelation(channels, channels))] if channels > 1 else []
+    for channel in reversed(range(channels)):
+        around = {"parity": RASTER, "half": [channel]}
+        operations.append(Couple([channel], range(channel), config.hidden, config.taps, **around, **learned))
+        operations.append(Factor(1, config.gaussian))
+    return operations
 
 
 def levels(config, first, **learned):
@@ -71,7 +85,7 @@ def levels(config, first, **learned):
             operations.append(Lu(*mix))
         for place in (3, 2, 1):
             operations += detail(place * channels, channels, config, halves=level < 2 and place == 1, **learned)
-    return operations + [Squeeze(), Lu(*haar(channels)), Norm(4 * channels, -4.5), Factor(4 * channels)]
+    return operations + [Squeeze(), Lu(*haar(channels)), Norm(4 * channels, -4.5), Factor(4 * channels, config.gaussian)]
 
 
 class RealNvp(nn.Module):
@@ -82,7 +96,8 @@ class RealNvp(nn.Module):
         self.config = config
         variational = config.dequantization == "variational"
         self.noise = dequantize.Variational(config) if variational else dequantize.Uniform()
-        self.program = Program(levels(config, 0))
+        autoregressive = config.coupling == "autoregressive"
+        self.program = Program(raster(config.channels, config) if autoregressive else levels(config, 0))
 
     def forward(self, patches):
         """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""

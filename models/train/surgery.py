@@ -97,11 +97,12 @@ def main():
         "logistic": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
         "mixture": trained(Mixture(channels), latents, options.steps, rng),
         "flow": trained(Flow(realnvp.levels(config, 2)), latents, options.steps, rng),
+        "autoregressive": trained(Flow(realnvp.raster(channels, config)), latents, options.steps, rng),
     }
     for name, prior in priors.items():
         with torch.no_grad():
             bits = prior(held).sum().item() / validation.numel()
-        print(f"{name:<10} reconstruction {reconstruction:.4f}  KL {sum(terms.values()) + bits:.4f} bpsp, prior {bits:.4f}")
+        print(f"{name:<14} reconstruction {reconstruction:.4f}  KL {sum(terms.values()) + bits:.4f} bpsp, prior {bits:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes the constant integer tables of probabilities (see src/container/FORMAT.md) as Rust.
 
-    python models/train/tables.py > src/tables.rs
+    python models/train/tables.py > src/entropy/tables.rs
 
 Computed with 60 decimal digits, so that no entry depends on a mathematics library.
 """
@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, getcontext
 SIGMA_BITS, SIGMA_REACH, SIGMA_STEPS = 24, 16, 32
 EXP2_BITS, EXP2_STEPS = 16, 64
 LN_BITS, LN_STEPS = 16, 512
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494")
 
 
 def rounded(value):
@@ -21,6 +22,21 @@ def sigma_table():
     entries = 2 * SIGMA_REACH * SIGMA_STEPS + 1
     arguments = [Decimal(i) / SIGMA_STEPS - SIGMA_REACH for i in range(entries)]
     return [rounded(2**SIGMA_BITS / (1 + (-t).exp())) for t in arguments]
+
+
+def gauss_table():
+    """round(2^24 Phi(t)), of the standard normal distribution, for t from -16 to 16 in steps of 1/32."""
+    above = []
+    for i in range(SIGMA_REACH * SIGMA_STEPS + 1):
+        # Phi(t) = 1/2 + phi(t) (t + t^3 / 3 + t^5 / (3 * 5) + ...)
+        t = Decimal(i) / SIGMA_STEPS
+        term, total, odd = t, Decimal(0), 1
+        while total + term != total:
+            total, odd = total + term, odd + 2
+            term *= t * t / odd
+        density = (-t * t / 2).exp() / (2 * PI).sqrt()
+        above.append(rounded(2**SIGMA_BITS * (Decimal("0.5") + density * total)))
+    return [2**SIGMA_BITS - value for value in above[:0:-1]] + above
 
 
 def exp2_table():
@@ -46,9 +62,12 @@ def main():
     print("#![cfg_attr(rustfmt, rustfmt_skip)]\n")
     print(rust_array("SIGMA", "`round(2^24 / (1 + exp(-t)))`, `t = i / 32 - 16`.", sigma_table()))
     print()
+    print(rust_array("GAUSS", "`round(2^24 Phi(t))`, `t = i / 32 - 16`, of the standard normal distribution.", gauss_table()))
+    print()
     print(rust_array("EXP2", "`round(2^16 * 2^(i / 64))`.", exp2_table()))
     print()
     print(rust_array("LN", "`round(2^16 * ln(1 + i / 512))`.", ln_table()))
+    print("\n#[cfg(test)]\nmod tests;")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,23 @@
 In the order of Bit-Swap (Kingma et al. 2019): latents z1 of blocks of 2 x 2 pixels are drawn given the samples x; the samples
 are coded given z1, place by place in the block, each given the places before it (PixelVAE, Gulrajani et al. 2016); latents z2
 are drawn given z1; z1 is coded given z2, and z2 under a flow (the coarse levels of realnvp.py). The means of posteriors, and
-what is predicted of samples, have a part that is linear in full precision, which starts as the mean of a block.
+what is predicted of samples, have a part that is linear in full precision, which starts as the mean of a block. A posterior may
+have an inverse autoregressive flow on top (Kingma et al. 2016): each latent is moved given those drawn before it.
 """
 
 import torch
 from torch import nn
 
 import realnvp
-from programs import Draw, Lu, Observe, Program, Squeeze, Uncouple
+from programs import RASTER, Couple, Draw, Lu, Observe, Program, Squeeze, Uncouple
 
 POSTERIOR_TAPS = 4
+
+
+class Refine(Couple):
+    """A coupling that begins as one that leaves things as they are."""
+
+    start = 0.0
 
 
 def latents(count, channels, config):
@@ -22,9 +29,13 @@ def latents(count, channels, config):
     for c in range(channels):
         mean[c, count + c :: channels] = 0.25
     known = range(count, size)
-    posterior = Uncouple(range(count), known, config.noise_hidden, POSTERIOR_TAPS, learned=channels != config.channels)
+    learned = channels != config.channels
+    posterior = [Uncouple(range(count), known, config.noise_hidden, POSTERIOR_TAPS, learned=learned)]
+    if config.posterior == "iaf":
+        around = {"parity": RASTER, "half": range(count), "learned": True}
+        posterior.append(Refine(range(count), known, config.noise_hidden, POSTERIOR_TAPS, **around))
     # Samples have to stay what they are.
-    return [Squeeze(), Draw(count), posterior, Lu(below, mean, rows=count)]
+    return [Squeeze(), Draw(count, config.gaussian), *posterior, Lu(below, mean, rows=count)]
 
 
 def observed(count, config):
@@ -53,12 +64,13 @@ class Vae(nn.Module):
         super().__init__()
         self.config = config
         channels, (first, second) = config.channels, config.latents
+        flow = config.prior == "flow"
         self.program = Program([
             *latents(first, channels, config),
             *observed(first, config),
             *latents(second, first, config),
             *coded(second, first, config),
-            *realnvp.levels(config, 2, learned=True),
+            *(realnvp.levels(config, 2, learned=True) if flow else realnvp.raster(second, config, learned=True)),
         ])
 
     def forward(self, patches):

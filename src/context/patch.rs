@@ -21,6 +21,36 @@ const NOISE_BITS: u32 = 6;
 /// The eight neighbours, by row.
 const NEIGHBOURS: [(isize, isize); 8] = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
 
+/// The pixels that a coupling changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pixels {
+    /// All, and at once.
+    All,
+    /// Those whose row and column have a sum of this parity, given the others.
+    Parity(usize),
+    /// All, in raster order, each given those before it.
+    Raster,
+}
+
+impl Pixels {
+    /// The parity, if there is one.
+    pub fn parity(self) -> Option<usize> {
+        match self {
+            Self::Parity(parity) => Some(parity),
+            Self::All | Self::Raster => None,
+        }
+    }
+
+    /// Whether a place around a pixel that changes, as (rows down, columns to the right), does not change after it.
+    fn see(self, (down, right): (isize, isize)) -> bool {
+        match self {
+            Self::All => true,
+            Self::Parity(_) => (down + right) % 2 != 0,
+            Self::Raster => (down, right) < (0, 0),
+        }
+    }
+}
+
 /// Planes of integers with equally many pixels on a side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Patch {
@@ -72,8 +102,15 @@ impl Patch {
         reflect(y as isize + down) * self.side + reflect(x as isize + right)
     }
 
+    /// The index in a plane of what a half of a plane has around a pixel; `None` beyond the edges if it is known in raster order.
+    fn around_half(&self, (y, x): (usize, usize), (down, right): (isize, isize), seen: &Seen) -> Option<usize> {
+        let within = |at: usize, step: isize| at.checked_add_signed(step).is_some_and(|at| at < self.side);
+        let there = seen.pixels != Pixels::Raster || within(y, down) && within(x, right);
+        there.then(|| self.around((y, x), (down, right)))
+    }
+
     /// Appends the context of a pixel: of each tap in turn, the channels less their centres; then the centres; first of the
-    /// channels that are known, then of those whose other half is. Values have so many fractional bits.
+    /// channels that are known, then of those that are in part. Values have so many fractional bits.
     pub fn push_context(&self, place: (usize, usize), seen: &Seen, fraction: u32, contexts: &mut Vec<i16>) {
         let planes = &self.planes[seen.known.clone()];
         let here = self.around(place, (0, 0));
@@ -86,13 +123,13 @@ impl Patch {
             contexts.extend(planes.iter().map(|plane| in_units(plane[here], fraction, bits)));
         }
         let planes = &self.planes[seen.half.clone()];
+        let value = |plane: &Vec<i64>, tap| self.around_half(place, tap, seen).map_or(0, |at| plane[at]);
         let centre = |plane: &Vec<i64>| {
-            let nearest = seen.half_taps[..4].iter().map(|&tap| plane[self.around(place, tap)]);
+            let nearest = seen.half_taps[..4].iter().map(|&tap| value(plane, tap));
             nearest.fold(0, i64::wrapping_add) >> 2
         };
         for &tap in &seen.half_taps {
-            let at = self.around(place, tap);
-            let less = |plane: &Vec<i64>| in_units(plane[at].wrapping_sub(centre(plane)), fraction, TAP_BITS);
+            let less = |plane: &Vec<i64>| in_units(value(plane, tap).wrapping_sub(centre(plane)), fraction, TAP_BITS);
             contexts.extend(planes.iter().map(less));
         }
         for bits in CENTRE_BITS {
@@ -129,24 +166,26 @@ impl Patch {
 pub(crate) struct Seen {
     known: Range<usize>,
     half: Range<usize>,
+    /// What of the latter is known.
+    pixels: Pixels,
     whole_taps: Vec<(isize, isize)>,
     half_taps: Vec<(isize, isize)>,
 }
 
 impl Seen {
-    pub fn new(known: &Range<usize>, half: &Range<usize>, taps: usize) -> Self {
-        let (whole_taps, half_taps) = (nearest(taps, false), nearest(taps, true));
-        Self { known: known.clone(), half: half.clone(), whole_taps, half_taps }
+    /// Of channels that are known, and of those that are but for the pixels that change.
+    pub fn new(known: &Range<usize>, half: &Range<usize>, pixels: Pixels, taps: usize) -> Self {
+        let (whole_taps, half_taps) = (nearest(taps, Pixels::All), nearest(taps, pixels));
+        Self { known: known.clone(), half: half.clone(), pixels, whole_taps, half_taps }
     }
 }
 
-/// The nearest so many places around a pixel, as (rows down, columns to the right): by distance, then from the top left. Of a
-/// half, those of the other parity.
-fn nearest(taps: usize, half: bool) -> Vec<(isize, isize)> {
+/// The nearest so many places around a pixel, as (rows down, columns to the right), that do not change: by distance, then from
+/// the top left.
+fn nearest(taps: usize, pixels: Pixels) -> Vec<(isize, isize)> {
     let reach = -REACH..=REACH;
     let places = reach.clone().flat_map(|down| reach.clone().map(move |right| (down, right)));
-    let wanted = |&(down, right): &(isize, isize)| (down, right) != (0, 0) && !(half && (down + right) % 2 == 0);
-    let mut places: Vec<_> = places.filter(wanted).collect();
+    let mut places: Vec<_> = places.filter(|&place| place != (0, 0) && pixels.see(place)).collect();
     places.sort_by_key(|&(down, right)| down * down + right * right);
     places.truncate(taps);
     places
@@ -158,10 +197,10 @@ fn in_units(value: i64, fraction: u32, bits: u32) -> i16 {
     (value.wrapping_add(1 << (shift - 1)) >> shift).clamp(-CONTEXT_MAX, CONTEXT_MAX) as i16
 }
 
-/// Contexts of a pixel that sees so many channels, whole and half.
-pub(crate) fn context_size(known: usize, half: usize, taps: usize) -> usize {
-    let of = |channels: usize, half: bool| channels * (nearest(taps, half).len() + CENTRE_BITS.len());
-    of(known, false) + of(half, true)
+/// Contexts of a pixel that sees so many channels whole, and so many but for the pixels that change.
+pub(crate) fn context_size(known: usize, half: usize, pixels: Pixels, taps: usize) -> usize {
+    let of = |channels: usize, pixels: Pixels| channels * (nearest(taps, pixels).len() + CENTRE_BITS.len());
+    of(known, Pixels::All) + of(half, pixels)
 }
 
 /// Contexts of a pixel of so many channels for dequantization.

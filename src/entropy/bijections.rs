@@ -5,7 +5,7 @@
 
 use super::cdf::{CDF_BITS, Interval};
 use super::stack::Stack;
-use super::tables::{EXP2, SIGMA};
+use super::tables::{EXP2, GAUSS, SIGMA};
 
 /// log2 of the states of a scale of 1.
 const SCALE_BITS: u32 = 10;
@@ -129,23 +129,39 @@ pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
     (quotient << SCALE_BITS).wrapping_add(below / factor)
 }
 
-/// The count below a symbol of the base distribution: the logistic function, with a count for each symbol.
-fn base_edge(symbol: u32) -> u32 {
-    let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
-    match symbol {
-        0 => 0,
-        SYMBOLS => 1 << CDF_BITS,
-        _ => symbol + ((u64::from(SIGMA[symbol as usize - 1]) * room) >> CDF_BITS) as u32,
+/// What a base distribution is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Law {
+    /// The standard logistic distribution.
+    Logistic,
+    /// The standard normal distribution.
+    Gaussian,
+}
+
+impl Law {
+    /// The count below a symbol: the distribution's function, with a count for each symbol.
+    fn edge(self, symbol: u32) -> u32 {
+        let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
+        let table = match self {
+            Self::Logistic => &SIGMA,
+            Self::Gaussian => &GAUSS,
+        };
+        match symbol {
+            0 => 0,
+            SYMBOLS => 1 << CDF_BITS,
+            _ => symbol + ((u64::from(table[symbol as usize - 1]) * room) >> CDF_BITS) as u32,
+        }
+    }
+
+    fn interval(self, symbol: u32) -> Interval {
+        Interval { left: self.edge(symbol), probability: self.edge(symbol + 1) - self.edge(symbol) }
     }
 }
 
-fn base_interval(symbol: u32) -> Interval {
-    Interval { left: base_edge(symbol), probability: base_edge(symbol + 1) - base_edge(symbol) }
-}
-
-/// The standard logistic distribution of integers on a grid of at least 2^-[`BUCKET_BITS`].
+/// A base distribution of integers on a grid of at least 2^-[`BUCKET_BITS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Base {
+    law: Law,
     /// log2 of the integers of a bucket.
     low: u32,
     /// Lengths of what lies beyond the buckets.
@@ -154,13 +170,13 @@ pub(crate) struct Base {
 
 impl Base {
     /// Of all integers of a magnitude below [`CODABLE`].
-    pub fn new(fraction: u32) -> Self {
-        Self { low: fraction - BUCKET_BITS, lengths: LENGTHS }
+    pub fn new(law: Law, fraction: u32) -> Self {
+        Self { law, low: fraction - BUCKET_BITS, lengths: LENGTHS }
     }
 
     /// Of noise, which has a bound: beyond the buckets it reaches [`DRAWN_REACH`].
-    pub fn of_noise(fraction: u32) -> Self {
-        Self { lengths: fraction + DRAWN_BITS, ..Self::new(fraction) }
+    pub fn of_noise(law: Law, fraction: u32) -> Self {
+        Self { lengths: fraction + DRAWN_BITS, ..Self::new(law, fraction) }
     }
 
     fn end(self) -> i64 {
@@ -197,8 +213,8 @@ impl Base {
             tally.count(0.5f64.powi(length as i32) / f64::from(self.lengths));
         }
         let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
-        stack.push(base_interval(symbol));
-        tally.count_interval(base_interval(symbol));
+        stack.push(self.law.interval(symbol));
+        tally.count_interval(self.law.interval(symbol));
     }
 
     /// Pops what [`push`](Self::push) pushed.
@@ -207,10 +223,10 @@ impl Base {
         let (mut symbol, mut end) = (0, SYMBOLS);
         while end - symbol > 1 {
             let middle = (symbol + end) / 2;
-            if base_edge(middle) <= quantile { symbol = middle } else { end = middle }
+            if self.law.edge(middle) <= quantile { symbol = middle } else { end = middle }
         }
-        stack.pop(base_interval(symbol));
-        tally.count_interval(base_interval(symbol));
+        stack.pop(self.law.interval(symbol));
+        tally.count_interval(self.law.interval(symbol));
         if (1..SYMBOLS - 1).contains(&symbol) {
             tally.count(0.5f64.powi(self.low as i32));
             return ((i64::from(symbol) - 1 - BUCKETS) << self.low) + pop_bits(stack, self.low) as i64;

@@ -11,7 +11,8 @@ use self::check::Channel;
 use self::words::Words;
 use super::contract::refuse;
 use crate::base::error::Result;
-use crate::context::patch;
+use crate::context::patch::{self, Pixels};
+use crate::entropy::bijections::Law;
 use crate::entropy::mixture::MixtureShape;
 
 /// Side of a patch, in pixels.
@@ -61,12 +62,19 @@ pub(crate) enum Operation {
     Norm(Vec<Moved>),
     /// `(x - t) 2^e` of some channels, with outputs of a network.
     Couple(Couple),
-    /// The last channels leave, under the base distribution.
-    Factor(usize),
-    /// So many channels of noise enter in front of all others, from the base distribution.
-    Draw(usize),
+    /// The last channels leave, under a base distribution.
+    Factor(Leaving),
+    /// So many channels of noise enter in front of all others, from a base distribution.
+    Draw(Leaving),
     /// The last channels, which are samples, leave under a mixture.
     Observe(Observe),
+}
+
+/// Channels under a base distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leaving {
+    pub law: Law,
+    pub count: usize,
 }
 
 /// A constant translation, in 2^-6 of an 8-bit sample, and the exponent of a scale.
@@ -92,22 +100,22 @@ pub(crate) struct Couple {
     pub network: usize,
     /// Without scales.
     pub additive: bool,
-    /// Which pixels change: those whose row and column have a sum of this parity, or all.
-    pub parity: Option<usize>,
+    /// Which pixels change.
+    pub pixels: Pixels,
     /// Places around a pixel that a context has of each channel, at most.
     pub taps: usize,
     /// The channels that change.
     pub to: Range<usize>,
     /// Channels that are seen whole.
     pub known: Range<usize>,
-    /// Channels of which the pixels of the other parity are seen.
+    /// Channels of which those pixels are seen that do not change, or not yet, in the order of a decoder.
     pub half: Range<usize>,
 }
 
 impl Couple {
     /// Contexts of a pixel.
     pub fn context_size(&self) -> usize {
-        patch::context_size(self.known.len(), self.half.len(), self.taps)
+        patch::context_size(self.known.len(), self.half.len(), self.pixels, self.taps)
     }
 
     /// Outputs of the network for a pixel.
@@ -133,7 +141,7 @@ pub(crate) struct Observe {
 impl Observe {
     /// Contexts of a pixel.
     pub fn context_size(&self) -> usize {
-        patch::context_size(self.known, 0, self.taps)
+        patch::context_size(self.known, 0, Pixels::All, self.taps)
     }
 
     /// What the outputs of the network are.
@@ -156,6 +164,8 @@ pub(crate) struct NetworkUse {
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub channels: usize,
+    /// Pixels on a side of a patch: [`PATCH`], but in tests.
+    pub side: usize,
     pub dequantization: Dequantization,
     pub operations: Vec<Placed>,
 }
@@ -166,6 +176,11 @@ impl Program {
     /// # Errors
     /// [`Error::Model`](crate::Error::Model), naming what does not fit.
     pub fn read(text: &str, channels: usize) -> Result<Self> {
+        Self::of_side(PATCH, text, channels)
+    }
+
+    /// The same of patches of another size.
+    pub(crate) fn of_side(patch_side: usize, text: &str, channels: usize) -> Result<Self> {
         let mut lines = text.lines();
         let mut words = Words::of(lines.next().unwrap_or_default());
         let dequantization = match (words.word()?, words.word()?) {
@@ -181,7 +196,7 @@ impl Program {
         }
         let sample = |plane| Channel::of_samples(plane, dequantization == Dequantization::None);
         let mut patch: Vec<Channel> = (0..channels).map(sample).collect();
-        let mut side = PATCH;
+        let mut side = patch_side;
         let mut placed = Vec::with_capacity(operations.len());
         for operation in operations {
             let before = side;
@@ -191,7 +206,7 @@ impl Program {
         if !patch.is_empty() {
             return refuse(format!("{} channels are left", patch.len()));
         }
-        Ok(Self { channels, dequantization, operations: placed })
+        Ok(Self { channels, side: patch_side, dequantization, operations: placed })
     }
 
     /// Where networks are used.
@@ -201,7 +216,7 @@ impl Program {
             Dequantization::None | Dequantization::Uniform => 0..0,
         };
         let sizes = (patch::noise_context_size(self.channels), 2);
-        let noise = noise.map(move |network| NetworkUse { network, sizes, pixels: PATCH * PATCH / 2 });
+        let noise = noise.map(move |network| NetworkUse { network, sizes, pixels: self.side * self.side / 2 });
         noise.chain(self.operations.iter().filter_map(Placed::network))
     }
 
@@ -222,10 +237,11 @@ impl Program {
 
     /// The numbers, of samples and of latents, that a patch draws from the stack before it pushes any of its samples.
     pub fn drawn_first(&self) -> (usize, usize) {
-        let samples = if self.dequantization == Dequantization::None { 0 } else { self.channels * PATCH * PATCH };
+        let samples =
+            if self.dequantization == Dequantization::None { 0 } else { self.channels * self.side * self.side };
         let before = self.operations.iter().take_while(|placed| !matches!(placed.operation, Operation::Observe(_)));
         let latents = |placed: &Placed| match placed.operation {
-            Operation::Draw(count) => count * placed.side * placed.side,
+            Operation::Draw(Leaving { count, .. }) => count * placed.side * placed.side,
             _ => 0,
         };
         (samples, before.map(latents).sum())
@@ -238,7 +254,7 @@ impl Placed {
         let pixels = self.side * self.side;
         match &self.operation {
             Operation::Couple(couple) => {
-                let pixels = if couple.parity.is_some() { pixels / 2 } else { pixels };
+                let pixels = if couple.pixels.parity().is_some() { pixels / 2 } else { pixels };
                 Some(NetworkUse { network: couple.network, sizes: (couple.context_size(), couple.outputs()), pixels })
             }
             Operation::Observe(observe) => {

@@ -121,8 +121,19 @@ fn program_of(model: &Model) -> &Program {
 
 fn encode_tile(program: &Program, networks: &mut [Networks; 2], coded: &Coded, rect: Rect) -> Result<Vec<u8>> {
     let [networks, primer] = networks;
+    let primed = primed(program, primer, coded, rect)?;
+    encode_patches(program, networks, coded, rect, primed)
+}
+
+/// Encodes the patches of a tile that are not the primer's, on so many of the primer.
+fn encode_patches(
+    program: &Program,
+    networks: &mut Networks,
+    coded: &Coded,
+    rect: Rect,
+    (primed, stack): (usize, Stack),
+) -> Result<Vec<u8>> {
     let cut = Cut::of(rect);
-    let (primed, stack) = primed(program, primer, coded, rect)?;
     let mut walk = Walk::new(program, &mut networks.all, stack, &alphabets(&coded.sizes));
     for index in (0..cut.patches() - primed).rev() {
         walk.push(planes_of(coded.samples.view(), within(rect, cut.patch(index))))?;
@@ -137,24 +148,29 @@ fn encode_tile(program: &Program, networks: &mut [Networks; 2], coded: &Coded, r
 /// The number of patches of the primer, and the stack on which it lies: as few as have the bits that the first patch draws.
 fn primed(program: &Program, primer: &mut Networks, coded: &Coded, rect: Rect) -> Result<(usize, Stack)> {
     let cut = Cut::of(rect);
-    let alphabets = alphabets(&coded.sizes);
     let (samples, latents) = program.drawn_first();
     let drawn = (samples * NOISE_BITS + latents * LATENT_BITS).div_ceil(32);
     let mut patches = 0;
     loop {
-        let mut stack = Stack::default();
-        let rects = cut.primer(patches);
-        let mut tiles: Vec<_> = rects.iter().map(|&part| active(coded, within(rect, part), None)).collect();
-        autoregressive::code_tiles(&mut primer.all[0], &mut tiles, &alphabets)?;
-        tiles.iter().rev().for_each(|tile| tile.coder.push_to(&mut stack));
+        let stack = primer_stack(primer, coded, rect, patches)?;
         let words = stack.clone().into_words().len();
         if words >= drawn || patches == cut.patches() {
             return Ok((patches, stack));
         }
-        let pixels: usize = rects.iter().map(|rect| rect.pixels()).sum();
+        let pixels: usize = cut.primer(patches).iter().map(|rect| rect.pixels()).sum();
         let missing = (drawn - words) * pixels.max(1) / (words.max(1) * PATCH * PATCH);
         patches = (patches + missing.clamp(1, patches.max(1))).min(cut.patches());
     }
+}
+
+/// The stack of the primer of a tile, with so many patches.
+fn primer_stack(primer: &mut Networks, coded: &Coded, rect: Rect, patches: usize) -> Result<Stack> {
+    let rects = Cut::of(rect).primer(patches);
+    let mut tiles: Vec<_> = rects.iter().map(|&part| active(coded, within(rect, part), None)).collect();
+    autoregressive::code_tiles(&mut primer.all[0], &mut tiles, &alphabets(&coded.sizes))?;
+    let mut stack = Stack::default();
+    tiles.iter().rev().for_each(|tile| tile.coder.push_to(&mut stack));
+    Ok(stack)
 }
 
 /// A rectangle of a tile, as one of the planes.

@@ -6,6 +6,7 @@
 //! `-log2 p(z) - log2 |det J| + log2 q(u | y)` (Dinh et al. 2017; Theis et al. 2016; Ho et al. 2019). Of latents:
 //! `-log2 p(x | z) - log2 p(z) + log2 q(z | x)` (Kingma and Welling 2013).
 
+mod couple;
 mod dequantize;
 mod observe;
 mod operations;
@@ -18,8 +19,8 @@ use crate::base::error::Result;
 use crate::context::patch::Patch;
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::stack::Stack;
-use crate::infer::session::Network;
-use crate::model::program::{PATCH, Program, TRANSLATION_BITS};
+use crate::infer::Evaluator;
+use crate::model::program::{Program, TRANSLATION_BITS};
 
 /// The grid of the numbers that samples become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +62,9 @@ impl Grid {
 
 /// Codes patches on a stack.
 #[derive(Debug)]
-pub(crate) struct Walk<'a> {
+pub(crate) struct Walk<'a, N> {
     program: &'a Program,
-    networks: &'a mut [Network],
+    networks: &'a mut [N],
     stack: Stack,
     terms: Terms,
     grid: Grid,
@@ -75,9 +76,9 @@ pub(crate) struct Walk<'a> {
     out_of_range: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, N: Evaluator> Walk<'a, N> {
     /// For patches of these alphabets, of which there are as many as the program has channels, and all of one depth.
-    pub fn new(program: &'a Program, networks: &'a mut [Network], stack: Stack, alphabets: &[Alphabet]) -> Self {
+    pub fn new(program: &'a Program, networks: &'a mut [N], stack: Stack, alphabets: &[Alphabet]) -> Self {
         let mut alphabets = alphabets.to_vec();
         green_first(&mut alphabets);
         let (grid, terms) = (Grid::new(alphabets[0].depth), Terms::default());
@@ -98,7 +99,7 @@ impl<'a> Walk<'a> {
         green_first(&mut samples);
         let on_grid = |sample: u16| self.grid.of_sample(sample);
         let planes = samples.into_iter().map(|plane| plane.into_iter().map(on_grid).collect()).collect();
-        let mut patch = Patch { side: PATCH, planes };
+        let mut patch = Patch { side: self.program.side, planes };
         self.pop_noise(&mut patch)?;
         let program = self.program;
         program.operations.iter().try_for_each(|placed| self.forwards(placed, &mut patch))

@@ -74,6 +74,11 @@ pub fn program_file(name: &str) -> ModelChoice {
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a program of the registry").file.into())
 }
 
+/// A tiny program for grey, with what those of the registry do without: see `models/README.md`.
+pub fn tiny_program() -> ModelChoice {
+    ModelChoice::File(include_bytes!("../models/tiny.onnx").as_slice().into())
+}
+
 /// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
 pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     let mut random = Random(5);

@@ -4,7 +4,7 @@ from operator import mul
 from types import SimpleNamespace
 
 from basics import Reader, clamp, require
-from mixture import EXP2, SIGMA, mixture
+from mixture import EXP2, GAUSS, SIGMA, mixture
 from network import network
 from streams import Stream
 from tiles import coded_rows
@@ -85,16 +85,16 @@ class Stack(Stream):
         self.push_uniform(y % R, R)
         return y // R
 
-    def pop_base(self, k):
-        i = max(i for i in range(1026) if below(i) <= self.quantile())
-        self.take(below(i), below(i + 1))
+    def pop_base(self, k, table):
+        i = max(i for i in range(1026) if below(i, table) <= self.quantile())
+        self.take(below(i, table), below(i + 1, table))
         if 0 < i < 1025:
             return (i - 513 << k - 5) + self.pop_bits(k - 5)
         n = self.pop_uniform(48)
         d = 2**n + self.pop_bits(n)
         return -(512 << k - 5) - d if i == 0 else (512 << k - 5) + d - 1
 
-    def push_noise(self, z, k):
+    def push_noise(self, z, k, table):
         bucket, end = (z >> k - 5) + 512, 512 << k - 5
         if 0 <= bucket < 1024:
             self.push_bits(z % (1 << k - 5), k - 5)
@@ -105,12 +105,17 @@ class Stack(Stream):
             self.push_bits(d - 2**n, n)
             self.push_uniform(n, k + 10)
         i = clamp(bucket + 1, 0, 1025)
-        self.push(below(i), below(i + 1))
+        self.push(below(i, table), below(i + 1, table))
 
 
-def below(i):
-    """The count below a symbol of the base distribution."""
-    return i and ((1 << 24) if i == 1026 else i + (SIGMA[i - 1] * (2**24 - 1026) >> 24))
+def below(i, table):
+    """The count below a symbol of a base distribution."""
+    return i and ((1 << 24) if i == 1026 else i + (table[i - 1] * (2**24 - 1026) >> 24))
+
+
+def base_of(words):
+    """The table of a base distribution, and the channels, of an operation."""
+    return (GAUSS if words[0] == "gaussian" else SIGMA), int(words[-1])
 
 
 def factor(e):
@@ -165,7 +170,7 @@ def wrapped(value):
 
 
 def places(pixels, side):
-    wanted = {"even": [0], "odd": [1], "all": [0, 1]}[pixels]
+    wanted = {"even": [0], "odd": [1]}.get(pixels, [0, 1])
     return [(y, x) for y in range(side) for x in range(side) if (x + y) % 2 in wanted]
 
 
@@ -207,42 +212,63 @@ def unnorm(planes, words, side, stack, model, k):
 
 
 def coupled(planes, words, side, model, k):
-    """The channels of a coupling that change, from the first one; places in them; and what the network says of each."""
+    """The channels of a coupling that change, from the first one; places in them; and what the network says of one."""
     m, T, a, b, known, b1, half, b2 = (int(words[i]) for i in (3, 5, 7, 8, 10, 11, 13, 14))
-    changed = places(words[1], side)
-    inputs = (context(planes, x, y, side, T, (known, b1), (half, b2), k) for y, x in changed)
-    return planes[a:a + b], [(place, network(model.chains[m], v)) for place, v in zip(changed, inputs)]
+
+    def says(y, x):
+        return network(model.chains[m], context(planes, x, y, side, T, (known, b1), (half, b2), k, words[1] == "raster"))
+
+    return planes[a:a + b], places(words[1], side), says
 
 
 def uncouple(planes, words, side, stack, model, k):
-    changed, outputs = coupled(planes, words, side, model, k)
-    for c, plane in reversed(list(enumerate(changed))):
-        for (y, x), output in reversed(outputs):
-            z = plane[y][x]
-            if words[0] == "affine":
-                z = stack.unscale(z, output[len(changed) + c])
-            plane[y][x] = wrapped(z + (output[c] << k - 6))
+    changed, where, says = coupled(planes, words, side, model, k)
+
+    def back(c, y, x, output):
+        z = changed[c][y][x]
+        if words[0] == "affine":
+            z = stack.unscale(z, output[len(changed) + c])
+        changed[c][y][x] = wrapped(z + (output[c] << k - 6))
+
+    if words[1] == "raster":
+        for y, x in where:
+            output = says(y, x)
+            for c in range(len(changed)):
+                back(c, y, x, output)
+        return planes
+    outputs = [says(y, x) for y, x in where]
+    for c in reversed(range(len(changed))):
+        for (y, x), output in reversed(list(zip(where, outputs))):
+            back(c, y, x, output)
     return planes
 
 
 def couple(planes, words, side, stack, model, k):
-    changed, outputs = coupled(planes, words, side, model, k)
-    for c, plane in enumerate(changed):
-        for (y, x), output in outputs:
-            z = wrapped(plane[y][x] - (output[c] << k - 6))
-            plane[y][x] = stack.scale(z, output[len(changed) + c]) if words[0] == "affine" else z
+    changed, where, says = coupled(planes, words, side, model, k)
+    outputs = [says(y, x) for y, x in where]
+    visits = [(c, *visit) for c in range(len(changed)) for visit in zip(where, outputs)]
+    if words[1] == "raster":
+        visits = [(c, *visit) for visit in reversed(list(zip(where, outputs))) for c in reversed(range(len(changed)))]
+    for c, (y, x), output in visits:
+        z = wrapped(changed[c][y][x] - (output[c] << k - 6))
+        changed[c][y][x] = stack.scale(z, output[len(changed) + c]) if words[0] == "affine" else z
     return planes
 
 
-def context(planes, x, y, side, T, known, half, k):
+def context(planes, x, y, side, T, known, half, k, raster=False):
+    def value(plane, x, y, whole):
+        if raster and not whole and not (0 <= x < side and 0 <= y < side):
+            return 0
+        return plane[reflect(y, side)][reflect(x, side)]
+
     def unit(v, b):
         return clamp(wrapped(v + (1 << k - b - 1)) >> (k - b), -256, 256)
 
     inputs = []
-    for first, count, offsets, whole in ((*known, OFFSETS[:T], True),
-                                         (*half, [d for d in OFFSETS if sum(d) % 2][:T], False)):
+    some = [(dx, dy) for dx, dy in OFFSETS if ((dy, dx) < (0, 0) if raster else (dx + dy) % 2)]
+    for first, count, offsets, whole in ((*known, OFFSETS[:T], True), (*half, some[:T], False)):
         seen = planes[first:first + count]
-        taps = [[plane[reflect(y + dy, side)][reflect(x + dx, side)] for plane in seen] for dx, dy in offsets]
+        taps = [[value(plane, x + dx, y + dy, whole) for plane in seen] for dx, dy in offsets]
         centres = [plane[y][x] for plane in seen] if whole else [wrapped(sum(v)) >> 2 for v in zip(*taps[:4])]
         inputs += [unit(wrapped(v - centre), 2) for tap in taps for v, centre in zip(tap, centres)]
         inputs += [unit(centre, b) for b in (1, 3) for centre in centres]
@@ -250,18 +276,18 @@ def context(planes, x, y, side, T, known, half, k):
 
 
 def unfactor(planes, words, side, stack, model, k):
-    popped = []
-    for _ in range(int(words[0])):
-        values = [stack.pop_base(k) for _ in range(side * side)][::-1]
+    popped, (table, n) = [], base_of(words)
+    for _ in range(n):
+        values = [stack.pop_base(k, table) for _ in range(side * side)][::-1]
         popped.append([values[i * side:(i + 1) * side] for i in range(side)])
     return planes + popped[::-1]
 
 
 def undraw(planes, words, side, stack, model, k):
-    n = int(words[0])
+    table, n = base_of(words)
     for plane in reversed(planes[:n]):
         for y, x in reversed(places("all", side)):
-            stack.push_noise(plane[y][x], k)
+            stack.push_noise(plane[y][x], k, table)
     return planes[n:]
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A second decoder of the ansel format, written from src/container/FORMAT.md alone.
 
-    python3 decode.py FILE.ansel MODELS_FOLDER OUT.ppm     decode to a binary PPM (grey: PGM; with alpha: PAM)
+    python3 decode.py FILE.ansel MODELS_FOLDERS OUT.ppm    decode to a binary PPM (grey: PGM; with alpha: PAM)
     python3 decode.py --known-answer MODELS_FOLDER         run the known-answer test of each model
 
-The first form prints a line for each block of metadata: its kind, its bytes, its SHA-256, and what is known of it. It
+The folders are one, or several as in PATH. The first form prints a line for each block of metadata: its kind, its bytes, its SHA-256, and what is known of it. It
 needs Python 3.9, and Pillow for files with VP8L in them. It is meant to be read and to be compared with, not to be fast:
 it decodes some hundreds of pixels per second. Exit code: 0 success, 1 a file that is missing or that the format calls an
 error, 2 wrong usage, 3 Pillow is missing, 4 a JPEG file in a Lepton stream, of which header and checksums are right. A

@@ -1,5 +1,6 @@
 """FORMAT.md, sections "Mixture", "CDF" and "Constants"."""
 
+import math
 import struct
 from decimal import Decimal, localcontext
 from hashlib import sha256
@@ -137,12 +138,15 @@ def constants():
         sigma = [int((2**24 / (1 + (16 - Decimal(i) / 32).exp())).to_integral_value()) for i in range(1025)]
         powers = [int((2**16 * Decimal(2) ** (Decimal(i) / 64)).to_integral_value()) for i in range(64)]
         logarithms = [int((2**16 * (1 + Decimal(i) / 512).ln()).to_integral_value()) for i in range(512)]
+    # No entry is so near a half that float64 does not decide it, as the digest shows.
+    gauss = [round(2**23 * math.erfc((16 - i / 32) / math.sqrt(2))) for i in range(1025)]
     for name, table, digest in (
             ("SIGMA", sigma, "a345c2c21840c24a6fe643d76719f0604b9ea93ba181ce03fee80c82347326f5"),
+            ("GAUSS", gauss, "3dffb0461b1c596a0cd74acee1242b33ea8a6d9512fa3d7e89d891c84d1b7791"),
             ("EXP2", powers, "359410ea5d0b5c5339a97cdd4c6b9dbc3186f056f82209c4c90f73078cfd5f52"),
             ("LN", logarithms, "220894a24f20322e6866e8020c02c360ac7efead245a7b3a3bb2904ea141ed56")):
         require(sha256(struct.pack("<%dI" % len(table), *table)).hexdigest() == digest, name + " differs")
-    return sigma, powers, logarithms
+    return sigma, gauss, powers, logarithms
 
 
-SIGMA, EXP2, LN = constants()
+SIGMA, GAUSS, EXP2, LN = constants()

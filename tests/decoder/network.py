@@ -1,6 +1,7 @@
 """FORMAT.md, sections "Network" and "Known-answer test"."""
 
 import math
+import os
 import struct
 from functools import lru_cache
 from hashlib import sha256
@@ -121,8 +122,8 @@ def read_program_model(tensors, properties, path):
 
 @lru_cache(None)
 def model(name, folder):
-    """The model of this name. (This decoder takes any model of the folder for one of the registry.)"""
-    for path in sorted(Path(folder).glob("*.onnx")):
+    """The model of this name. (This decoder takes any model of the folders for one of the registry.)"""
+    for path in (path for part in folder.split(os.pathsep) for path in sorted(Path(part).glob("*.onnx"))):
         if sha256(path.read_bytes()).digest()[:16] == name:
             return read_model(path)
     raise FormatError("no model in %s has the SHA-256 %s..." % (folder, name[:4].hex()))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::entropy::cdf::{Alphabet, Cdf, Component, INVERSE_BITS, POSITION_BITS, WEIGHT_BITS};
 use crate::testing::Random;
 
 /// Stacks that no encoder had in mind: none or few words, zeros, ones.
@@ -26,9 +27,8 @@ fn integer(random: &mut Random) -> i64 {
 enum Done {
     Scaled(i64, i64, u32),
     Unscaled(i64, i64, u32),
-    BasePushed(i64, u32),
-    BasePopped(i64, u32),
-    NoisePopped(i64, u32),
+    BasePushed(i64, Base),
+    BasePopped(i64, Base),
     UniformPushed(u32, u32),
     UniformPopped(u32, u32),
     BitsPushed(u64, u32),
@@ -39,20 +39,28 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
     let tally = &mut Tally::default();
     let (x, factor) = (integer(random), states(random.symmetric(EXPONENT_MAX)));
     let (fraction, count, bits) = (5 + random.below(12), 1 + random.below(1 << 16), random.below(48));
+    let law = [Law::Logistic, Law::Gaussian][random.index(2)];
     match random.below(9) {
         0 => Done::Scaled(x, scale(stack, x, factor), factor),
         1 => Done::Unscaled(x, unscale(stack, x, factor), factor),
         2 => {
-            Base::new(fraction).push(stack, x, tally);
-            Done::BasePushed(x, fraction)
+            let base = Base::new(law, fraction);
+            base.push(stack, x, tally);
+            Done::BasePushed(x, base)
         }
-        3 => Done::BasePopped(Base::new(fraction).pop(stack, tally), fraction),
+        3 => {
+            let base = Base::new(law, fraction);
+            Done::BasePopped(base.pop(stack, tally), base)
+        }
         4 => {
             let symbol = random.below(count);
             push_uniform(stack, symbol, count);
             Done::UniformPushed(symbol, count)
         }
-        8 => Done::NoisePopped(Base::of_noise(fraction).pop(stack, tally), fraction),
+        8 => {
+            let base = Base::of_noise(law, fraction);
+            Done::BasePopped(base.pop(stack, tally), base)
+        }
         5 => Done::UniformPopped(pop_uniform(stack, count), count),
         6 => {
             let value = x.unsigned_abs() & ((1 << bits) - 1);
@@ -68,11 +76,10 @@ fn undo(stack: &mut Stack, done: Done) {
     match done {
         Done::Scaled(x, z, factor) => assert_eq!(unscale(stack, z, factor), x),
         Done::Unscaled(z, x, factor) => assert_eq!(scale(stack, x, factor), z),
-        Done::BasePushed(z, fraction) => assert_eq!(Base::new(fraction).pop(stack, tally), z),
-        Done::BasePopped(z, fraction) => Base::new(fraction).push(stack, z, tally),
-        Done::NoisePopped(z, fraction) => {
-            assert!(Base::of_noise(fraction).has(z));
-            Base::of_noise(fraction).push(stack, z, tally);
+        Done::BasePushed(z, base) => assert_eq!(base.pop(stack, tally), z),
+        Done::BasePopped(z, base) => {
+            assert!(base.has(z));
+            base.push(stack, z, tally);
         }
         Done::UniformPushed(symbol, count) => assert_eq!(pop_uniform(stack, count), symbol),
         Done::UniformPopped(symbol, count) => push_uniform(stack, symbol, count),
@@ -122,15 +129,28 @@ fn a_scale_costs_its_logarithm() {
 #[test]
 fn the_base_costs_its_density() {
     let mut random = Random(6);
-    for fraction in [5, 6, 10, 16] {
+    for (law, fraction) in
+        [5, 6, 10, 16].into_iter().flat_map(|fraction| [(Law::Logistic, fraction), (Law::Gaussian, fraction)])
+    {
         let (mut stack, mut tally, mut density) = (full(1, &mut random), Tally::default(), 0.0);
         let (count, cell) = (20_000, 1.0 / f64::from(1 << fraction));
+        let mut uniform = || (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
         for _ in 0..count {
-            let u = (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
-            let z = ((u / (1.0 - u)).ln() / cell).floor();
-            Base::new(fraction).push(&mut stack, z as i64, &mut tally);
-            let lower = 1.0 / (1.0 + ((z + 0.5) * cell).exp());
-            density -= (lower * (1.0 - lower) * cell).log2();
+            let (u, v) = (uniform(), uniform());
+            let x = match law {
+                Law::Logistic => (u / (1.0 - u)).ln(),
+                // Box and Muller (1958).
+                Law::Gaussian => (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos(),
+            };
+            let z = (x / cell).floor();
+            Base::new(law, fraction).push(&mut stack, z as i64, &mut tally);
+            let middle = (z + 0.5) * cell;
+            let lower = 1.0 / (1.0 + middle.exp());
+            let at = match law {
+                Law::Logistic => lower * (1.0 - lower),
+                Law::Gaussian => (-middle * middle / 2.0).exp() / std::f64::consts::TAU.sqrt(),
+            };
+            density -= (at * cell).log2();
         }
         let [actual, ideal, density] = [bits(&stack), tally.bits(), density].map(|bits| bits / f64::from(count));
         assert!((actual - ideal).abs() < 0.005, "{actual} bits, {ideal} by the intervals");
@@ -142,8 +162,8 @@ fn the_base_costs_its_density() {
 fn the_base_takes_all_that_is_codable() {
     for z in [CODABLE - 1, 1 - CODABLE, 1 << 20, -(1 << 20)] {
         let (mut stack, tally) = (Stack::default(), &mut Tally::default());
-        Base::new(6).push(&mut stack, z, tally);
-        assert_eq!(Base::new(6).pop(&mut stack, tally), z);
+        Base::new(Law::Logistic, 6).push(&mut stack, z, tally);
+        assert_eq!(Base::new(Law::Logistic, 6).pop(&mut stack, tally), z);
         assert!(stack.is_empty());
     }
 }
@@ -151,7 +171,7 @@ fn the_base_takes_all_that_is_codable() {
 #[test]
 fn noise_reaches_as_far_as_it_says() {
     for fraction in [5, 6, 14] {
-        let base = Base::of_noise(fraction);
+        let base = Base::of_noise(Law::Gaussian, fraction);
         let end = (16 + DRAWN_REACH as i64) << fraction;
         for z in [end - 2, 1 - end, (16 << fraction) - 1, 16 << fraction, -(16 << fraction), -(16 << fraction) - 1] {
             let (mut stack, tally) = (Stack::default(), &mut Tally::default());
@@ -161,4 +181,49 @@ fn noise_reaches_as_far_as_it_says() {
         }
         assert!([end - 1, -end, i64::MAX, i64::MIN].iter().all(|&z| !base.has(z)));
     }
+}
+
+/// A mixture coded by bits-back, with the component as the latent: popped from its exact posterior, the sample pushed given it,
+/// then the component itself. That costs what the mixture's own CDF costs.
+#[test]
+fn a_component_as_a_latent_costs_what_its_mixture_does() {
+    let alphabet = Alphabet::full(8);
+    let whole = 1 << WEIGHT_BITS;
+    let component = |weight: u32, mean: i32, scale: f64| Component {
+        weight,
+        mean: mean << POSITION_BITS,
+        inverse: (f64::from(1 << INVERSE_BITS) / scale) as i32,
+    };
+    let mixture = [component(whole / 2, 100, 3.0), component(whole / 4, 110, 12.0), component(whole / 4, 180, 1.0)];
+    let cdf = Cdf::new(&mixture, &[], alphabet);
+    let mut random = Random(12);
+    let mut stack = full(2000, &mut random);
+    let (before, mut ideal) = (bits(&stack), 0.0);
+    for _ in 0..20_000 {
+        let sample = cdf.quantile(random.below(1 << CDF_BITS), 128);
+        let (interval, edges) = cdf.interval(sample);
+        ideal -= (f64::from(interval.probability) / f64::from(1 << CDF_BITS)).log2();
+        let joint: Vec<u64> =
+            mixture.iter().zip(edges).map(|(c, e)| u64::from(c.weight) * u64::from(e.density())).collect();
+        let posterior = shares(&joint);
+        let chosen = posterior.iter().position(|share| share.contains(stack.quantile())).expect("shares of the whole");
+        stack.pop(posterior[chosen]);
+        let alone = [Component { weight: whole, ..mixture[chosen] }];
+        stack.push(Cdf::new(&alone, &[], alphabet).interval(sample).0);
+        stack.push(shares(&mixture.map(|c| u64::from(c.weight)))[chosen]);
+    }
+    let excess = (bits(&stack) - before) / ideal - 1.0;
+    assert!(excess.abs() < 0.001, "{excess} more than the mixture");
+}
+
+/// Intervals in proportion to numbers, none of them empty.
+fn shares(numbers: &[u64]) -> Vec<Interval> {
+    let (count, sum) = (numbers.len() as u64, u128::from(numbers.iter().sum::<u64>().max(1)));
+    let below = |end: usize| {
+        let part: u64 = numbers[..end].iter().sum();
+        let room = (1 << CDF_BITS) - count;
+        end as u32 + (u128::from(part) * u128::from(room) / sum) as u32
+    };
+    let end = |index: usize| if index == numbers.len() { 1 << CDF_BITS } else { below(index) };
+    (0..numbers.len()).map(|i| Interval { left: end(i), probability: end(i + 1) - end(i) }).collect()
 }

@@ -26,6 +26,20 @@ fn the_logistic_table_is_the_logistic_function_rounded() {
 }
 
 #[test]
+fn the_normal_table_is_symmetric_and_the_integral_of_its_density() {
+    assert!(GAUSS.is_sorted());
+    assert!(GAUSS.iter().zip(GAUSS.iter().rev()).all(|(below, above)| below + above == WHOLE));
+    // Simpson's rule, from far below.
+    let density = |t: f64| (-t * t / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    let mut integral = 0.0;
+    for (i, &entry) in GAUSS.iter().enumerate().skip(1) {
+        let (t, step) = (i as f64 / 32.0 - 16.0, 1.0 / 32.0);
+        integral += step / 6.0 * (density(t - step) + 4.0 * density(t - step / 2.0) + density(t));
+        assert!((f64::from(entry) - f64::from(WHOLE) * integral).abs() <= 0.51, "entry {i} is {entry}");
+    }
+}
+
+#[test]
 fn the_table_of_powers_is_the_exponential_function_rounded() {
     for (i, &entry) in EXP2.iter().enumerate() {
         let exact = (16.0 + i as f64 / 64.0).exp2();

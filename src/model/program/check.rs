@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    Couple, LEAST_COUPLED_SIDE, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation,
+    Couple, LEAST_COUPLED_SIDE, Leaving, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation,
     TRANSLATION_BITS, TRANSLATION_MAX,
 };
 use crate::base::error::Result;
-use crate::context::patch::{MAX_TAPS, MIN_TAPS};
+use crate::context::patch::{MAX_TAPS, MIN_TAPS, Pixels};
 use crate::entropy::bijections::{CODABLE, DRAWN_REACH, EXPONENT_MAX, states};
 use crate::entropy::mixture::COMPONENTS;
 use crate::model::contract::refuse;
@@ -113,13 +113,13 @@ impl Operation {
                     channel.change(if couple.additive { moved } else { moved.scaled(EXPONENT_MAX) });
                 }
             }
-            &Self::Factor(count) => {
+            &Self::Factor(Leaving { count, .. }) => {
                 if count == 0 || count > channels {
                     return refuse(format!("{count} of {channels} channels leave"));
                 }
                 patch.truncate(channels - count);
             }
-            &Self::Draw(count) => {
+            &Self::Draw(Leaving { count, .. }) => {
                 if channels == 0 || channels + count > MAX_PATCH_CHANNELS {
                     return refuse(format!("{count} channels are drawn for {channels}"));
                 }
@@ -142,7 +142,12 @@ impl Couple {
         if !within || self.to.is_empty() || seen == 0 || !apart(&self.to, &self.known) {
             return refuse("a coupling's channels are not there, or overlap");
         }
-        if self.parity.is_none() && !self.half.is_empty() || !(MIN_TAPS..=MAX_TAPS).contains(&self.taps) {
+        let part_is_seen = match self.pixels {
+            Pixels::All => self.half.is_empty(),
+            Pixels::Parity(_) => true,
+            Pixels::Raster => !self.half.is_empty(),
+        };
+        if !part_is_seen || !(MIN_TAPS..=MAX_TAPS).contains(&self.taps) {
             return refuse("a coupling sees what it cannot");
         }
         if side < LEAST_COUPLED_SIDE {

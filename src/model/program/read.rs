@@ -1,9 +1,9 @@
 //! Operations of a program, from the lines of its text.
 
 use super::words::Words;
-use super::{Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
+use super::{Couple, Leaving, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
 use crate::base::error::Result;
-use crate::context::patch::LINEAR_TAPS;
+use crate::context::patch::{LINEAR_TAPS, Pixels};
 use crate::entropy::bijections::EXPONENT_MAX;
 use crate::model::contract::refuse;
 
@@ -35,18 +35,19 @@ impl Operation {
                     "additive" => true,
                     other => return refuse(format!("a coupling that is {other}")),
                 };
-                let parity = match words.word()? {
-                    "all" => None,
-                    "even" => Some(0),
-                    "odd" => Some(1),
+                let pixels = match words.word()? {
+                    "all" => Pixels::All,
+                    "even" => Pixels::Parity(0),
+                    "odd" => Pixels::Parity(1),
+                    "raster" => Pixels::Raster,
                     other => return refuse(format!("a coupling of {other} pixels")),
                 };
                 let (network, taps) = (words.named("network")?, words.named("taps")?);
                 let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
-                Self::Couple(Couple { inverted, network, additive, parity, taps, to, known, half })
+                Self::Couple(Couple { inverted, network, additive, pixels, taps, to, known, half })
             }
-            "factor" => Self::Factor(words.count()?),
-            "draw" => Self::Draw(words.count()?),
+            "factor" => Self::Factor(Leaving { law: words.law(), count: words.count()? }),
+            "draw" => Self::Draw(Leaving { law: words.law(), count: words.count()? }),
             "observe" => {
                 let [network, components] = [words.named("network")?, words.named("components")?];
                 let [taps, known] = [words.named("taps")?, words.named("known")?];

@@ -19,7 +19,7 @@ fn a_program_says_what_its_networks_are() {
     let program = Program::read(&text, 1).expect("a program");
     assert_eq!(program.networks(), 3);
     // One channel with 12 taps, three with those 8 of the nearest 12 that are of the other parity, and two centres of each.
-    let contexts = crate::context::patch::context_size(1, 3, 12);
+    let contexts = crate::context::patch::context_size(1, 3, Pixels::Parity(1), 12);
     assert_eq!(
         [0, 1, 2, 3].map(|index| program.network_shape(index)),
         [Some((contexts, 6)), Some((9, 2)), Some((9, 2)), None]
@@ -46,6 +46,10 @@ fn programs_that_do_not_fit_are_refused() {
     assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 4 known 0 1 half 0 0"));
     assert_refused("sees what it cannot", &couple("all network 0 taps 12 to 1 2 known 0 1 half 3 1"));
     assert_refused("sees what it cannot", &couple("all network 0 taps 25 to 1 2 known 0 1 half 0 0"));
+    assert_refused("sees what it cannot", &couple("raster network 0 taps 12 to 1 2 known 0 1 half 0 0"));
+    Program::read(&couple("raster network 0 taps 12 to 1 2 known 0 1 half 1 2"), 1).expect("a program");
+    Program::read(&format!("{START}factor gaussian 1"), 1).expect("a program");
+    assert_refused("not a number", &format!("{START}factor normal 1"));
     assert_refused("a coupling of some pixels", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
 }
 

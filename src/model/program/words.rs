@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::MAX_PATCH_CHANNELS;
 use crate::base::error::{Error, Result};
+use crate::entropy::bijections::Law;
 use crate::model::contract::refuse;
 
 /// The words of a line.
@@ -60,6 +61,16 @@ impl<'a> Words<'a> {
         let start = self.named(name)?;
         let length: usize = self.number()?;
         if length > MAX_PATCH_CHANNELS { refuse(format!("{length} channels")) } else { Ok(start..start + length) }
+    }
+
+    /// A base distribution, of which one need not be named.
+    pub fn law(&mut self) -> Law {
+        let mut after = self.0.clone();
+        if after.next() != Some("gaussian") {
+            return Law::Logistic;
+        }
+        self.0 = after;
+        Law::Gaussian
     }
 
     pub fn end(&mut self) -> Result<()> {

@@ -67,7 +67,7 @@ impl Truncated {
     }
 }
 
-impl Walk<'_> {
+impl<N: Evaluator> Walk<'_, N> {
     fn first_network(&self) -> Option<usize> {
         match self.program.dequantization {
             Dequantization::Variational(first) if self.grid.depth == 8 => Some(first),

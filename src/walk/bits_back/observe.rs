@@ -5,14 +5,14 @@ use std::iter;
 
 use super::{Grid, Walk};
 use crate::base::error::Result;
-use crate::context::patch::{Patch, Seen};
+use crate::context::patch::{Patch, Pixels, Seen};
 use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{OUTPUT_BITS, PixelMixture};
-use crate::infer::outputs_of;
+use crate::infer::{Evaluator, outputs_of};
 use crate::model::program::{MATRIX_BITS, Observe};
 
-impl Walk<'_> {
+impl<N: Evaluator> Walk<'_, N> {
     /// Pushes the last planes of a patch, which leave it.
     pub(super) fn push_samples(&mut self, observe: &Observe, patch: &mut Patch) -> Result<()> {
         let left = patch.planes.len() - observe.matrix.len();
@@ -44,8 +44,8 @@ impl Walk<'_> {
         samples: &mut [Vec<i64>],
         coder: &mut C,
     ) -> Result<()> {
-        let seen = Seen::new(&(0..observe.known), &(0..0), observe.taps);
-        self.run(observe.network, &seen, patch, None)?;
+        let seen = Seen::new(&(0..observe.known), &(0..0), Pixels::All, observe.taps);
+        self.run(observe.network, &seen, patch, patch.places(None))?;
         let around = Observed { observe, grid: self.grid, seen, patch, alphabets: &self.alphabets };
         match observe.components {
             3 => around.code::<C, 3>(&self.outputs, samples, coder),

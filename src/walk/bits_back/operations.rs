@@ -2,12 +2,12 @@
 
 use super::Walk;
 use crate::base::error::Result;
-use crate::context::patch::{Patch, Seen};
-use crate::entropy::bijections::{Base, DIVISIBLE, scale, states, unscale};
-use crate::infer::{Evaluator, outputs_of};
-use crate::model::program::{Couple, Lu, MATRIX_BITS, Moved, Operation, Placed};
+use crate::context::patch::Patch;
+use crate::entropy::bijections::Base;
+use crate::infer::Evaluator;
+use crate::model::program::{Leaving, Lu, MATRIX_BITS, Moved, Operation, Placed};
 
-impl Walk<'_> {
+impl<N: Evaluator> Walk<'_, N> {
     pub(super) fn forwards(&mut self, placed: &Placed, patch: &mut Patch) -> Result<()> {
         match &placed.operation {
             Operation::Squeeze => patch.squeeze(),
@@ -26,18 +26,21 @@ impl Walk<'_> {
                 }
             }
             Operation::Couple(couple) => {
-                self.evaluate(couple, patch)?;
-                if couple.inverted { self.uncouple(couple, patch) } else { self.couple(couple, patch) }
+                if couple.inverted {
+                    self.uncouple(couple, patch)?
+                } else {
+                    self.couple(couple, patch)?
+                }
             }
-            &Operation::Factor(count) => {
+            &Operation::Factor(Leaving { law, count }) => {
                 let left = patch.planes.len() - count;
-                let base = Base::new(self.grid.fraction);
+                let base = Base::new(law, self.grid.fraction);
                 for plane in patch.planes.drain(left..) {
                     plane.iter().for_each(|&z| base.push(&mut self.stack, z, &mut self.terms.base));
                 }
             }
-            &Operation::Draw(count) => {
-                let (pixels, base) = (placed.side * placed.side, Base::of_noise(self.grid.fraction));
+            &Operation::Draw(Leaving { law, count }) => {
+                let (pixels, base) = (placed.side * placed.side, Base::of_noise(law, self.grid.fraction));
                 let mut pop = || base.pop(&mut self.stack, &mut self.terms.posterior);
                 let drawn: Vec<Vec<i64>> = (0..count).map(|_| (0..pixels).map(|_| pop()).collect()).collect();
                 patch.planes.splice(0..0, drawn);
@@ -66,12 +69,15 @@ impl Walk<'_> {
                 }
             }
             Operation::Couple(couple) => {
-                self.evaluate(couple, patch)?;
-                if couple.inverted { self.couple(couple, patch) } else { self.uncouple(couple, patch) }
+                if couple.inverted {
+                    self.couple(couple, patch)?
+                } else {
+                    self.uncouple(couple, patch)?
+                }
             }
-            &Operation::Factor(count) => {
+            &Operation::Factor(Leaving { law, count }) => {
                 patch.side = placed.side;
-                let (pixels, base) = (placed.side * placed.side, Base::new(self.grid.fraction));
+                let (pixels, base) = (placed.side * placed.side, Base::new(law, self.grid.fraction));
                 let mut pop = || base.pop(&mut self.stack, &mut self.terms.base);
                 let planes = (0..count).map(|_| {
                     let mut plane: Vec<i64> = (0..pixels).map(|_| pop()).collect();
@@ -81,8 +87,8 @@ impl Walk<'_> {
                 let planes: Vec<_> = planes.collect();
                 patch.planes.extend(planes.into_iter().rev());
             }
-            &Operation::Draw(count) => {
-                let base = Base::of_noise(self.grid.fraction);
+            &Operation::Draw(Leaving { law, count }) => {
+                let base = Base::of_noise(law, self.grid.fraction);
                 for z in patch.planes.drain(..count).rev().flat_map(|plane| plane.into_iter().rev()) {
                     if base.has(z) {
                         base.push(&mut self.stack, z, &mut self.terms.posterior);
@@ -96,27 +102,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Scales; of an inverted coupling, this happens backwards.
-    fn scaled(&mut self, x: i64, exponent: i32, inverted: bool) -> i64 {
-        let states = states(exponent);
-        self.count_scale(states, inverted);
-        scale(&mut self.stack, x, states)
-    }
-
-    /// Undoes [`scaled`](Self::scaled).
-    fn unscaled(&mut self, z: i64, exponent: i32, inverted: bool) -> i64 {
-        let states = states(exponent);
-        self.count_scale(states, inverted);
-        self.out_of_range |= z.unsigned_abs() >= DIVISIBLE as u64;
-        unscale(&mut self.stack, z, states)
-    }
-
-    /// Takes note of the factor of a density: of the prior, or of a posterior.
-    fn count_scale(&mut self, states: u32, inverted: bool) {
-        let tally = if inverted { &mut self.terms.posterior } else { &mut self.terms.volume };
-        tally.count(f64::from(states) / 1024.0);
-    }
-
     fn scale_channels(&mut self, patch: &mut Patch, lu: &Lu) {
         for (plane, &exponent) in patch.planes.iter_mut().zip(&lu.exponents).filter(|(_, exponent)| **exponent != 0) {
             plane.iter_mut().for_each(|x| *x = self.scaled(*x, exponent, false));
@@ -127,57 +112,6 @@ impl Walk<'_> {
         let scaled = patch.planes.iter_mut().zip(&lu.exponents).filter(|(_, exponent)| **exponent != 0);
         for (plane, &exponent) in scaled.rev() {
             plane.iter_mut().rev().for_each(|z| *z = self.unscaled(*z, exponent, false));
-        }
-    }
-
-    /// The outputs of a coupling's network for all pixels that change.
-    fn evaluate(&mut self, couple: &Couple, patch: &Patch) -> Result<()> {
-        let seen = Seen::new(&couple.known, &couple.half, couple.taps);
-        self.run(couple.network, &seen, patch, couple.parity)
-    }
-
-    /// The outputs of a network for all pixels of a parity.
-    pub(super) fn run(&mut self, network: usize, seen: &Seen, patch: &Patch, parity: Option<usize>) -> Result<()> {
-        self.contexts.clear();
-        for place in patch.places(parity) {
-            patch.push_context(place, seen, self.grid.fraction, &mut self.contexts);
-        }
-        self.networks[network].run(&self.contexts, &mut self.outputs)
-    }
-
-    /// What the network says of pixel `index` of channel `channel` of those that change: translation and exponent.
-    fn moved(&self, couple: &Couple, index: usize, channel: usize) -> (i64, i32) {
-        let mut outputs = outputs_of(&self.outputs, couple.outputs(), index).skip(channel);
-        let translation = outputs.next().expect("an output for each channel");
-        let exponent = outputs.nth(couple.to.len() - 1).unwrap_or(0);
-        (self.grid.translation(translation.into()), exponent.into())
-    }
-
-    fn couple(&mut self, couple: &Couple, patch: &mut Patch) {
-        let places = patch.places(couple.parity);
-        for (channel, plane) in patch.planes[couple.to.clone()].iter_mut().enumerate() {
-            for (index, (y, x)) in places.clone().enumerate() {
-                let (translation, exponent) = self.moved(couple, index, channel);
-                let value = &mut plane[y * patch.side + x];
-                *value = value.wrapping_sub(translation);
-                if !couple.additive {
-                    *value = self.scaled(*value, exponent, couple.inverted);
-                }
-            }
-        }
-    }
-
-    fn uncouple(&mut self, couple: &Couple, patch: &mut Patch) {
-        let places: Vec<_> = patch.places(couple.parity).collect();
-        for (channel, plane) in patch.planes[couple.to.clone()].iter_mut().enumerate().rev() {
-            for (index, &(y, x)) in places.iter().enumerate().rev() {
-                let (translation, exponent) = self.moved(couple, index, channel);
-                let value = &mut plane[y * patch.side + x];
-                if !couple.additive {
-                    *value = self.unscaled(*value, exponent, couple.inverted);
-                }
-                *value = value.wrapping_add(translation);
-            }
         }
     }
 }
