@@ -1,6 +1,6 @@
-// What the fuzz targets do with their input; the tests below replay corpora and kept crashes with the same functions.
+//! What the fuzz targets do with their input; the tests below replay corpora and kept crashes with the same functions.
 //!
-// Each body panics if the crate breaks one of its promises for these bytes.
+//! Each body panics if the crate breaks one of its promises for these bytes.
 
 use std::io::Cursor;
 use std::sync::{LazyLock, Mutex};

@@ -11,9 +11,9 @@
 //! words         --container-->          bytes
 //! ```
 //!
-// `walk` runs the middle three, for encoder and decoder alike. `streams` calls it, or codes a part with VP8L or the
-// method of PNG where it repeats itself over long distances. [`Codec`] runs the whole path in both directions;
-// [`container`] documents the bytes.
+//! `walk` runs the middle three, for encoder and decoder alike. `streams` calls it, or codes a part with VP8L or the
+//! method of PNG where it repeats itself over long distances. [`Codec`] runs the whole path in both directions;
+//! [`container`] documents the bytes.
 //!
 //! ```
 //! use ansel::{Codec, Metadata, Planes};
@@ -24,7 +24,7 @@
 //! let bytes = codec.compress(&ramp, &Metadata::default())?;
 //! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
 //!
-// A rectangle: of a large file, only the tiles that it touches are read.
+//! // A rectangle: of a large file, only the tiles that it touches are read.
 //! let mut archive = codec.open(std::io::Cursor::new(&bytes))?;
 //! let part = archive.region(ansel::Rect { x: 2, y: 1, width: 4, height: 3 })?;
 //! assert_eq!(part.samples()[[0, 0, 0]], 10);

@@ -1,4 +1,4 @@
-// Single stages of the codec, for the benchmark `tests/bench/stages.rs`. Not part of the public API.
+//! Single stages of the codec, for the benchmark `tests/bench/stages.rs`. Not part of the public API.
 
 use std::sync::Arc;
 

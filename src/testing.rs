@@ -1,4 +1,4 @@
-// Shared by unit tests: reproducible pseudo-random numbers, and tiles for the walks.
+//! Shared by unit tests: reproducible pseudo-random numbers, and tiles for the walks.
 
 use ndarray::Array3;
 

@@ -1,4 +1,4 @@
-// Bounds on what an input may ask for. Every declared size is checked against them before memory is allocated.
+//! Bounds on what an input may ask for. Every declared size is checked against them before memory is allocated.
 
 use crate::base::error::{Error, Result};
 

@@ -1,4 +1,4 @@
-// Mutexes that ignore poisoning.
+//! Mutexes that ignore poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-// Cancellation: a flag that the caller sets and all work checks.
+//! Cancellation: a flag that the caller sets and all work checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

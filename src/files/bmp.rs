@@ -1,5 +1,5 @@
-// BMP files, which the image crate decodes whole: palettes are kept, and files that the decoder would alter are
-// refused.
+//! BMP files, which the image crate decodes whole: palettes are kept, and files that the decoder would alter are
+//! refused.
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 

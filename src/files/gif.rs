@@ -1,4 +1,4 @@
-// GIF files with a single frame, read whole: colours of a palette.
+//! GIF files with a single frame, read whole: colours of a palette.
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Seek, SeekFrom};

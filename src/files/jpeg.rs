@@ -1,4 +1,4 @@
-// Checks of JPEG files before the image crate decodes them.
+//! Checks of JPEG files before the image crate decodes them.
 
 use byteorder::ReadBytesExt;
 

@@ -1,6 +1,6 @@
-// Image files <-> planes and metadata. Reading refuses files that could not be restored exactly; writing refuses images
-// that the output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all other formats
-// whole.
+//! Image files <-> planes and metadata. Reading refuses files that could not be restored exactly; writing refuses images
+//! that the output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all other formats
+//! whole.
 
 mod bmp;
 mod dynamic;

@@ -1,5 +1,5 @@
-// PNG files, read and written row by row. The png crate codes the samples and sees only the critical chunks; all other
-// chunks are handled here, byte for byte ([`chunks`]).
+//! PNG files, read and written row by row. The png crate codes the samples and sees only the critical chunks; all other
+//! chunks are handled here, byte for byte ([`chunks`]).
 
 mod behind;
 mod chunks;

@@ -1,5 +1,5 @@
-// PNM files: PBM, PGM, PPM and PAM, read and written row by row. The image crate reads the headers only: it would scale
-// samples, and read only the first of several images.
+//! PNM files: PBM, PGM, PPM and PAM, read and written row by row. The image crate reads the headers only: it would scale
+//! samples, and read only the first of several images.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 

@@ -1,5 +1,5 @@
-// Rows of interleaved samples, as files store them, <-> planes. Samples of fewer than eight bits are packed, most
-// significant bit first; samples of sixteen bits are big-endian.
+//! Rows of interleaved samples, as files store them, <-> planes. Samples of fewer than eight bits are packed, most
+//! significant bit first; samples of sixteen bits are big-endian.
 
 use byteorder::{BigEndian, ByteOrder};
 use ndarray::Axis;

@@ -1,4 +1,4 @@
-// The shape of an image, as image files need it.
+//! The shape of an image, as image files need it.
 
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, MAX_HEIGHT, MAX_WIDTH, check_samples};

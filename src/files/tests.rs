@@ -1,5 +1,5 @@
-// Small files in memory: what is written is read back, in every format and shape; what could not be restored is
-// refused.
+//! Small files in memory: what is written is read back, in every format and shape; what could not be restored is
+//! refused.
 
 use std::io::Cursor;
 

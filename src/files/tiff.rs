@@ -1,4 +1,4 @@
-// TIFF files with one page: grey and RGB, with or without alpha, 1 to 16 bits, read and written whole.
+//! TIFF files with one page: grey and RGB, with or without alpha, 1 to 16 bits, read and written whole.
 
 use std::io::{Seek, Write};
 

@@ -1,4 +1,4 @@
-// WebP files, read and written whole; written losslessly.
+//! WebP files, read and written whole; written losslessly.
 
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 

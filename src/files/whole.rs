@@ -1,4 +1,4 @@
-// Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; partly BMP.
+//! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; partly BMP.
 
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 

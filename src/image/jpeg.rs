@@ -1,4 +1,4 @@
-// The frame header of a JPEG file.
+//! The frame header of a JPEG file.
 
 /// The first bytes of a JPEG file: the start-of-image marker, and the first byte of the next marker.
 pub(crate) const START: [u8; 3] = [0xff, 0xd8, 0xff];

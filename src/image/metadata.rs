@@ -1,4 +1,4 @@
-// Metadata blocks: bytes stored beside the samples. Format: section "Metadata".
+//! Metadata blocks: bytes stored beside the samples. Format: section "Metadata".
 
 mod chunks;
 mod palette;

@@ -1,4 +1,4 @@
-// Descriptions of transforms as bytes: a reader, and deflation. Format: section "Transforms".
+//! Descriptions of transforms as bytes: a reader, and deflation. Format: section "Transforms".
 
 use std::io::{Read, Write};
 

@@ -1,4 +1,4 @@
-// Three equal channels -> one. Has no description. Format: section "Grey".
+//! Three equal channels -> one. Has no description. Format: section "Grey".
 
 use ndarray::{ArrayView3, Axis};
 

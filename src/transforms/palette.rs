@@ -1,7 +1,7 @@
-// Pixels of few colours -> indices into a list of these colours. Format: section "Palette".
+//! Pixels of few colours -> indices into a list of these colours. Format: section "Palette".
 //!
-// The description holds the set of colours. The decoder derives their order, which is by luminance, so that similar
-// colours have similar indices.
+//! The description holds the set of colours. The decoder derives their order, which is by luminance, so that similar
+//! colours have similar indices.
 
 use std::collections::HashMap;
 

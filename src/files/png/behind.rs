@@ -1,4 +1,4 @@
-// Extra data after the samples in the IDAT chunks of a PNG file, which the decoder ignores.
+//! Extra data after the samples in the IDAT chunks of a PNG file, which the decoder ignores.
 
 use std::io::{self, BufRead, Seek, SeekFrom};
 

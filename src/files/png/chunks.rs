@@ -1,5 +1,5 @@
-// The chunks of a PNG file <-> metadata. One pass over the file, before decoding, also finds the chunks after the
-// samples.
+//! The chunks of a PNG file <-> metadata. One pass over the file, before decoding, also finds the chunks after the
+//! samples.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -26,7 +26,7 @@ const MOST_CHUNK_BYTES: u32 = (1 << 31) - 1;
 pub(super) struct Walked {
     /// The data of IHDR.
     pub header: Vec<u8>,
-    /// All chunks between IHDR and IEND; an empty one for the IDAT chunks.
+    /// All chunks between IHDR and IEND, with one empty chunk in place of the IDAT chunks.
     pub chunks: Vec<PngChunk>,
     /// Byte range of the IDAT chunks.
     pub data: Range<u64>,

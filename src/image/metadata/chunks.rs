@@ -1,4 +1,4 @@
-// The chunks of a PNG file that have no block of their own, in file order. Format: section "Metadata".
+//! The chunks of a PNG file that have no block of their own, in file order. Format: section "Metadata".
 
 use byteorder::{BigEndian, ByteOrder};
 

@@ -1,4 +1,4 @@
-// The palette of an image file, in the order of the file. Format: section "Metadata".
+//! The palette of an image file, in the order of the file. Format: section "Metadata".
 
 #[cfg(any(test, feature = "files"))]
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-// RGB -> the luma and chroma that a conversion made it from. Only encoders need it.
+//! RGB -> the luma and chroma that a conversion made it from. Only encoders need it.
 
 use std::sync::LazyLock;
 
