@@ -1,5 +1,5 @@
-//! Probabilities and words: network outputs -> mixture -> integer CDF -> intervals -> ANS; for one pixel, and for 16 side by
-//! side.
+//! Probabilities and words: network outputs -> mixture -> integer CDF -> intervals -> ANS; for single pixels, and for
+//! blocks of 16.
 
 pub(crate) mod ans;
 pub(crate) mod bijections;
