@@ -12,6 +12,7 @@ use ndarray::Array3;
 
 use super::lanes::{IntervalLanes, LANES, Lanes};
 use super::stack::{LaneStack, Stack};
+use super::tally::Tally;
 use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
@@ -164,12 +165,12 @@ impl Encoder {
 
     /// The ideal code length of the chosen pixels, which have `channels` samples each, in bits.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
-        let (mut start, mut length) = (0, IdealLength::default());
+        let (mut start, mut length) = (0, Tally::default());
         for (ends, chosen) in self.ends.chunks(channels).zip(chosen) {
             let end = ends[channels - 1] as usize;
             let range = std::mem::replace(&mut start, end)..end;
             if chosen {
-                self.intervals.range(range).for_each(|interval| length.add(interval.probability));
+                self.intervals.range(range).for_each(|interval| length.count_interval(interval));
             }
         }
         length.bits()
@@ -235,15 +236,8 @@ impl SampleCoder for Encoder {
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Decoder {
     states: States,
-    length: IdealLength,
+    length: Tally,
     told: Option<Box<ToldBits>>,
-}
-
-/// Sums up ideal code lengths: multiplies probabilities, and takes the logarithm before the product underflows.
-#[derive(Clone)]
-struct IdealLength {
-    product: f64,
-    bits: f64,
 }
 
 /// The ideal code length of each sample, if the caller asked for it.
@@ -254,27 +248,6 @@ struct ToldBits {
     samples: Array3<f32>,
     /// The code length of all samples so far, in bits.
     sum: f64,
-}
-
-impl Default for IdealLength {
-    fn default() -> Self {
-        Self { product: 1.0, bits: 0.0 }
-    }
-}
-
-impl IdealLength {
-    /// Adds an event with this probability, in units of 2^-24.
-    fn add(&mut self, probability: u32) {
-        self.product *= f64::from(probability) / (1u64 << CDF_BITS) as f64;
-        if self.product < 1e-200 {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
-    }
-
-    fn bits(&self) -> f64 {
-        self.bits - self.product.log2()
-    }
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -295,7 +268,7 @@ impl Decoder {
     }
 
     fn of_states(states: States) -> Self {
-        Self { states, length: IdealLength::default(), told: None }
+        Self { states, length: Tally::default(), told: None }
     }
 
     /// The same decoder, which keeps the ideal code length of each sample of a tile of shape (channels, rows, columns).
@@ -358,7 +331,7 @@ impl SampleCoder for Decoder {
     fn settle(&mut self, interval: Interval) {
         let States::One(stack) = &mut self.states else { unreachable!("tiles with lanes are decoded block by block") };
         stack.pop(interval);
-        self.length.add(interval.probability);
+        self.length.count_interval(interval);
     }
 
     fn end_sample(&mut self) {}
@@ -383,9 +356,7 @@ impl SampleCoder for Decoder {
     fn pop(&mut self, intervals: &IntervalLanes, active: usize) {
         let States::Lanes(stack) = &mut self.states else { unreachable!("this tile has no lanes") };
         stack.pop(intervals, active);
-        for &probability in &intervals.probability[..active] {
-            self.length.add(probability as u32);
-        }
+        (0..active).for_each(|lane| self.length.count_interval(intervals.lane(lane)));
     }
 }
 

@@ -7,6 +7,7 @@
 use super::cdf::{CDF_BITS, Interval};
 use super::stack::Stack;
 use super::tables::{EXP2, SIGMA};
+use super::tally::Tally;
 
 /// log2 of the number of states for a scale of 1.
 const SCALE_BITS: u32 = 10;
@@ -28,46 +29,6 @@ const DRAWN_BITS: u32 = 10;
 pub(crate) const DRAWN_REACH: u64 = 1 << DRAWN_BITS;
 /// Bits pushed at once.
 const CHUNK: u32 = 16;
-
-/// A sum of ideal code lengths.
-#[derive(Debug, Clone)]
-pub(crate) struct Tally {
-    /// The product of the probabilities since their logarithm was last taken.
-    product: f64,
-    bits: f64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self { product: 1.0, bits: 0.0 }
-    }
-}
-
-impl Tally {
-    /// Adds an event with this probability, or density.
-    pub fn count(&mut self, probability: f64) {
-        self.product *= probability;
-        if !(1e-200..1e200).contains(&self.product) {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
-    }
-
-    /// Adds an interval that was pushed.
-    pub fn count_interval(&mut self, interval: Interval) {
-        self.count(f64::from(interval.probability) / (1u64 << CDF_BITS) as f64);
-    }
-
-    /// Adds a number of bits.
-    pub fn add(&mut self, bits: f64) {
-        self.bits += bits;
-    }
-
-    /// The sum, in bits.
-    pub fn bits(&self) -> f64 {
-        self.bits - self.product.log2()
-    }
-}
 
 /// The interval of one of `count` equally likely symbols, at most 2^16.
 fn uniform(symbol: u32, count: u32) -> Interval {

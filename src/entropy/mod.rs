@@ -8,4 +8,5 @@ pub(crate) mod lanes;
 pub(crate) mod mixture;
 pub(crate) mod stack;
 pub(crate) mod tables;
+pub(crate) mod tally;
 pub(crate) mod vectors;

@@ -1,6 +1,6 @@
 //! The code lengths of patches, by the terms of the variational bound.
 
-use crate::entropy::bijections::Tally;
+use crate::entropy::tally::Tally;
 
 /// Sums of the code lengths of patches, by the terms of the bound.
 #[derive(Debug, Clone, Default)]
