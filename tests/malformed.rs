@@ -54,7 +54,7 @@ fn vp8l() -> Sample {
     Sample { name: "VP8L", file, planes }
 }
 
-/// The same drawing with 12 bits, in PNG's method.
+/// The same drawing with 12 bits, in PNG's coding.
 fn png() -> Sample {
     let planes = scaled(&repeating(), 12);
     let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");

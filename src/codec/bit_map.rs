@@ -27,7 +27,7 @@ pub struct BitMap {
     /// chroma stand in place of red, green and blue. The bits of a palette index, or of a grey sample coded for three
     /// equal ones, are spread evenly over the channels.
     pub bits: Array3<f32>,
-    /// Number of samples coded by methods that do not code single samples (VP8L, PNG's method, bits-back): the bits of
+    /// Number of samples coded by methods that do not code single samples (VP8L, PNG's coding, bits-back): the bits of
     /// each such tile are spread evenly over its samples.
     pub spread_samples: u64,
     /// The ideal code length of all samples in bits, as in [`Verified`](super::Verified): the sum of `bits`, up to

@@ -27,7 +27,7 @@ pub(crate) enum Coder {
     Network(NetworkCoder),
     /// By VP8L, the lossless coding of WebP.
     Vp8l,
-    /// By the method of PNG: filters and deflate.
+    /// By PNG's coding: filters and deflate.
     Png,
 }
 
