@@ -287,7 +287,7 @@ class Uncouple(Couple):
 
 
 class Draw(Operation):
-    """`count` channels from the base distribution, in front of all others."""
+    """Inserts this many channels from the base distribution, in front of all others."""
 
     term = "posterior"
 
@@ -393,7 +393,7 @@ class Observe(Operation):
 
 
 class Factor(Operation):
-    """The last `count` channels are coded under the base distribution, and removed."""
+    """Codes this many of the last channels under the base distribution, and removes them."""
 
     term = "base"
 
