@@ -1,4 +1,4 @@
-//! The local context: the taps around a pixel and the predictions of its channels. Format: section "Contexts".
+//! The local context: the taps around a pixel and the predictions of its channels. Format: section "Prediction and context".
 
 use super::repeats::{Found, Repeats};
 use crate::entropy::cdf::Alphabet;

@@ -1,7 +1,7 @@
 //! Coded planes <-> streams of the bits-back family. A tile is a single stack. Most of its pixels form patches, which a
 //! program codes one after the other on the same stack. The rest is the primer: the strips that do not fill a patch,
 //! and as many of the last patches as are needed for their bits to cover the noise that the first patch draws. A
-//! network of the autoregressive family codes the primer, as separate tiles. Format: section "Bits-back streams".
+//! network of the autoregressive family codes the primer, as separate tiles. Format: section "Bits-back".
 
 use ndarray::{Array3, ArrayView3, s};
 
