@@ -1,6 +1,6 @@
 """Writes the constant integer tables of probabilities (see src/container/FORMAT.md) as Rust.
 
-    python models/train/tables.py > src/tables.rs
+    python models/train/tables.py > src/entropy/tables.rs
 
 Computed with 60 decimal digits, so that no entry depends on a mathematics library.
 """

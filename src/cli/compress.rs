@@ -33,7 +33,7 @@ const DIRECTION: Direction = Direction {
 struct Run<'a> {
     shared: Compressing<'a>,
     manifest: Option<Manifest>,
-    /// Results, and samples, that were seen.
+    /// Results, and samples, seen so far in this run.
     results: Seen,
     pixels: Seen,
     once: Once,
@@ -49,7 +49,7 @@ pub fn run(arguments: &Compress) -> Outcome {
     batch::run(&reporter, &jobs, side_by_side, is_batch(arguments), |job| run.work(job))
 }
 
-/// Whether it is a run over many files, of which a summary is given.
+/// Whether the run is over many files, so that it ends with a summary.
 fn is_batch(arguments: &Compress) -> bool {
     arguments.output.recursive || arguments.batch.is_used()
 }
@@ -97,7 +97,7 @@ fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
 }
 
 impl Run<'_> {
-    /// Compresses an input, unless its result is there, and does what follows.
+    /// Compresses an input, unless its result exists, and does all that follows.
     fn work(&self, job: &Job) -> Result<Tally> {
         let Compressing { arguments, reporter, .. } = &self.shared;
         let Job { input, target, .. } = job;
@@ -143,7 +143,7 @@ impl Run<'_> {
         Ok(tally)
     }
 
-    /// Says of a result that there is another such one, and links it to that if it is asked for.
+    /// Notes a result that is identical to an earlier one, and links it to that one with `--dedup`.
     fn note_results(&self, job: &Job, sha256: [u8; 32], pixels_sha256: Option<[u8; 32]>) -> Result<()> {
         let (batch, target) = (&self.shared.arguments.batch, job.target.path());
         if !batch.dedup && batch.manifest.is_none() {
@@ -163,7 +163,8 @@ impl Run<'_> {
         }
     }
 
-    /// Compresses an input, unless another one that holds the same is compressed in this run: its result is a link to that one's.
+    /// Compresses an input, unless another input with the same content is compressed in this run; then the result is a
+    /// link.
     fn compress_once(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let target = &job.target;
         let content = dedup::content_of(&self.shared, job, source)?;

@@ -1,4 +1,4 @@
-//! Arguments -> the library's options, and what commands share.
+//! Arguments -> options of the library, and functions that commands share.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::jobs::Job;
 use super::output::{self, Written};
 use super::report::Reporter;
 
-/// A codec for a model that is named, or that a file holds.
+/// A codec with a named model, or with a model file.
 pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Result<CodecBuilder> {
     let named = ansel::models().iter().any(|registered| registered.name == model);
     let model = if named || !Path::new(model).exists() {
@@ -27,20 +27,20 @@ pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Resul
     Ok(Codec::builder().model(model).threads(threads).device(device(engine)).limits(limits(limits_given)))
 }
 
-/// A codec to decode with.
+/// A codec for decoding.
 pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Codec> {
     let builder = codec(model.model.as_deref().unwrap_or("default"), engine, limits)?;
     reporter.detail(&threads(engine))?;
     Ok(builder.build()?)
 }
 
-/// Files that are worked on side by side.
+/// The number of files to process at once.
 pub fn side_by_side(given: &args::SideBySide, recursive: bool) -> usize {
     let default = if recursive { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 };
     given.jobs.map_or(default, NonZeroUsize::get)
 }
 
-/// A codec whose progress is shown.
+/// A codec that shows its progress.
 pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     let bar = reporter.bar.clone();
     codec.reporting(Progress(Arc::new(move |done, all| {
@@ -49,15 +49,15 @@ pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     })))
 }
 
-/// About the bytes that the program takes with its networks, whatever the images (`tests/bench/batch.py`).
+/// Approximate memory of the program and its networks without images, in bytes (`tests/bench/batch.py`).
 const PROGRAM_BYTES: u64 = 64 << 20;
 
-/// What images may take of the memory that was given.
+/// The share of the memory limit that is left for images.
 pub fn budget(given: &args::SideBySide) -> Budget {
     Budget::new(given.memory.saturating_sub(PROGRAM_BYTES))
 }
 
-/// About the bytes that coding an image takes: some times its samples, as far as they are in one band, and the whole image in
+/// Approximate memory for coding an image, in bytes: a multiple of the samples in a band; plus the whole image for
 /// formats that are not read and written row by row.
 pub fn memory_of(info: ImageInfo) -> u64 {
     const SESSION_BYTES: u64 = 24 << 20;
@@ -78,13 +78,13 @@ pub fn limits(given: &args::Limits) -> Limits {
     Limits { samples: given.max_samples, metadata_bytes: given.max_metadata, ..Limits::default() }
 }
 
-/// How many threads are used, in words.
+/// The number of threads in use, in words.
 pub fn threads(engine: &Engine) -> String {
     let threads = engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     super::report::count(threads.get() as u64, "thread")
 }
 
-/// Says where and by what the networks for an image are evaluated, if that was asked for.
+/// Prints the device and engine for an image's networks, if that was asked for.
 pub fn say_engine(codec: &Codec, info: ImageInfo, reporter: &Reporter) -> Result<()> {
     if !reporter.verbose {
         return Ok(());

@@ -1,5 +1,6 @@
-//! Image files <-> planes and metadata. Reading refuses what would not come back exactly; writing refuses what the
-//! output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all else whole.
+//! Image files <-> planes and metadata. Reading refuses files that could not be restored exactly; writing refuses images
+//! that the output format cannot hold. PNG (not interlaced) and PNM are read and written row by row, all other formats
+//! whole.
 
 mod bmp;
 mod dynamic;
@@ -23,7 +24,7 @@ use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
 use crate::image::{ImageInfo, Metadata, MetadataKind, PngChunk};
 
-/// What an image file holds.
+/// The content of an image file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ImageFile {
@@ -33,7 +34,7 @@ pub struct ImageFile {
     pub metadata: Metadata,
     /// The lossy format that the samples were decoded from, if any.
     pub lossy_source: Option<String>,
-    /// What else the file says of the image, and is not kept; for a warning.
+    /// Other information in the file that is not kept; for a warning.
     pub not_kept: Vec<String>,
 }
 
@@ -41,8 +42,8 @@ pub struct ImageFile {
 pub const WRITABLE_FORMATS: [ImageFormat; 6] =
     [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Pnm, ImageFormat::Bmp, ImageFormat::Qoi, ImageFormat::WebP];
 
-/// What image files are read from and written to, whatever the caller's type: so the decoders of all formats are compiled
-/// once, here, and not in each crate that reads images.
+/// The type that image files are read from, whatever the caller's type. Dynamic dispatch compiles the decoders of all
+/// formats once, here, instead of in each crate that reads images.
 trait Source: BufRead + Seek + Send {}
 
 impl<T: BufRead + Seek + Send> Source for T {}
@@ -50,16 +51,16 @@ impl<T: BufRead + Seek + Send> Source for T {}
 type Input<'a> = Box<dyn Source + 'a>;
 type Output<'a> = Box<dyn Write + Send + 'a>;
 
-/// The rows of one format's file.
+/// Reads the rows of a file in one format.
 trait ReadRows: Send {
-    /// The next rows; there are so many left, at least one.
+    /// Reads the next `rows` rows; at least one, and at most as many as are left.
     fn read_rows(&mut self, rows: u32) -> Result<Planes>;
 
     /// Checks what follows the last row.
     fn finish(&mut self) -> Result<()>;
 }
 
-/// An image file that is read from its first row to its last.
+/// A reader of an image file, from the first row to the last.
 pub struct ImageReader<'a> {
     info: ImageInfo,
     metadata: Metadata,
@@ -92,20 +93,20 @@ impl<'a> ImageReader<'a> {
         &self.metadata
     }
 
-    /// The lossy format that the samples are decoded from, if any: such a file is smaller than its samples are,
-    /// compressed without loss.
+    /// The lossy format that the samples are decoded from, if any. Such a file is smaller than its losslessly
+    /// compressed samples.
     #[must_use]
     pub fn lossy_source(&self) -> Option<&str> {
         self.lossy_source.as_deref()
     }
 
-    /// What else the file says of the image, and is not kept; for a warning.
+    /// Other information in the file that is not kept; for a warning.
     #[must_use]
     pub fn not_kept(&self) -> &[String] {
         &self.not_kept
     }
 
-    /// Rows that were not read yet.
+    /// Rows not read yet.
     #[must_use]
     pub fn rows_left(&self) -> u32 {
         self.info.height - self.done
@@ -140,9 +141,8 @@ impl<'a> ImageReader<'a> {
 /// # Ok::<(), ansel::Error>(())
 /// ```
 ///
-/// # Errors
 /// [`Error::Image`] if it is not a readable image, [`Error::Unsupported`] for animations, several images in one file,
-/// floating-point samples and other things that would not come back, [`Error::LimitsExceeded`] for images and
+/// floating-point samples and other content that could not be restored, [`Error::LimitsExceeded`] for images and
 /// metadata beyond `limits`, [`Error::Io`] if reading fails.
 pub fn open_image<'a>(input: impl BufRead + Seek + Send + 'a, limits: &Limits) -> Result<ImageReader<'a>> {
     open(Box::new(input), limits)
@@ -162,7 +162,7 @@ fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     }
 }
 
-/// The format of a file; leaves the input where it was.
+/// The format of a file; leaves the input position unchanged.
 fn format_of(input: &mut Input<'_>) -> Result<ImageFormat> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let mut first = Vec::new();
@@ -178,7 +178,7 @@ fn format_of(input: &mut Input<'_>) -> Result<ImageFormat> {
     }
 }
 
-/// The name of an image format that is known, but not read.
+/// The name of an image format that is recognised, but not supported.
 fn other_format(first: &[u8]) -> Option<&'static str> {
     const STARTS: [(&[u8], &str); 8] = [
         (b"II\x2b\0", "BigTIFF"),
@@ -206,14 +206,14 @@ pub fn read_image(input: impl BufRead + Seek + Send, limits: &Limits) -> Result<
     Ok(ImageFile { planes, metadata, lossy_source, not_kept })
 }
 
-/// The rows of one format's file that is written.
+/// Writes the rows of a file in one format.
 trait WriteRows: Send {
     fn write_rows(&mut self, planes: &Planes) -> Result<()>;
 
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// An image file that is written from its first row to its last.
+/// A writer of an image file, from the first row to the last.
 pub struct ImageWriter<'a> {
     info: ImageInfo,
     not_kept: Vec<String>,
@@ -228,7 +228,7 @@ impl std::fmt::Debug for ImageWriter<'_> {
 }
 
 impl ImageWriter<'_> {
-    /// The metadata that the format has no place for; for a warning.
+    /// Metadata that the format cannot hold; for a warning.
     #[must_use]
     pub fn not_kept(&self) -> &[String] {
         &self.not_kept
@@ -237,8 +237,8 @@ impl ImageWriter<'_> {
     /// Writes the next rows.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the rows are not of the image that was announced, or not of its palette;
-    /// [`Error::Io`] if writing fails.
+    /// [`Error::Unsupported`] if the rows do not match the announced image or its palette; [`Error::Io`] if writing
+    /// fails.
     pub fn write_rows(&mut self, planes: &Planes) -> Result<()> {
         let rows = planes.height();
         let left = self.info.height - self.done;
@@ -262,8 +262,7 @@ impl ImageWriter<'_> {
     }
 }
 
-/// Starts an image file in a format that can be written ([`WRITABLE_FORMATS`]). PNM is PBM, PGM or PPM, and PAM where
-/// there is alpha.
+/// Starts an image file in one of the [`WRITABLE_FORMATS`]. PNM becomes PBM, PGM or PPM, or PAM if there is alpha.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if the format cannot hold such samples, the ICC profile or the transparent colour;
@@ -325,7 +324,7 @@ fn check_format(info: ImageInfo, format: ImageFormat) -> Result<()> {
     Err(Error::Unsupported(format!("{} has no {} samples (write {other})", name(format), info.kind())))
 }
 
-/// What of the metadata the format has no place for; fails if the colours depend on it.
+/// The metadata that the format cannot hold; fails if the colours depend on it.
 fn check_metadata(info: ImageInfo, metadata: &Metadata, format: ImageFormat) -> Result<Vec<String>> {
     let held: &[MetadataKind] = match format {
         ImageFormat::Png => return Ok(Vec::new()),
@@ -371,7 +370,7 @@ pub fn write_image(planes: &Planes, metadata: &Metadata, format: ImageFormat, ou
     writer.finish()
 }
 
-/// Planes that were decoded at once and are handed out in parts.
+/// Planes that were decoded whole and are handed out in bands of rows.
 struct Whole {
     planes: Planes,
     done: u32,
@@ -398,7 +397,7 @@ impl ReadRows for Whole {
     }
 }
 
-/// Planes that are decoded when the first of their rows is asked for.
+/// Planes that are decoded when their first rows are asked for.
 struct Later<F> {
     decode: Option<F>,
     whole: Option<Whole>,
@@ -424,13 +423,13 @@ impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Later<F> {
     }
 }
 
-/// Puts rows into an image, from row `start` on.
+/// Copies rows into an image, from row `start` on.
 fn put_rows(image: &mut Planes, start: u32, rows: &Planes) {
     let range = start as usize..(start + rows.height()) as usize;
     image.samples_mut().slice_axis_mut(Axis(1), range.into()).assign(rows.samples());
 }
 
-/// Sets the blocks that are there; fails if they are beyond the limit.
+/// Sets the metadata blocks that exist; fails if they exceed the limit.
 fn set_blocks<const N: usize>(
     metadata: &mut Metadata,
     blocks: [(MetadataKind, Option<Vec<u8>>); N],
@@ -445,7 +444,7 @@ fn set_blocks<const N: usize>(
     check("the size of the metadata in bytes", bytes, limits.metadata_bytes)
 }
 
-/// An error of the image crate, by what the caller can do. `action` is what was being done to the file.
+/// Converts an error of the image crate, by what the caller can do. `action` is what was being done to the file.
 fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
     move |error| match error {
         image::ImageError::IoError(e) => io_error(action)(e),
@@ -454,7 +453,7 @@ fn image_error(action: &'static str) -> impl Fn(image::ImageError) -> Error {
     }
 }
 
-/// A file that ends early is a broken image; all else is the system's. Whoever knows the path puts it in.
+/// An unexpected end is a broken image; any other error is the operating system's. The caller adds the path.
 fn io_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |source| match source.kind() {
         ErrorKind::UnexpectedEof if source.get_ref().is_none() => Error::Image("the file ends early".to_owned()),

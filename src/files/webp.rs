@@ -1,4 +1,4 @@
-//! WebP files: read, and written without loss, whole.
+//! WebP files, read and written whole; written losslessly.
 
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
@@ -45,8 +45,8 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     Ok(reader)
 }
 
-/// The declared size of ICC profile, Exif and XMP. What is wrong with the chunks, the decoder says. Goes back to where
-/// the input was.
+/// The declared size of ICC profile, Exif and XMP, in bytes. Errors in the chunks are left to the decoder. Restores the
+/// input position.
 fn metadata_bytes(input: &mut Input<'_>) -> Result<u64> {
     const HEADER_BYTES: i64 = 12; // RIFF, size, WEBP
     let start = input.stream_position().map_err(io_error("read"))?;

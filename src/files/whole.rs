@@ -1,4 +1,4 @@
-//! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; BMP in part.
+//! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; partly BMP.
 
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
@@ -18,7 +18,7 @@ use crate::base::limits::Limits;
 use crate::image::planes::Planes;
 use crate::image::{Metadata, MetadataKind};
 
-/// Bytes of the longest header that is looked into: BMP's, with a file header and a header of version 5.
+/// Length of the longest header that is examined, in bytes: BMP's file header and version 5 header.
 const HEADER_BYTES: u64 = 14 + 124;
 
 pub(super) fn open<'a>(mut input: Input<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
@@ -74,7 +74,7 @@ fn decoder<'a>(input: Input<'a>, format: ImageFormat) -> Result<AnyDecoder<'a>> 
     decoder.map_err(image_error("read"))
 }
 
-/// Checks what a file says of itself; its samples are decoded when they are asked for.
+/// Checks what a file declares; its samples are decoded on demand.
 fn decode<'a>(mut decoder: AnyDecoder<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
     let (width, height) = decoder.dimensions();
     let colour = decoder.color_type();

@@ -2,10 +2,10 @@
 
     python tests/bench/batch.py FOLDER [--files 200] [--effort 6] [--memory 400M] [--ansel target/release/ansel]
 
-Cuts photographs of 864 x 576 pixels out of the larger images of FOLDER, at seeded places, and compresses them one by one
-with one thread, then side by side with a thread each, on 2 jobs and more up to the number of cores; prints wall and CPU
-time, the throughput beside that of one job, and the peak memory of the process beside the budget. All runs must leave
-the same bytes. The machine should be idle: `CPU/wall` is the number of cores that were kept busy. Needs Pillow, and Linux.
+Cuts photographs of 864 x 576 pixels out of the larger images in FOLDER, at seeded positions. Compresses them one by one
+with one thread, then with 2 jobs or more, up to the number of cores, of one thread each. Prints wall and CPU time, the
+throughput relative to one job, and the peak memory of the process beside the budget. All runs must produce the same
+bytes. The machine should be idle: `CPU/wall` is the number of busy cores. Needs Pillow, and Linux.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SIZE = 864, 576
 
 
 def cut(folder: Path, target: Path, number: int) -> None:
-    """Writes so many parts of the images of a folder, each in its turn."""
+    """Writes `number` parts of the images in a folder, taking the images in turn."""
     sizes = {}
     for path in sorted(folder.iterdir()):
         with Image.open(path) as image:

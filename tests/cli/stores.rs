@@ -1,4 +1,4 @@
-//! Object stores: file:// is one that needs no server. tests/stores has a server.
+//! Object stores: file:// needs no server. tests/stores uses a server.
 
 use ansel::Metadata;
 

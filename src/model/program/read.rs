@@ -1,4 +1,4 @@
-//! Operations of a program, from the lines of its text.
+//! Reads the operations of a program from the lines of its text.
 
 use super::words::Words;
 use super::{Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
@@ -8,7 +8,7 @@ use crate::entropy::bijections::EXPONENT_MAX;
 use crate::model::contract::refuse;
 
 impl Operation {
-    /// Reads a line of a program for so many channels.
+    /// Reads a line of a program for this many channels.
     pub(super) fn read(line: &str, channels: usize) -> Result<Self> {
         let mut words = Words::of(line);
         let operation = match words.word()? {

@@ -48,7 +48,7 @@ impl<'a> Words<'a> {
         self.index()
     }
 
-    /// A number that is added to others.
+    /// A number that is added to others, such as an index.
     pub fn index(&mut self) -> Result<usize> {
         match self.number()? {
             number if number < 1 << 16 => Ok(number),

@@ -47,7 +47,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Undoes [`forwards`](Self::forwards); what it visits, it visits in reverse.
+    /// Inverse of [`forwards`](Self::forwards), in exactly the reverse order.
     pub(super) fn backwards(&mut self, placed: &Placed, patch: &mut Patch) -> Result<()> {
         match &placed.operation {
             Operation::Squeeze => patch.unsqueeze(),
@@ -96,14 +96,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Scales; of an inverted coupling, this happens backwards.
+    /// Scales a number; for an inverted coupling, this happens backwards.
     fn scaled(&mut self, x: i64, exponent: i32, inverted: bool) -> i64 {
         let states = states(exponent);
         self.count_scale(states, inverted);
         scale(&mut self.stack, x, states)
     }
 
-    /// Undoes [`scaled`](Self::scaled).
+    /// Inverse of [`scaled`](Self::scaled).
     fn unscaled(&mut self, z: i64, exponent: i32, inverted: bool) -> i64 {
         let states = states(exponent);
         self.count_scale(states, inverted);
@@ -111,7 +111,7 @@ impl Walk<'_> {
         unscale(&mut self.stack, z, states)
     }
 
-    /// Takes note of the factor of a density: of the prior, or of a posterior.
+    /// Adds a scale to the code length: of the volume, or of a posterior.
     fn count_scale(&mut self, states: u32, inverted: bool) {
         let tally = if inverted { &mut self.terms.posterior } else { &mut self.terms.volume };
         tally.count(f64::from(states) / 1024.0);
@@ -130,13 +130,13 @@ impl Walk<'_> {
         }
     }
 
-    /// The outputs of a coupling's network for all pixels that change.
+    /// Computes the outputs of a coupling's network for all pixels that change.
     fn evaluate(&mut self, couple: &Couple, patch: &Patch) -> Result<()> {
         let seen = Seen::new(&couple.known, &couple.half, couple.taps);
         self.run(couple.network, &seen, patch, couple.parity)
     }
 
-    /// The outputs of a network for all pixels of a parity.
+    /// Computes the outputs of a network for all pixels of a parity.
     pub(super) fn run(&mut self, network: usize, seen: &Seen, patch: &Patch, parity: Option<usize>) -> Result<()> {
         self.contexts.clear();
         for place in patch.places(parity) {
@@ -145,7 +145,8 @@ impl Walk<'_> {
         self.networks[network].run(&self.contexts, &mut self.outputs)
     }
 
-    /// What the network says of pixel `index` of channel `channel` of those that change: translation and exponent.
+    /// The network's translation and exponent for pixel `index` of channel `channel`, both counted among those that
+    /// change.
     fn moved(&self, couple: &Couple, index: usize, channel: usize) -> (i64, i32) {
         let mut outputs = outputs_of(&self.outputs, couple.outputs(), index).skip(channel);
         let translation = outputs.next().expect("an output for each channel");
@@ -182,7 +183,7 @@ impl Walk<'_> {
     }
 }
 
-/// Adds to each channel in turn, or takes from it, a row of a matrix times the channels as they are by then.
+/// Adds to each channel in turn (or subtracts) a row of a matrix times the current channels.
 fn shear(patch: &mut Patch, matrix: &[Vec<i32>], rows: impl Iterator<Item = usize>, apply: fn(i64, i64) -> i64) {
     for row in rows {
         for index in 0..patch.side * patch.side {

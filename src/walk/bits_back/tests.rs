@@ -5,7 +5,7 @@ use crate::model::file::ModelFile;
 use crate::model::registry::models;
 use crate::testing::Random;
 
-/// The programs of the registry, and their networks.
+/// The programs of the registry, with their networks.
 pub(super) fn all() -> Vec<(Program, Networks)> {
     let files = models().iter().filter(|model| model.family == Family::BitsBack).map(|model| model.file);
     let program = |file| ModelFile::read(file).expect("a model").program.expect("a program");
@@ -28,14 +28,14 @@ fn what_any_words_decode_to_encodes_to_these_words() {
             let stack = random_stack(words, &mut random);
             let before = stack.clone().into_words();
             let mut walk = Walk::new(&program, &mut networks.all, stack, &alphabets(program.channels, 8));
-            // Samples may be out of range here: programs do not mind.
+            // Samples may be out of range here: programs allow that.
             let mut patch = Patch::default();
             for placed in program.operations.iter().rev() {
                 walk.backwards(placed, &mut patch).expect("networks that run");
             }
             walk.push_noise(&mut patch).expect("networks that run");
             if walk.out_of_range {
-                // Noise that is given back has a bound: not all words are an encoder's.
+                // Noise that is pushed back is bounded, so not all words are an encoder's.
                 assert_ne!(program.drawn_first().1, 0, "a program without latents refuses {words} words");
                 continue;
             }
