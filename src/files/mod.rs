@@ -243,7 +243,7 @@ impl ImageWriter<'_> {
         let rows = planes.height();
         let left = self.info.height - self.done;
         if (ImageInfo { height: self.info.height, ..ImageInfo::of(planes) }) != self.info || rows > left {
-            return Err(Error::Unsupported("rows that are not of the image that was announced".to_owned()));
+            return Err(Error::Unsupported("rows that do not match the announced image".to_owned()));
         }
         self.rows.write_rows(planes)?;
         self.done += rows;
@@ -414,7 +414,8 @@ impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Later<F> {
         if let Some(decode) = self.decode.take() {
             self.whole = Some(Whole::new(decode()?));
         }
-        let whole = self.whole.as_mut().ok_or_else(|| Error::Image("it could not be decoded before".to_owned()))?;
+        let whole =
+            self.whole.as_mut().ok_or_else(|| Error::Image("an earlier attempt to decode it failed".to_owned()))?;
         whole.read_rows(rows)
     }
 
