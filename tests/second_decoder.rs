@@ -13,6 +13,7 @@ use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Planes}
 use common::raw::{learning, network};
 use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, program_file, scaled, stripes};
 use ndarray::{Array3, Axis, concatenate};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 /// The exit code of the second decoder if Pillow is missing.
@@ -202,18 +203,14 @@ fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
     Some((printed, std::fs::read(output).expect("the decoded image")))
 }
 
-/// Compares both decoders; adds to `ways` the methods by which the file's parts were coded.
-fn compare(
-    codec: &Codec,
-    name: &str,
-    (planes, metadata): (&Planes, &Metadata),
-    file: &[u8],
-    ways: &mut BTreeSet<String>,
-) {
+/// Compares both decoders on a file; returns the methods by which its parts were coded.
+fn compare(codec: &Codec, (example, file): &(Example, Vec<u8>)) -> BTreeSet<String> {
+    let Example { name, planes, metadata } = example;
     let decoded = codec.decompress(file).expect("a file that decodes");
     assert!(decoded.planes == *planes && decoded.metadata == *metadata, "{name}");
     let info = codec.read_info(Cursor::new(file)).expect("a valid file");
     let parts: Vec<_> = info.bands.iter().flat_map(ansel::Band::parts).collect();
+    let mut ways = BTreeSet::new();
     for part in &parts {
         ways.extend(part.transforms.iter().map(|&transform| transform.to_owned()));
         ways.insert(part.model.map_or(part.coder.to_owned(), |(id, _)| format!("model {id}")));
@@ -221,7 +218,7 @@ fn compare(
     let Some((printed, image)) = second_decoder(file, name) else {
         assert!(parts.iter().any(|part| part.coder == "VP8L"), "{name} does not need Pillow");
         eprintln!("{name}: left out, Pillow is missing");
-        return;
+        return ways;
     };
     let interleaved = planes.samples().view().permuted_axes([1, 2, 0]);
     let low_byte = if planes.depth() > 8 { 0 } else { 1 };
@@ -233,6 +230,7 @@ fn compare(
         let start = format!("metadata {}: {} bytes, {digest}", block.kind as u8, block.bytes.len());
         assert!(line.starts_with(&start), "{name}: {line}");
     }
+    ways
 }
 
 /// JPEG files: the second decoder restores stored ones, and recognises Lepton streams.
@@ -267,58 +265,56 @@ fn the_sample_checksum_of_the_second_decoder_is_xxh3() {
     assert_eq!(printed, expected, "{}", String::from_utf8_lossy(&result.stderr));
 }
 
-#[test]
-fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
-    let codec = Codec::default();
-    let mut ways = BTreeSet::new();
-    for Example { name, planes, metadata } in examples() {
-        let file = codec.compress(&planes, &metadata).expect("a compressed image");
-        compare(&codec, name, (&planes, &metadata), &file, &mut ways);
-    }
+/// The examples, and images for what they do not reach, with the file of each.
+fn files(codec: &Codec) -> Vec<(Example, Vec<u8>)> {
+    let compressed = |codec: &Codec, example: Example| {
+        let file = codec.compress(&example.planes, &example.metadata).expect("a compressed image");
+        (example, file)
+    };
+    let of_model = |name, planes, model| {
+        compressed(&Codec::builder().model(model).build().expect("a codec"), example(name, planes))
+    };
+    let mut files: Vec<_> = examples().into_iter().map(|example| compressed(codec, example)).collect();
     for name in ["turbo", "fast", "max"] {
         let planes = mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
-        let codec = Codec::builder().model(ModelChoice::Named(name.to_owned())).build().expect("a codec");
-        let file = codec.compress(&planes, &Metadata::default()).expect("a compressed image");
-        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
+        files.push(of_model(name, planes, ModelChoice::Named(name.to_owned())));
     }
     for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
-        let compress = |effort: Effort| {
-            let codec = Codec::builder().effort(effort).model(model_file(content)).build().expect("a codec");
-            codec.compress(&planes, &Metadata::default()).expect("a compressed image")
-        };
-        let (file, fixed) = (compress(Effort::Max), compress(Effort::Default));
+        let learning = Codec::builder().effort(Effort::Max).model(model_file(content)).build().expect("a codec");
+        let (_, fixed) = of_model("no learning", planes.clone(), model_file(content));
+        let (example, file) = compressed(&learning, example("learning", planes));
         assert!(file.len() + 8 < fixed.len(), "nothing was learned: {} bytes, {} without", file.len(), fixed.len());
-        compare(&codec, "learning", (&planes, &Metadata::default()), &file, &mut ways);
+        files.push((example, file));
     }
     for (name, planes) in [("flow", photograph_crop(3, 27, 18)), ("grey flow", photograph_crop(1, 10, 37))] {
-        let flow = Codec::builder().model(flow_file(planes.channels())).build().expect("a codec");
-        let file = flow.compress(&planes, &Metadata::default()).expect("a compressed image");
-        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
+        let model = flow_file(planes.channels());
+        files.push(of_model(name, planes, model));
     }
     let (patch, below) = (photograph_crop(3, 64, 64), common::noise(3, 64, 60));
-    let both = ndarray::concatenate![ndarray::Axis(1), *patch.samples(), *below.samples()];
+    let both = concatenate![Axis(1), *patch.samples(), *below.samples()];
     let planes = Planes::new(both, 8).expect("valid samples");
-    for name in ["realnvp", "vae"] {
-        let program = Codec::builder().model(program_file(name)).build().expect("a codec");
-        let file = program.compress(&planes, &Metadata::default()).expect("a compressed image");
-        compare(&codec, name, (&planes, &Metadata::default()), &file, &mut ways);
-    }
-    let planes = arcs(128);
-    let offsets = Codec::builder().model(model_file(Content::Grey)).build().expect("a codec");
-    let file = offsets.compress(&planes, &Metadata::default()).expect("a compressed image");
-    assert!(offsets.read_info(std::io::Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
-    compare(&codec, "bias offsets", (&planes, &Metadata::default()), &file, &mut ways);
+    files.extend(["realnvp", "vae"].map(|name| of_model(name, planes.clone(), program_file(name))));
+    let (arcs, file) = of_model("bias offsets", arcs(128), model_file(Content::Grey));
+    assert!(codec.read_info(Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
+    files.push((arcs, file));
     // Padded streams: without words, a network yields the first symbol of each plane.
     for (name, coder, stream) in
         [("filled up", network as fn(_) -> _, &[0][..]), ("learning, filled up", learning, &[0, 0])]
     {
         let grey = ansel::models().iter().find(|model| model.content == Content::Grey).expect("a model for grey");
         let file = common::raw::black(1, (9, 8), coder(grey), stream).to_bytes();
-        let black = common::flat(1, 9, 8, 0);
-        compare(&codec, name, (&black, &Metadata::default()), &file, &mut ways);
+        files.push((example(name, common::flat(1, 9, 8, 0)), file));
     }
-    let (planes, file) = two_bands(&codec);
-    compare(&codec, "two bands", (&planes, &Metadata::default()), &file, &mut ways);
+    let (planes, file) = two_bands(codec);
+    files.push((example("two bands", planes), file));
+    files
+}
+
+#[test]
+fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
+    let codec = Codec::default();
+    // The second decoder takes seconds for each: it is given a file on every core.
+    let ways: BTreeSet<String> = files(&codec).par_iter().flat_map(|file| compare(&codec, file)).collect();
     let others = ["PNG", "VP8L", "constant", "grey", "lattice", "palette", "unused values"].map(str::to_owned);
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
     let missing: Vec<_> = models.chain(others).filter(|way| !ways.contains(way)).collect();

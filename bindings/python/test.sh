@@ -2,7 +2,8 @@
 # Builds the wheel, installs it with its requirements into a virtual environment, and runs the tests there.
 #
 # Usage: bindings/python/test.sh [arguments of pytest]
-# PYTHON chooses the interpreter, python3 otherwise. The wheel and the environment are in target/, and are used again.
+# PYTHON chooses the interpreter, python3 otherwise; PROFILE that of cargo, release otherwise. The wheel and the environment
+# are in target/, and are used again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -13,6 +14,6 @@ export PATH="$PWD/$environment/bin:$PATH"
 python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 
 rm -rf target/wheels
-maturin build --quiet --release --interpreter python --out target/wheels
+maturin build --quiet --profile "${PROFILE:-release}" --interpreter python --out target/wheels
 python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
 python -m pytest "$@"

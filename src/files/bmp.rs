@@ -8,11 +8,12 @@ use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder};
 use ndarray::Axis;
 
-use super::{ImageInfo, ImageReader, Input, Whole, image_error, io_error, set_blocks};
+use super::errors::{image_error, io_error};
+use super::reader::{ImageReader, Input, Whole, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind, Palette};
+use crate::image::{ImageInfo, Metadata, MetadataKind, Palette};
 
 /// Opens a BMP file. If its palette is the grey ramp in order, the image is grey; otherwise the palette is kept.
 pub(super) fn open<'a>(mut input: Input<'a>, header: &[u8], limits: &Limits) -> Result<ImageReader<'a>> {

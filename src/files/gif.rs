@@ -6,12 +6,13 @@ use std::io::{ErrorKind, Seek, SeekFrom};
 use byteorder::ReadBytesExt;
 use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
+use super::errors::io_error;
 use super::png::put_colours;
-use super::{ImageInfo, ImageReader, Input, Whole, io_error, set_blocks};
+use super::reader::{ImageReader, Input, Whole, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind, Palette};
+use crate::image::{ImageInfo, Metadata, MetadataKind, Palette};
 
 pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;

@@ -2,7 +2,8 @@
 
 use byteorder::ReadBytesExt;
 
-use super::{Input, io_error};
+use super::errors::io_error;
+use super::reader::Input;
 use crate::base::error::{Error, Result};
 
 const SCAN: u8 = 0xda;

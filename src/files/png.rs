@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex};
 use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
 use self::chunks::{Walked, chunk_bytes};
-use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, io_error, rows};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, ReadRows};
+use super::rows;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::base::lock::lock;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, Palette};
+use crate::image::{ImageInfo, Metadata, Palette};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 

@@ -5,11 +5,14 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use image::codecs::pnm::{ArbitraryTuplType, PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
 
-use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, image_error, io_error, rows};
+use super::errors::{image_error, io_error};
+use super::reader::{ImageReader, Input, ReadRows};
+use super::rows;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
-use crate::image::Metadata;
 use crate::image::planes::Planes;
+use crate::image::{ImageInfo, Metadata};
 
 /// How samples are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]

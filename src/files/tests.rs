@@ -7,7 +7,7 @@ use ndarray::Array3;
 
 use super::*;
 use crate::base::error::ErrorKind;
-use crate::image::Palette;
+use crate::image::{MetadataKind, Palette};
 
 fn read(file: &[u8]) -> Result<ImageFile> {
     read_image(Cursor::new(file), &Limits::default())

@@ -9,11 +9,13 @@ use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, ValueBuffer};
 use tiff::{ColorType, TiffError};
 
-use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
 const XMP: Tag = Tag::Unknown(700);
 /// Memory that the decoder may use besides the samples, in bytes.

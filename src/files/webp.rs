@@ -5,11 +5,13 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use byteorder::{LittleEndian, ReadBytesExt};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
-use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
 pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let metadata_bytes = metadata_bytes(&mut input)?;

@@ -9,14 +9,17 @@ use image::codecs::qoi::QoiDecoder;
 use image::codecs::tga::TgaDecoder;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat};
 
-use super::{
-    ImageInfo, ImageReader, Input, Later, Output, WriteRows, bmp, image_error, io_error, jpeg, name, put_rows,
-    set_blocks, tiff, webp,
-};
+use super::bmp;
+use super::errors::{image_error, io_error, name};
+use super::jpeg;
+use super::reader::{ImageReader, Input, Later, put_rows, set_blocks};
+use super::tiff;
+use super::webp;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
 /// Length of the longest header that is examined, in bytes: BMP's file header and version 5 header.
 const HEADER_BYTES: u64 = 14 + 124;

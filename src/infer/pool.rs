@@ -193,9 +193,8 @@ impl Engine {
         let wanted = self.wanted();
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
         let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
-        // Smaller groups if there would be fewer groups than threads.
-        let group = rects.len().div_ceil(threads.number()).clamp(1, most);
-        let done = threads.run(rects.len().div_ceil(group), |index| {
+        let groups = groups(rects.len(), most, threads.number());
+        let done = threads.run(groups, |index| {
             self.stop.check()?;
             let mut networks = Vec::with_capacity(N);
             for model in models {
@@ -203,12 +202,17 @@ impl Engine {
             }
             networks.iter_mut().for_each(|networks| networks.stop_with(&self.stop));
             let mut networks: [Networks; N] = networks.try_into().expect("one for each model");
-            let result = work(&mut networks, index * group..rects.len().min((index + 1) * group))?;
+            let result = work(&mut networks, index * rects.len() / groups..(index + 1) * rects.len() / groups)?;
             networks.into_iter().zip(models).for_each(|(networks, model)| sessions.give_back(model, wanted, networks));
             Ok(result)
         })?;
         Ok(done.into_iter().flatten().collect())
     }
+}
+
+/// The number of groups of so many tiles, of `most` at most: as many for each thread, as long as there are tiles.
+fn groups(tiles: usize, most: usize, threads: usize) -> usize {
+    (tiles.div_ceil(most).next_multiple_of(threads)).min(tiles)
 }
 
 #[cfg(test)]
@@ -217,7 +221,7 @@ mod tests {
     use crate::model::family::Content;
 
     /// For each of `count` tiles of a size, the number of tiles in its group.
-    fn groups(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
+    fn group_sizes(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
         let threads = Threads::own(NonZeroUsize::new(threads));
         let engine = Engine::new(Models::default(), Device::Cpu, threads).for_pixels(1);
         let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
@@ -227,16 +231,20 @@ mod tests {
 
     #[test]
     fn narrow_tiles_are_coded_together_by_the_hundreds() {
-        let sizes = groups(1, 3000, (1, 512));
-        assert!(sizes[..2048].iter().all(|&size| size == LOCKSTEP_TILES));
-        assert!(sizes[2048..].iter().all(|&size| size == 952));
+        assert_eq!(group_sizes(1, 3000, (1, 512)), vec![1000; 3000]);
         // At least as many groups as threads.
-        assert!(groups(4, 3000, (1, 512)).iter().all(|&size| size == 750));
+        assert_eq!(group_sizes(4, 3000, (1, 512)), vec![750; 3000]);
     }
 
     #[test]
     fn tiles_that_are_coded_together_have_so_many_pixels_in_all() {
-        assert_eq!(groups(1, 9, (512, 512)), [4, 4, 4, 4, 4, 4, 4, 4, 1]);
-        assert_eq!(groups(1, 2, (2048, 2048)), [1, 1]);
+        assert_eq!(group_sizes(1, 9, (512, 512)), vec![3; 9]);
+        assert_eq!(group_sizes(1, 2, (2048, 2048)), [1, 1]);
+    }
+
+    #[test]
+    fn threads_have_as_many_groups_each() {
+        assert_eq!(group_sizes(2, 12, (512, 512)), vec![3; 12]);
+        assert_eq!((groups(13, 4, 2), groups(13, 4, 3), groups(3, 4, 8), groups(0, 4, 2)), (4, 6, 3, 0));
     }
 }

@@ -5,7 +5,7 @@
 //! 1. `inverse` of what a constructor returned, with what [`Transform::read`] makes of its description, gives the
 //!    samples back, for the whole image and for every rectangle of it;
 //! 2. [`Transform::read`] and [`Transform::inverse`] return a typed error for input that is not valid, and allocate less
-//!   than the samples of the group take, or 1 MiB.
+//!    than the samples of the group take, or 1 MiB.
 //!
 //! All work on single pixels, so the orientation of an image does not matter.
 

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, Seek, SeekFrom};
 use byteorder::{BigEndian, ByteOrder, ReadBytesExt};
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::super::{Input, io_error};
+use super::super::errors::io_error;
+use super::super::reader::Input;
 use super::chunks::Walked;
 use crate::base::error::Result;
 use crate::base::limits::Limits;

@@ -9,11 +9,12 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::super::{ImageInfo, Input, io_error};
+use super::super::errors::io_error;
+use super::super::reader::Input;
 use super::SIGNATURE;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
-use crate::image::{CHUNK_HEADER_BYTES, Metadata, MetadataKind, Palette, PngChunk};
+use crate::image::{CHUNK_HEADER_BYTES, ImageInfo, Metadata, MetadataKind, Palette, PngChunk};
 
 /// What an iTXt chunk with an XMP packet starts with: keyword, no compression, no language, no translation (XMP
 /// specification, part 3, section 1.1.5).
