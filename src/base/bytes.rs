@@ -60,7 +60,7 @@ pub(crate) fn read_number(most: u64, mut next: impl FnMut() -> Result<u8>) -> Re
             return Ok(number);
         }
     }
-    malformed(FormatErrorKind::InvalidField, "a number that is not in its only form")
+    malformed(FormatErrorKind::InvalidField, "a number that is not in its shortest form")
 }
 
 /// Inflates one zlib stream, which must hold exactly `length` bytes; reads at most one byte more.

@@ -38,7 +38,7 @@ pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions:
         inputs.extend(found);
     }
     if inputs.iter().filter(|input| input.place == Place::Standard).count() > 1 {
-        return Err(Failure::Usage("standard input can be read once only".to_owned()));
+        return Err(Failure::Usage("standard input can only be read once".to_owned()));
     }
     Ok(inputs)
 }

@@ -69,7 +69,7 @@ impl Manifest {
     pub fn open(path: &Path, resume: bool, force: bool) -> Result<Self> {
         let writing = |error| Failure::io("write", path)(error);
         if Url::of(path).is_some() {
-            return Err(Failure::Usage("a manifest grows line by line: it is a file of this machine".to_owned()));
+            return Err(Failure::Usage("a manifest grows line by line, so it must be a local file".to_owned()));
         }
         let folder = folder_of(path);
         std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;

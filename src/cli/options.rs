@@ -104,7 +104,7 @@ pub fn time(info: ImageInfo, time: Duration) -> String {
 /// Removes an input, unless its result lacks something.
 pub fn remove(reporter: &Reporter, job: &Job, written: &Written, not_kept: &[String]) -> Result<()> {
     if !not_kept.is_empty() {
-        return reporter.warn(&job.input, "not removed, since its result does not have all of it");
+        return reporter.warn(&job.input, "not removed, since not all of it was kept");
     }
     if job.input.path().is_symlink() {
         return reporter.warn(&job.input, "not removed, since it is a link");

@@ -73,7 +73,7 @@ impl<R: Read + Seek> Archive<R> {
         let Header { width, height, .. } = self.header;
         let within = |start: u32, length: u32, all: u32| length > 0 && length <= all && start <= all - length;
         if !within(region.x, region.width, width) || !within(region.y, region.height, height) {
-            return Err(Error::Misuse(format!("a region that is not within {width} x {height} pixels")));
+            return Err(Error::Misuse(format!("a region that is not within the image of {width} x {height} pixels")));
         }
         let mut wanted = Vec::new();
         self.for_bands(|input, header, band| {

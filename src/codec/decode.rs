@@ -106,7 +106,7 @@ impl<R: Read> Decoder<R> {
     /// As [`Codec::decompress`]; [`Error::Misuse`] after the first band.
     pub fn decode_all(mut self) -> Result<Decoded> {
         if self.bands > 0 {
-            return Err(Error::Misuse("a whole image is asked for after its first band".to_owned()));
+            return Err(Error::Misuse("the whole image is requested after its first band was read".to_owned()));
         }
         let header = &self.header;
         check_memory(header.samples().saturating_add(header.band_samples()), &self.codec.settings.limits)?;

@@ -99,7 +99,7 @@ impl<W: Write> Encoder<W> {
     pub fn write_rows(&mut self, rows: &Planes) -> Result<()> {
         let (given, info) = (ImageInfo::of(rows), self.info());
         if self.failed {
-            return Err(Error::Misuse("an encoder goes on after an error".to_owned()));
+            return Err(Error::Misuse("an encoder is used after an error".to_owned()));
         }
         if given != (ImageInfo { height: given.height, ..info }) {
             return Err(Error::Misuse(format!("rows of {given:?} for an image of {info:?}")));

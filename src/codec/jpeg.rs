@@ -146,7 +146,7 @@ fn stored_frame(header: &JpegHeader, stream: &[u8], limits: &Limits) -> Result<F
         JpegCoder::Lepton => lepton::read_frame(stream, header.bytes.into(), limits),
         JpegCoder::Stored => match frame_of(stream) {
             Some(frame) => Ok(frame),
-            None => malformed(FormatErrorKind::InvalidField, "what is stored is no JPEG file"),
+            None => malformed(FormatErrorKind::InvalidField, "the stored bytes are not a JPEG file"),
         },
     }
 }

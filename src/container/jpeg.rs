@@ -82,7 +82,7 @@ impl JpegHeader {
         let coder = match input.byte()? {
             0 => JpegCoder::Stored,
             1 => JpegCoder::Lepton,
-            other => return malformed(FormatErrorKind::InvalidField, format!("coder {other} of a JPEG file")),
+            other => return malformed(FormatErrorKind::InvalidField, format!("unknown coder {other} of a JPEG file")),
         };
         let stream_bytes = input.number(bytes.into())? as u32;
         if coder == JpegCoder::Stored && stream_bytes != bytes {

@@ -140,7 +140,8 @@ impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Later<F> {
         if let Some(decode) = self.decode.take() {
             self.whole = Some(Whole::new(decode()?));
         }
-        let whole = self.whole.as_mut().ok_or_else(|| Error::Image("it could not be decoded before".to_owned()))?;
+        let whole =
+            self.whole.as_mut().ok_or_else(|| Error::Image("an earlier attempt to decode it failed".to_owned()))?;
         whole.read_rows(rows)
     }
 

@@ -45,7 +45,7 @@ impl ImageWriter<'_> {
         let rows = planes.height();
         let left = self.info.height - self.done;
         if (ImageInfo { height: self.info.height, ..ImageInfo::of(planes) }) != self.info || rows > left {
-            return Err(Error::Unsupported("rows that are not of the image that was announced".to_owned()));
+            return Err(Error::Unsupported("rows that do not match the announced image".to_owned()));
         }
         self.rows.write_rows(planes)?;
         self.done += rows;

@@ -220,7 +220,7 @@ impl MetadataEntry {
         match kind {
             Some(kind) if self.stored_bytes <= self.bytes => Ok(kind),
             Some(_) => malformed(FormatErrorKind::InvalidField, "a metadata block is longer stored than uncompressed"),
-            None => malformed(FormatErrorKind::InvalidField, format!("metadata of kind {}", self.kind)),
+            None => malformed(FormatErrorKind::InvalidField, format!("metadata of unknown kind {}", self.kind)),
         }
     }
 }

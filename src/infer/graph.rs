@@ -93,7 +93,7 @@ impl GraphSession {
         let results = self.session.run(&inputs[..]).map_err(runtime_error)?;
         let (_, parameters) = results[0].try_extract_tensor::<f32>().map_err(runtime_error)?;
         if parameters.len() != rows * size {
-            return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
+            return Err(Error::Runtime("a network returned a tensor of the wrong shape".to_owned()));
         }
         to_blocks(parameters.chunks_exact(size), size, outputs);
         Ok(())

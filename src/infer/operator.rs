@@ -89,7 +89,7 @@ impl OperatorSession {
             let results = self.session.run_with_options(inputs, &self.options).map_err(runtime_error)?;
             let (_, blocks) = results[0].try_extract_tensor::<i16>().map_err(runtime_error)?;
             let Some(used) = blocks.get(..self.packed.outputs_of(rows[0])) else {
-                return Err(Error::Runtime("an operator returned a tensor of another shape than its own".to_owned()));
+                return Err(Error::Runtime("an operator returned a tensor of the wrong shape".to_owned()));
             };
             outputs.extend_from_slice(used);
         }
@@ -163,7 +163,7 @@ impl Operator for NetworkOperator {
                 || pixels > BATCH_BLOCKS * LANES
                 || deltas.len() != in_force.len()
             {
-                return Err(ort::Error::new("inputs of other shapes than the operator's"));
+                return Err(ort::Error::new("inputs of the wrong shapes"));
             }
             if deltas != in_force {
                 in_force.copy_from_slice(deltas);

@@ -63,7 +63,7 @@ impl ModelFile {
         let models = split(model, "net", program.networks())?;
         let network = |(index, model)| {
             let Some(sizes) = program.network_shape(index) else {
-                return refuse(format!("network {index} has no use"));
+                return refuse(format!("network {index} is not used"));
             };
             CheckedModel::of_program(model, channels, sizes).map(Arc::new)
         };

@@ -136,7 +136,7 @@ impl Lattice {
         }
         let byte = reader.byte()?;
         let Some(conversion) = Conversion::ALL.into_iter().find(|&conversion| conversion as u8 == byte) else {
-            return invalid(format!("conversion {byte}"));
+            return invalid(format!("unknown conversion {byte}"));
         };
         let count = reader.number(Self::most_escapes(shape))? as usize;
         let (mut escapes, mut next) = (Vec::new(), 0);

@@ -175,7 +175,7 @@ impl Transform {
             2 => Palette::most_bytes(shape),
             3 => 0,
             4 => Lattice::most_bytes(shape),
-            _ => return invalid(format!("kind {kind}")),
+            _ => return invalid(format!("unknown kind {kind}")),
         };
         let inflated;
         let body = if first & DEFLATED == 0 {

@@ -132,7 +132,7 @@ impl Palette {
         let mut colours = match reader.byte()? {
             PLANAR => read_planar(reader, count, shape)?,
             low if low < 64 => read_rice(reader, count, u32::from(low), shape)?,
-            form => return invalid(format!("palette of form {form}")),
+            form => return invalid(format!("unknown form {form} of a palette")),
         };
         colours.sort_unstable();
         colours.dedup();

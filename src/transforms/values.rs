@@ -173,7 +173,7 @@ impl Alphabet {
                 }
                 Ok(Self::List(values.into_iter().map(|value| value as u16).collect()))
             }
-            form => invalid(format!("alphabet of form {form}")),
+            form => invalid(format!("unknown form {form} of an alphabet")),
         }
     }
 }

@@ -73,7 +73,10 @@ fn connect(scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>> {
         }
         "file" if bucket.is_empty() => Ok(Arc::new(LocalFileSystem::new())),
         "file" => Err(io::Error::new(io::ErrorKind::InvalidInput, "file:// needs a path from the root: file:///PATH")),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "there are s3://, gs://, az:// and file://")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the supported schemes are s3://, gs://, az:// and file://",
+        )),
     }
 }
 

@@ -46,7 +46,7 @@ impl Ranged {
         let options = GetOptions { range, if_match: self.found.tag.clone(), ..GetOptions::default() };
         let fetched = store.wait(async { store.objects.get_opts(key, options).await?.bytes().await }).map_err(said)?;
         if fetched.len() as u64 != end - self.position {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes than it has"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes than the object has"));
         }
         (self.fetched, self.start) = (fetched.into(), self.position);
         self.next_bytes = (2 * bytes).min(MOST_BYTES);

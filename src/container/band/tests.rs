@@ -287,7 +287,7 @@ fn transforms_that_cannot_be_are_invalid() {
         });
     }
     assert_invalid("transform: no description", |raw| raw.parts[1].transforms[0] = vec![0]);
-    assert_invalid("transform: kind 99", |raw| raw.parts[1].transforms[0] = vec![1, 99]);
+    assert_invalid("transform: unknown kind 99", |raw| raw.parts[1].transforms[0] = vec![1, 99]);
     assert_invalid("bytes too many", |raw| {
         raw.parts[1].transforms[0][0] += 1;
         raw.parts[1].transforms[0].push(0);
@@ -339,11 +339,11 @@ fn only_the_shortest_form_of_a_number_is_valid() {
         bytes[at] |= 0x80;
         bytes.insert(at + 1, 0);
     };
-    assert_invalid("only form", |raw| lengthen(&mut raw.tile[0], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.tile[1], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].transforms[1], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].coder, 2));
-    assert_invalid("only form", |raw| lengthen(&mut raw.table, 8));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.tile[0], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.tile[1], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.parts[0].transforms[1], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.parts[0].coder, 2));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.table, 8));
     // The length field of the band.
     let mut file = written(&example());
     lengthen(&mut file, 0);

@@ -176,13 +176,13 @@ fn bands_of_more_pixels_than_2_to_the_24th_are_invalid() {
 #[test]
 fn numbers_in_another_than_their_shortest_form_are_invalid() {
     for field in 0..3 {
-        assert_invalid("only form", |raw| {
+        assert_invalid("shortest form", |raw| {
             *raw.numbers[field].last_mut().expect("a byte") |= 0x80;
             raw.numbers[field].push(0);
         });
-        assert_invalid("only form", |raw| raw.numbers[field] = vec![0xff; 11]);
+        assert_invalid("shortest form", |raw| raw.numbers[field] = vec![0xff; 11]);
     }
-    assert_invalid("only form", |raw| {
+    assert_invalid("shortest form", |raw| {
         raw.table[1] |= 0x80;
         raw.table.insert(2, 0);
     });

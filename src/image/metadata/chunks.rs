@@ -45,13 +45,13 @@ impl PngChunk {
             let chunk = Self { kind, data: data.to_vec() };
             let critical = kind[0].is_ascii_uppercase() && kind != *b"PLTE" && !chunk.is_marker();
             if !kind.iter().all(u8::is_ascii_alphabetic) || critical {
-                return invalid("a type that cannot be there");
+                return invalid("a chunk type that is not allowed");
             }
             chunks.push(chunk);
             bytes = rest;
         }
         if chunks.iter().filter(|chunk| chunk.kind == *b"IDAT").count() > 1 {
-            return invalid("two places of the samples");
+            return invalid("two IDAT chunks");
         }
         Ok(chunks)
     }

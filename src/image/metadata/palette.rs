@@ -27,7 +27,7 @@ impl Palette {
 
     /// Reads a block.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is none");
+        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is not valid");
         let [depth @ (1 | 2 | 4 | 8), last, rest @ ..] = bytes else { return invalid() };
         let entries = usize::from(*last) + 1;
         let Some((colours, alpha)) = rest.split_at_checked(3 * entries) else { return invalid() };

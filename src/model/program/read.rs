@@ -33,13 +33,13 @@ impl Operation {
                 let additive = match words.word()? {
                     "affine" => false,
                     "additive" => true,
-                    other => return refuse(format!("a coupling that is {other}")),
+                    other => return refuse(format!("a coupling of unknown kind `{other}`")),
                 };
                 let parity = match words.word()? {
                     "all" => None,
                     "even" => Some(0),
                     "odd" => Some(1),
-                    other => return refuse(format!("a coupling of {other} pixels")),
+                    other => return refuse(format!("a coupling of unknown pixels `{other}`")),
                 };
                 let (network, taps) = (words.named("network")?, words.named("taps")?);
                 let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
@@ -55,7 +55,7 @@ impl Operation {
                 let matrix = (0..channels).map(row).collect::<Result<_>>()?;
                 Self::Observe(Observe { network, components, taps, known, matrix })
             }
-            other => return refuse(format!("operation {other}")),
+            other => return refuse(format!("unknown operation `{other}`")),
         };
         words.end()?;
         Ok(operation)

@@ -34,20 +34,20 @@ fn programs_that_do_not_fit_are_refused() {
     assert_refused("begins with dequantization", "factor 1 1");
     assert_refused("channels are left", START);
     assert_refused("channels leave", &format!("{START}factor 2"));
-    assert_refused("operation unknown", &format!("{START}unknown"));
+    assert_refused("unknown operation `unknown`", &format!("{START}unknown"));
     assert_refused("ends early", &format!("{START}factor"));
     assert_refused("at the end of a line", &format!("{START}factor 1 2"));
     assert_refused("not a number", &format!("{START}factor x"));
     assert_refused("are squeezed", &format!("{START}{}factor 1", "squeeze\n".repeat(4)));
     assert_refused("not triangular", &format!("{START}lu 1 1 0 0\nfactor 1"));
-    assert_refused("is the most", &format!("{START}norm 1 40000 0\nfactor 1"));
-    assert_refused("is the most", &format!("{START}norm 1 0 385\nfactor 1"));
+    assert_refused("is the greatest magnitude", &format!("{START}norm 1 40000 0\nfactor 1"));
+    assert_refused("is the greatest magnitude", &format!("{START}norm 1 0 385\nfactor 1"));
     assert_refused("constants without channels", &format!("{START}norm 2 0 0 0 0\nfactor 1"));
     assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 2 known 0 2 half 0 0"));
     assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 4 known 0 1 half 0 0"));
     assert_refused("sees what it cannot", &couple("all network 0 taps 12 to 1 2 known 0 1 half 3 1"));
     assert_refused("sees what it cannot", &couple("all network 0 taps 25 to 1 2 known 0 1 half 0 0"));
-    assert_refused("a coupling of some pixels", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
+    assert_refused("a coupling of unknown pixels `some`", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
 }
 
 /// A program that draws a latent for each block of four pixels, and observes the pixels given the latent; `operations`

@@ -35,7 +35,7 @@ impl<'a> Words<'a> {
     pub fn numbers(&mut self, count: usize, magnitude: i32) -> Result<Vec<i32>> {
         let numbers = (0..count).map(|_| self.number()).collect::<Result<Vec<i32>>>()?;
         match numbers.iter().find(|number| number.unsigned_abs() > magnitude.unsigned_abs()) {
-            Some(number) => refuse(format!("{number} in a program, where {magnitude} is the most")),
+            Some(number) => refuse(format!("{number} in a program, but {magnitude} is the greatest magnitude allowed")),
             None => Ok(numbers),
         }
     }
