@@ -69,7 +69,8 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
             .flat_map(signals::left_behind)
             .for_each(|path| _ = std::fs::remove_file(path));
     }
-    let codec = codec(arguments, reporter)?;
+    let side_by_side = options::side_by_side(&batch.side_by_side, arguments.output.recursive).min(jobs.len());
+    let codec = codec(arguments, side_by_side, reporter)?;
     let manifest = batch.manifest.as_deref();
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
@@ -79,10 +80,10 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     Ok(Run { shared, manifest, results, pixels, once })
 }
 
-fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
+fn codec(arguments: &Compress, side_by_side: usize, reporter: &Reporter) -> Result<Codec> {
     let level = arguments.effort;
     let model = arguments.model.as_deref().unwrap_or(level.model());
-    let builder = options::codec(model, &arguments.engine, &arguments.limits)?;
+    let builder = options::codec(model, &options::of_each(&arguments.engine, side_by_side), &arguments.limits)?;
     reporter.detail(&format!("effort {level}, model {model}, {}", options::threads(&arguments.engine)))?;
     let transforms = match arguments.transforms {
         TransformsName::All => Transforms::All,

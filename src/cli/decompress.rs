@@ -27,15 +27,16 @@ const DIRECTION: Direction = Direction {
 pub fn run(arguments: &Decompress) -> Outcome {
     let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
     let reporter = Reporter::new(&arguments.report, to_standard);
+    let given = &arguments.side_by_side;
+    let side_by_side = options::side_by_side(given, arguments.output.recursive);
     let planned = plan(arguments, &reporter).and_then(|jobs| {
-        Ok((jobs, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
+        let engine = options::of_each(&arguments.engine, side_by_side.min(jobs.len()));
+        Ok((jobs, options::decoding(&arguments.model, &engine, &arguments.limits, &reporter)?))
     });
     let (jobs, codec) = planned.map_err(|failure| reporter.fail(None, &failure))?;
-    let given = &arguments.side_by_side;
     let is_batch = arguments.output.recursive || given.jobs.is_some();
     let codec = if is_batch { codec } else { options::shown(codec, &reporter) };
     let run = Decompressing { arguments, reporter: &reporter, codec, budget: options::budget(given) };
-    let side_by_side = options::side_by_side(given, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch, |job| {
         // Unknown for standard input and pipes; and after decompression the input may have been removed.
         let before = job.input.bytes().unwrap_or(0);

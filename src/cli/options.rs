@@ -40,6 +40,13 @@ pub fn side_by_side(given: &args::SideBySide, recursive: bool) -> usize {
     given.jobs.map_or(default, NonZeroUsize::get)
 }
 
+/// The engine for each of so many files at once. If they are as many as the threads, each is coded by its own thread alone:
+/// a pool beside those would have its idle threads look for work on the cores that the others need.
+pub fn of_each(engine: &Engine, side_by_side: usize) -> Engine {
+    let alone = side_by_side >= number_of_threads(engine).get();
+    Engine { threads: if alone { Some(NonZeroUsize::MIN) } else { engine.threads }, device: engine.device }
+}
+
 /// A codec that shows its progress.
 pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     let bar = reporter.bar.clone();
@@ -78,10 +85,13 @@ pub fn limits(given: &args::Limits) -> Limits {
     Limits { samples: given.max_samples, metadata_bytes: given.max_metadata, ..Limits::default() }
 }
 
+fn number_of_threads(engine: &Engine) -> NonZeroUsize {
+    engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}
+
 /// The number of threads in use, in words.
 pub fn threads(engine: &Engine) -> String {
-    let threads = engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    super::report::count(threads.get() as u64, "thread")
+    super::report::count(number_of_threads(engine).get() as u64, "thread")
 }
 
 /// Prints the device and engine for an image's networks, if that was asked for.

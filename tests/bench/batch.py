@@ -11,6 +11,7 @@ bytes. The machine should be idle: `CPU/wall` is the number of busy cores. Needs
 import argparse
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -72,6 +73,17 @@ def main() -> None:
             if len(files) != arguments.files or (written or files) != files:
                 raise BenchError(f"{number} jobs left other files than 1")
             written = files
+        for index, path in enumerate(sorted(source.iterdir())):
+            (part := Path(scratch, f"part-{index % jobs[-1]}")).mkdir(exist_ok=True)
+            os.link(path, part / path.name)
+        started = time.monotonic()
+        processes = [subprocess.Popen([arguments.ansel, "compress", "-r", str(part), "-o", f"{part}-out", "--quiet",
+                                       "-e", arguments.effort, "--jobs", "1", "--threads", "1"])
+                     for part in sorted(Path(scratch).glob("part-*"))]
+        if any(process.wait() for process in processes):
+            raise BenchError("a process failed")
+        wall = time.monotonic() - started
+        print(f"{jobs[-1]} processes of one job: {wall:.1f} s wall, {alone / wall:.3f} times one job")
 
 
 if __name__ == "__main__":
