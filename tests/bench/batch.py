@@ -5,7 +5,8 @@
 Cuts photographs of 864 x 576 pixels out of the larger images in FOLDER, at seeded positions. Compresses them one by one
 with one thread, then with 2 jobs or more, up to the number of cores, of one thread each. Prints wall and CPU time, the
 throughput relative to one job, and the peak memory of the process beside the budget. All runs must produce the same
-bytes. The machine should be idle: `CPU/wall` is the number of busy cores. Needs Pillow, and Linux.
+bytes. Then as many processes share the files, which shows what the machine allows. The machine should be idle: `CPU/wall`
+is the number of busy cores. Needs Pillow, and Linux.
 """
 
 import argparse
