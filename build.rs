@@ -24,7 +24,7 @@ use std::process::{self, Command};
 /// Release of ONNX Runtime whose wheels are listed in [`WHEELS`].
 const VERSION: &str = "1.31.1";
 
-/// What the user can do when the library could not be fetched.
+/// What the user can do if the library could not be fetched.
 const REMEDY: &str = "the build goes on, but ansel will need ONNX Runtime when it runs: \
     set ORT_DYLIB_PATH to the full path of an ONNX Runtime library (1.20 or newer), \
     for example the one in onnxruntime/capi/ of the wheel that \
@@ -42,7 +42,7 @@ with zipfile.ZipFile(wheel) as archive:
         shutil.copyfileobj(source, sink)
 ";
 
-/// The wheel that serves one target, and the library in it.
+/// The wheel for one target, and the library in it.
 struct Wheel {
     /// Value of `CARGO_CFG_TARGET_OS`.
     os: &'static str,
@@ -54,15 +54,15 @@ struct Wheel {
     sha256: &'static str,
     /// Name of the library in `onnxruntime/capi/` of the wheel.
     member: &'static str,
-    /// Size of the library in bytes. It tells this release's library from
-    /// that of another release, and from a damaged one, without a hash.
+    /// Size of the library in bytes. It distinguishes this release's library from those of other releases, and from a
+    /// damaged one, without a hash.
     size: u64,
     /// Name under which the program looks for the library.
     library: &'static str,
 }
 
-/// All wheels are those for `CPython` 3.12; the library does not depend on the
-/// Python version. There is no wheel for macOS on `x86_64`.
+/// All wheels are for `CPython` 3.12; the library does not depend on the Python version. There is no wheel for macOS on
+/// `x86_64`.
 const WHEELS: [Wheel; 5] = [
     Wheel {
         os: "linux",
@@ -139,11 +139,9 @@ fn library_comes_from_elsewhere() -> bool {
         .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Sees to it that the library lies both beside the binary and in `deps/`,
-/// from where cargo runs the test executables.
+/// Makes sure that the library is beside the binary and in `deps/`, from where cargo runs the test executables.
 ///
-/// Where one of the two is right already, the other is linked to it, so that
-/// nothing is fetched twice.
+/// If one of the two is right already, the other is linked to it, so that nothing is fetched twice.
 fn provide() -> Result<(), String> {
     let wheel = wheel_for_target()?;
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
@@ -186,7 +184,7 @@ fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|e| format!("{name}: {e}"))
 }
 
-/// Message of an input or output error, with the path that it concerns.
+/// Message for an I/O error, with the path concerned.
 fn about(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }
@@ -201,7 +199,7 @@ impl Wheel {
 /// Downloads the wheel and puts its library at `target`.
 fn fetch(wheel: &Wheel, out_dir: &Path, target: &Path) -> Result<(), String> {
     let folder = out_dir.join("wheel");
-    // What an interrupted run left there must not be mistaken for the wheel.
+    // Leftovers of an interrupted run must not be mistaken for the wheel.
     remove_folder(&folder)?;
     fs::create_dir_all(&folder).map_err(|e| about(&folder, &e))?;
     let result = download(wheel, &folder).and_then(|path| {
@@ -223,8 +221,8 @@ fn remove_folder(folder: &Path) -> Result<(), String> {
 
 /// Lets pip save the wheel in `folder` and check its hash; returns its path.
 ///
-/// The options describe the target and one fixed Python, so that neither the
-/// machine nor the Python version on which pip runs changes the choice.
+/// The options describe the target and a fixed Python, so the choice depends neither on the machine nor on the Python
+/// version that runs pip.
 fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, String> {
     let requirements = folder.join("requirements.txt");
     let line = format!("onnxruntime=={VERSION} --hash=sha256:{}\n", wheel.sha256);
@@ -257,7 +255,7 @@ fn unpack(wheel: &Wheel, path: &Path, target: &Path) -> Result<(), String> {
     run(&mut python, "unpacking the wheel")
 }
 
-/// Runs `command` silently. Only its failure shows what it printed last.
+/// Runs `command` silently; if it fails, returns the last lines of its output.
 fn run(command: &mut Command, what: &str) -> Result<(), String> {
     /// Number of lines of output that a warning repeats.
     const SHOWN: usize = 6;
@@ -282,12 +280,11 @@ fn share(source: &Path, target: &Path) -> Result<(), String> {
     })
 }
 
-/// Lets `write` make a file under a temporary name beside `target`, then
-/// renames it to `target`, so that nobody ever sees half a library: cargo may
-/// run several builds at a time.
+/// Lets `write` make a file under a temporary name beside `target`, then renames it to `target`, so that nobody ever
+/// sees an incomplete library: cargo may run several builds at a time.
 fn replace(target: &Path, write: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
     let temporary = target.with_extension(format!("{}.tmp", process::id()));
-    // A process of the same number may have been killed here before.
+    // A process with the same id may have been killed here before.
     let _ = fs::remove_file(&temporary);
     let result = write(&temporary).and_then(|()| {
         make_old(&temporary);
@@ -301,9 +298,8 @@ fn replace(target: &Path, write: impl FnOnce(&Path) -> Result<(), String>) -> Re
 
 /// Gives the file at `path` the date of this script.
 ///
-/// Cargo would take a library newer than the start of the script for a change,
-/// and would run the script and compile the crate once more. If the date
-/// cannot be set, that one superfluous build is the only harm.
+/// Cargo would take a library newer than the start of the script for a change, run the script again, and compile the
+/// crate once more. If the date cannot be set, that superfluous build is the only harm.
 fn make_old(path: &Path) {
     let _ = fs::metadata("build.rs")
         .and_then(|script| script.modified())

@@ -1,4 +1,4 @@
-//! A service that keeps the images that strangers upload, each once, named by its pixels:
+//! A service that stores uploaded images, each once, named by its pixels:
 //! `cargo run --release --example axum-upload -- STORE [127.0.0.1:8080]`.
 //!
 //! ```text
@@ -8,8 +8,8 @@
 //! GET  /images/NAME/png?crop=X,Y,W,H  a part of it; only the tiles that it needs are read
 //! ```
 //!
-//! Whoever uploads is not trusted: bytes, samples, memory and work have limits, so many requests are worked on at once and the
-//! others wait for a while, and work ends when its client leaves.
+//! Clients are not trusted: bytes, samples, memory and work are limited, only so many requests are processed at once
+//! while others wait for a while, and work is cancelled when its client disconnects.
 
 use std::error::Error;
 use std::fs::File;
@@ -31,10 +31,10 @@ use tokio::time::timeout;
 
 /// Most bytes of an upload.
 const MOST_BYTES: usize = 64 << 20;
-/// How long a request waits for its turn, and an upload for its bytes.
+/// How long a request waits for its turn, and for the bytes of its upload.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the requests share.
+/// State shared by all requests.
 #[derive(Clone)]
 pub struct Service {
     folder: Arc<Path>,
@@ -42,14 +42,14 @@ pub struct Service {
     turns: Arc<Semaphore>,
 }
 
-/// A status and what is said with it.
+/// An HTTP status with a message.
 type Refusal = (StatusCode, String);
 
 impl Service {
-    /// A service whose files are in a folder, and which works on so many requests at once.
+    /// A service with its files in a folder, which processes at most `at_once` requests at a time.
     pub fn open(folder: &Path, at_once: usize) -> Result<Self, Box<dyn Error>> {
         std::fs::create_dir_all(folder)?;
-        // 64 million samples; what that costs in work and memory follows.
+        // 64 million samples; the limits of work and memory follow from this.
         let limits = Limits { samples: 1 << 26, ..Limits::untrusted() };
         let codec = Codec::builder().limits(limits).build()?;
         Ok(Self { folder: folder.into(), codec, turns: Arc::new(Semaphore::new(at_once)) })
@@ -72,7 +72,8 @@ impl Service {
         }
     }
 
-    /// Works in a thread of its own. If the client leaves, this is dropped, and the work ends; its turn lasts until then.
+    /// Runs work in its own thread. If the client disconnects, this future is dropped, and the work is cancelled; it
+    /// keeps its turn until then.
     async fn work<T: Send + 'static>(
         &self,
         turn: OwnedSemaphorePermit,
@@ -89,7 +90,7 @@ impl Service {
         tokio::task::spawn_blocking(work).await.map_err(failed)?
     }
 
-    /// Stores an image, unless it is there; returns its name, and whether it is new.
+    /// Stores an image, unless it is stored already; returns its name, and whether it is new.
     fn put(&self, upload: &[u8]) -> Result<(String, bool), Refusal> {
         let planes = match FileKind::of(upload) {
             Some(_) => self.codec.decompress(upload).map_err(refusal)?.planes,
@@ -101,7 +102,7 @@ impl Service {
             return Ok((name, false));
         }
         let file = self.codec.compress(&planes, &Metadata::default()).map_err(refusal)?;
-        // It has its name when it is complete, and is removed if it never is.
+        // The file gets its name when it is complete, and is removed otherwise.
         let written = tempfile::NamedTempFile::new_in(&self.folder).and_then(|unfinished| {
             std::fs::write(unfinished.path(), file)?;
             Ok(unfinished.persist(&path)?)
@@ -139,11 +140,11 @@ impl Drop for StopWhenDropped {
 }
 
 async fn upload(State(service): State<Service>, request: Request) -> Result<Response, Refusal> {
-    // Bytes are read when it is the upload's turn, so that those who wait take no memory.
+    // Bytes are read only when it is the upload's turn, so that waiting requests take no memory.
     let turn = service.turn().await?;
     let upload = match timeout(PATIENCE, Bytes::from_request(request, &service)).await {
         Ok(Ok(upload)) => upload,
-        Ok(Err(refused)) => return Ok(refused.into_response()), // 413 among them
+        Ok(Err(refused)) => return Ok(refused.into_response()), // includes 413
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the bytes come too slowly".to_owned())),
     };
     let (name, is_new) = service.work(turn, move |service| service.put(&upload)).await?;
@@ -170,7 +171,7 @@ async fn png(
     let crop = query.as_deref().map(rectangle).transpose()?;
     let turn = service.turn().await?;
     let png = service.work(turn, move |service| service.png(&name, crop)).await?;
-    // The pixels of a name never change.
+    // The pixels with a given name never change.
     Ok(([(header::CONTENT_TYPE, "image/png"), (header::CACHE_CONTROL, "immutable")], png).into_response())
 }
 
@@ -185,14 +186,14 @@ fn rectangle(query: &str) -> Result<Rect, Refusal> {
     }
 }
 
-/// What is answered to an error: what the client can do about it.
+/// The response to an error: what the client can do about it.
 fn refusal(error: ansel::Error) -> Refusal {
     let status = match error.kind() {
         ErrorKind::Damaged | ErrorKind::Misuse => StatusCode::BAD_REQUEST,
         ErrorKind::Limits => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorKind::Stopped => StatusCode::REQUEST_TIMEOUT,
-        _ => return (StatusCode::INTERNAL_SERVER_ERROR, "it could not be done".to_owned()), // nobody's business
+        _ => return (StatusCode::INTERNAL_SERVER_ERROR, "it could not be done".to_owned()), // details are not for clients
     };
     (status, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! A store in which an image has one place, named by its pixels, whatever file they came from:
+//! A store that keeps each image once, named by its pixels, whatever file they came from:
 //! `cargo run --release --example content-store -- STORE IMAGE...` puts images in, and prints their names.
 
 use std::error::Error;
@@ -24,7 +24,7 @@ impl Store {
         self.folder.join(name).with_extension("ansel")
     }
 
-    /// Stores an image, unless it is there; returns its name.
+    /// Stores an image, unless it is stored already; returns its name.
     fn put(&self, planes: &Planes) -> Result<String, Box<dyn Error>> {
         let name = name_of(planes)?;
         let path = self.path(&name);
@@ -37,13 +37,13 @@ impl Store {
         Ok(name)
     }
 
-    /// An image, whose pixels are compared with its name.
+    /// Reads an image, and checks its pixels against its name.
     fn get(&self, name: &str) -> Result<Planes, Box<dyn Error>> {
         let planes = self.codec.decompress(&std::fs::read(self.path(name))?)?.planes;
         if name_of(&planes)? == name { Ok(planes) } else { Err(format!("{name} holds another image").into()) }
     }
 
-    /// A part of an image: of a large one, only the tiles that it needs are read.
+    /// Reads a part of an image; of a large image, only the tiles that it needs are read.
     fn region(&self, name: &str, rect: Rect) -> Result<Planes, Box<dyn Error>> {
         let file = BufReader::new(File::open(self.path(name))?);
         Ok(self.codec.open(file)?.region(rect)?)
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(&arguments)
 }
 
-/// Puts images in, and prints their names.
+/// Stores images, and prints their names.
 pub fn run(arguments: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     let [folder, images @ ..] = arguments else { return Err("usage: content-store STORE IMAGE...".into()) };
     let store = Store::open(folder)?;

@@ -1,5 +1,5 @@
-//! Compresses the images of a folder, several at once, with one codec for all threads:
-//! `cargo run --release --example rayon-batch -- IN OUT`. JPEG files are kept byte for byte.
+//! Compresses the images in a folder, several at once, with one codec for all threads: `cargo run --release --example
+//! rayon-batch -- IN OUT`. JPEG files can be restored byte for byte.
 
 use std::error::Error;
 use std::io::Cursor;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ansel::{Codec, Limits};
 use rayon::prelude::*;
 
-/// Compresses one file; returns the bytes of it and of the result.
+/// Compresses one file; returns its length and that of the result, in bytes.
 fn compress(codec: &Codec, source: &Path, folder: &Path) -> Result<(u64, u64), Box<dyn Error + Send + Sync>> {
     let bytes = std::fs::read(source)?;
     let file = if bytes.starts_with(b"\xff\xd8\xff") {
@@ -18,7 +18,7 @@ fn compress(codec: &Codec, source: &Path, folder: &Path) -> Result<(u64, u64), B
         let image = ansel::read_image(Cursor::new(&bytes), codec.limits())?;
         codec.compress(&image.planes, &image.metadata)?
     };
-    // A name is given when the file is complete: whoever reads the folder sees whole files.
+    // The file is renamed when it is complete: readers of the folder never see partial files.
     let target = folder.join(source.file_name().ok_or("a path without a name")?).with_extension("ansel");
     let unfinished = target.with_extension("ansel-unfinished");
     std::fs::write(&unfinished, &file)?;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(&arguments)
 }
 
-/// Compresses the files of one folder into another; an error if any failed.
+/// Compresses the files in one folder to another; returns an error if any failed.
 pub fn run(arguments: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     let [source, target] = arguments else { return Err("usage: rayon-batch IN OUT".into()) };
     std::fs::create_dir_all(target)?;
@@ -39,7 +39,7 @@ pub fn run(arguments: &[PathBuf]) -> Result<(), Box<dyn Error>> {
         std::fs::read_dir(source)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.retain(|path| path.is_file());
     files.sort();
-    // The codec works in the threads of this pool, so that there are no more of them than cores.
+    // The codec uses the threads of this pool, so that there are no more threads than cores.
     let pool = Arc::new(rayon::ThreadPoolBuilder::new().build()?);
     let codec = Codec::builder().pool(Arc::clone(&pool)).limits(Limits::default()).build()?;
     let results: Vec<_> = pool.install(|| files.par_iter().map(|path| compress(&codec, path, target)).collect());

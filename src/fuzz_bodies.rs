@@ -1,6 +1,6 @@
-//! What the fuzz targets do with their bytes; the tests below replay corpora and kept crashes through the same.
+//! What the fuzz targets do with their input; the tests below replay corpora and kept crashes with the same functions.
 //!
-//! Each body panics if what this crate promises does not hold for these bytes.
+//! Each body panics if the crate breaks one of its promises for these bytes.
 
 use std::io::Cursor;
 use std::sync::{LazyLock, Mutex};
@@ -33,7 +33,7 @@ use crate::{
     RegisteredModel, Result, models,
 };
 
-/// Bytes before the numbers of a header. Format: section "Header".
+/// Bytes of a header before its numbers. Format: section "Header".
 const FIXED_BYTES: usize = 10;
 
 /// Largest side of the images of [`roundtrip`] and [`transforms`], in pixels.
@@ -41,7 +41,7 @@ const MAX_SIDE: u8 = 24;
 
 const LIMITS: Limits = Limits { samples: 1 << 12, metadata_bytes: 1 << 14, work: 1 << 50, memory: u64::MAX };
 
-/// Small images are divided into several bands, and these into tiles.
+/// Divides even small images into several bands, and bands into several tiles.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Default, ModelChoice::default()));
 static LEARNING: LazyLock<Codec> = LazyLock::new(|| codec(Effort::Max, ModelChoice::default()));
 
@@ -51,9 +51,9 @@ static FLOWS: LazyLock<Mutex<Vec<Vec<Network>>>> = LazyLock::new(|| {
     Mutex::new(models().iter().filter(|model| model.family == Family::Flow).map(networks).collect())
 });
 
-/// The programs of the registry, and their networks.
-/// A program, and its networks.
+/// A program and its networks.
 type Programmed = (Program, Vec<Network>);
+/// The programs of the registry.
 static PROGRAMS: LazyLock<Mutex<Vec<Programmed>>> = LazyLock::new(|| {
     let program = |model: &RegisteredModel| {
         let program = ModelFile::read(model.file).expect("a model that keeps the contract").program;
@@ -89,7 +89,7 @@ pub fn container(bytes: &[u8]) {
     }
 }
 
-/// Decodes any bytes: as they are, and with right checksums and known models.
+/// Decodes any bytes: as they are, and with right checksums and registered models.
 pub fn decode(bytes: &[u8]) {
     for file in versions(bytes).into_iter().filter(|file| FileKind::of(file) != Some(FileKind::Jpeg)) {
         let decoded = accepted(CODEC.decompress(&file));
@@ -109,7 +109,8 @@ pub fn decode(bytes: &[u8]) {
     }
 }
 
-/// Decodes any bytes as a file that holds a JPEG file: as they are, and with right checksums; and takes them for a JPEG file.
+/// Decodes any bytes as an ansel file that holds a JPEG file: as they are, and with right checksums. Then compresses
+/// them as a JPEG file.
 pub fn jpeg(bytes: &[u8]) {
     quieten_lepton();
     for file in std::iter::once(bytes.to_vec()).chain(repair_jpeg(bytes.to_vec())) {
@@ -128,7 +129,7 @@ pub fn jpeg(bytes: &[u8]) {
     }
 }
 
-/// Keeps the panics of the lepton_jpeg library, which are caught, from ending the fuzzer.
+/// Silences the panics of the lepton_jpeg library. They are caught, but the fuzzer's hook would end the process.
 fn quieten_lepton() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -141,7 +142,7 @@ fn quieten_lepton() {
     });
 }
 
-/// Puts right the checksums of a file that holds a JPEG file, as far as it is one.
+/// Repairs the checksums of a file that holds a JPEG file; `None` if it is too short.
 fn repair_jpeg(mut file: Vec<u8>) -> Option<Vec<u8>> {
     let mut at = FIXED_BYTES;
     number(&file, &mut at)?;
@@ -156,7 +157,7 @@ fn repair_jpeg(mut file: Vec<u8>) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// What was read from a hostile file; panics at an error that is not the file's.
+/// What was read from a hostile file; panics for an error that the file cannot have caused.
 fn accepted<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -165,14 +166,14 @@ fn accepted<T>(result: Result<T>) -> Option<T> {
     }
 }
 
-/// The bytes, and the bytes with all checksums repaired so that what lies behind them is reached.
+/// The bytes as they are, and with all checksums repaired, so that the code after the checks is reached.
 fn versions(bytes: &[u8]) -> Vec<Vec<u8>> {
     let repaired = repair(bytes.to_vec());
     std::iter::once(bytes.to_vec()).chain(repaired).collect()
 }
 
-/// Puts right the checksums of header, metadata and bands, as far as there are any, and the digests of the models.
-/// Checksums of tiles stay: only a decoder knows them.
+/// Repairs the checksums of header, metadata and bands, and the digests of the models, as far as the file can be
+/// parsed. The checksums of tiles stay as they are: only a decoder could compute them.
 fn repair(mut file: Vec<u8>) -> Option<Vec<u8>> {
     let (mut at, mut blocks) = (FIXED_BYTES, Vec::new());
     (0..3).try_for_each(|_| number(&file, &mut at).map(drop))?;
@@ -199,7 +200,7 @@ fn repair(mut file: Vec<u8>) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// Repairs the bands, from the first, that starts at `at`, to one that is not valid.
+/// Repairs the bands from the one that starts at `at`, up to the first that is not valid.
 fn repair_bands(file: &mut [u8], mut at: usize) {
     let Ok(header) = Header::read(&file[..], &LIMITS) else { return };
     for index in 0..header.bands() {
@@ -222,7 +223,7 @@ fn repair_bands(file: &mut [u8], mut at: usize) {
     }
 }
 
-/// Puts the digest of the registry behind each model id that it has.
+/// Writes the digest of each registered model behind its id.
 fn repair_models(body: &mut [u8]) -> Option<()> {
     let mut at = 0;
     number(body, &mut at)?;
@@ -258,7 +259,7 @@ fn repair_models(body: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// The number at a place, in any form, and moves behind it.
+/// Reads a number in any form, shortest or not, and advances `at` past it.
 fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {
@@ -272,7 +273,7 @@ fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
     Some(number)
 }
 
-/// Bytes that never end: the fuzzer's, again and again.
+/// An endless stream of bytes: the fuzzer's input, repeated.
 struct Endless<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -295,7 +296,8 @@ impl Endless<'_> {
     }
 }
 
-/// Decodes any words under a flow: the samples are of their alphabets, can be encoded, and come back.
+/// Decodes arbitrary words with a flow: the samples lie in their alphabets, and come back when they are encoded and
+/// decoded.
 pub fn flows(bytes: &[u8]) {
     let &[kind, width, height, ref words @ ..] = bytes else { return };
     let mut all = lock(&FLOWS);
@@ -326,7 +328,8 @@ pub fn flows(bytes: &[u8]) {
     assert!(decode(networks, tile.coder.finish()) == Some(samples), "other samples came back");
 }
 
-/// Decodes any words under a program: they are no patch, or the samples are of their alphabets and encode to these words.
+/// Decodes arbitrary words with a program: either there is no patch, or its samples lie in their alphabets and encode
+/// to these words.
 pub fn programs(bytes: &[u8]) {
     let &[kind, ref words @ ..] = bytes else { return };
     let words = words.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
@@ -345,7 +348,8 @@ pub fn programs(bytes: &[u8]) {
     assert!(terms.sum().is_finite() && stack.into_words() == before, "other words came back");
 }
 
-/// Has a network learn from any contexts and errors, in pieces of two sizes, and holds it against the contract.
+/// Trains a network on arbitrary contexts and errors, in two batch sizes, and checks that it keeps the contract and
+/// that the batch size does not matter.
 pub fn learning(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let content = [Content::Colour, Content::Grey, Content::LumaChroma][usize::from(input.byte() % 3)];
@@ -383,7 +387,8 @@ pub fn learning(bytes: &[u8]) {
     }
 }
 
-/// Decodes any words by decisions, under the mixtures of any network outputs, and encodes what came out again.
+/// Decodes arbitrary words by binary decisions, under the mixtures of arbitrary network outputs, and encodes the
+/// samples again.
 pub fn counts(bytes: &[u8]) {
     const SAMPLES: usize = 64;
     let mut input = Endless { bytes, at: 0 };
@@ -422,8 +427,8 @@ pub fn counts(bytes: &[u8]) {
     assert!(words.is_empty() || decode(words) == (samples, true), "other samples came back");
 }
 
-/// Makes mixtures and intervals of any network outputs, candidates and alphabets, and holds them against the guarantees
-/// of the CDF.
+/// Makes mixtures and intervals from arbitrary network outputs, candidates and alphabets, and checks the guarantees of
+/// the CDF.
 pub fn cdf(bytes: &[u8]) {
     let mut input = Endless { bytes, at: 0 };
     let channels = if input.byte().is_multiple_of(2) { 1 } else { MAX_CHANNELS };
@@ -456,7 +461,7 @@ fn pixel_with<const K: usize, const P: usize>(
 ) {
     let count = MixtureShape { components: K, channels, pinned: P > 0 }.outputs();
     let outputs: Vec<i16> = (0..count).map(|_| i16::from_le_bytes([input.byte(), input.byte()])).collect();
-    // Candidates come from the tile and its border: they are of the depth, not always of the alphabet.
+    // Candidates come from the tile and its border: they are below `2^depth`, but not always in the alphabet.
     let depth = alphabets[0].depth;
     let candidate = |_| -> Candidate { std::array::from_fn(|_| input.below(1 << depth) as u16) };
     let candidates: [Candidate; P] = std::array::from_fn(candidate);
@@ -476,7 +481,7 @@ fn pixel_with<const K: usize, const P: usize>(
     }
 }
 
-/// Intervals of neighbouring samples touch, none is empty, all together fill the range, and quantiles find them.
+/// Intervals of neighbouring samples touch, none is empty, together they fill the range, and quantiles find them.
 fn check_intervals<const K: usize>(cdf: Cdf<'_, K>, end: u32, input: &mut Endless<'_>) {
     let first = if end <= 256 { 0 } else { input.below(end) };
     let last = if end <= 256 { end - 1 } else { (first + 40).min(end - 1) };
@@ -505,7 +510,7 @@ pub fn roundtrip(bytes: &[u8]) {
     let choices = input.byte();
     let kind = input.byte();
     let (channels, depth) = (usize::from(1 + kind % 4), 1 + u32::from(kind / 4 % 16));
-    // Any samples; or three equal channels; or few colours, some values apart.
+    // Any samples; three equal channels; few colours; or few, spaced values.
     let kind = input.byte() % 4;
     let step = if kind == 2 { 1 + input.below(1 << depth) as u16 / 3 } else { 1 };
     let mut sample = |_| input.below(if kind == 2 { 3 } else { 1 << depth }) as u16;
@@ -517,7 +522,7 @@ pub fn roundtrip(bytes: &[u8]) {
     }
     let planes = Planes::new(samples, depth).expect("a valid image");
     let mut metadata = Metadata::default();
-    // Those that hold any bytes.
+    // The kinds that accept any bytes.
     let kinds = [MetadataKind::Icc, MetadataKind::Exif, MetadataKind::Xmp];
     for (bit, kind) in kinds.into_iter().enumerate().filter(|(bit, _)| choices & 2 << bit != 0) {
         let count = usize::from(input.byte()) << (2 * bit).min(4);
@@ -529,7 +534,8 @@ pub fn roundtrip(bytes: &[u8]) {
     assert!(decoded.planes == planes && decoded.metadata == metadata, "something else came back");
 }
 
-/// Reads the description of a transform from any bytes, and undoes it on planes of its alphabets, and on any.
+/// Reads the description of a transform from arbitrary bytes, and inverts it on planes within its alphabets, and on
+/// arbitrary ones.
 pub fn transforms(bytes: &[u8]) {
     let [kind, width, height, description @ ..] = bytes else { return };
     let shape = GroupShape {

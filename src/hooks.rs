@@ -29,9 +29,8 @@ use crate::image::{ImageInfo, Metadata, MetadataKind, Planes};
 
 const EXTENSION: &str = "ansel";
 
-/// Makes the functions of the image crate that read files know ansel's, by their extension and by their first bytes;
-/// `codec` decodes them, within its limits and those of the image crate. The first call counts: false if there was one
-/// before.
+/// Makes the image crate open .ansel files, which it recognises by extension and by first bytes. `codec` decodes them,
+/// within its limits and those of the image crate. Only the first call has an effect; later ones return `false`.
 pub fn register(codec: &Codec) -> bool {
     let codec = codec.clone();
     let is_new = image::hooks::register_decoding_hook(
@@ -44,16 +43,16 @@ pub fn register(codec: &Codec) -> bool {
     is_new
 }
 
-/// Where rows come from.
+/// The source of the rows.
 #[derive(Debug)]
 enum Rows<R> {
     Image(Decoder<R>),
-    /// The pixels of a JPEG file that is kept.
+    /// The pixels of a stored JPEG file.
     Jpeg(ImageReader<'static>),
 }
 
-/// A decoder of .ansel files for the image crate. Samples of other depths than 8 and 16 bits are scaled to the next of
-/// them, as of PNG files: `v * 255 / (2^depth - 1)`, rounded.
+/// A decoder of .ansel files for the image crate. Depths other than 8 and 16 bits are scaled up to the next of these,
+/// as in PNG files: `v * 255 / (2^depth - 1)`, rounded.
 #[derive(Debug)]
 pub struct AnselDecoder<R> {
     rows: Rows<R>,
@@ -62,10 +61,10 @@ pub struct AnselDecoder<R> {
 }
 
 impl<R: BufRead + Seek> AnselDecoder<R> {
-    /// Reads header and metadata; of a file that holds a JPEG file, that file.
+    /// Reads header and metadata; if the file holds a JPEG file, reads all of it.
     ///
     /// # Errors
-    /// As [`Codec::decompress`], as errors of the image crate.
+    /// As [`Codec::decompress`], converted to errors of the image crate.
     pub fn new(codec: &Codec, reader: R) -> ImageResult<Self> {
         Self::open(codec, reader).map_err(|error| image_error(error, ImageError::Decoding))
     }
@@ -106,7 +105,7 @@ impl<R: Read> AnselDecoder<R> {
     }
 }
 
-/// Samples of 8 or 16 bits.
+/// The samples, scaled to 8 or 16 bits.
 fn scaled(planes: Planes) -> Result<Planes> {
     let (depth, target) = (planes.depth(), if planes.depth() <= 8 { 8 } else { 16 });
     if depth == target {
@@ -155,7 +154,7 @@ impl<R: Read> ImageDecoder for AnselDecoder<R> {
         Ok(self.metadata(MetadataKind::Xmp))
     }
 
-    /// Holds the buffer and the samples of a band against the limit of allocations.
+    /// Checks the buffer and the samples of a band against the allocation limit.
     fn set_limits(&mut self, limits: image::Limits) -> ImageResult<()> {
         limits.check_support(&LimitSupport::default())?;
         limits.check_dimensions(self.info.width, self.info.height)?;
@@ -189,12 +188,13 @@ pub struct AnselEncoder<W> {
 }
 
 impl<W: Write> AnselEncoder<W> {
-    /// An encoder with the default of every option.
+    /// An encoder with default options.
     pub fn new(output: W) -> Self {
         Self::with_codec(&Codec::default(), output)
     }
 
-    /// An encoder with the options of a codec, and with its sessions, which need not be made again for each image.
+    /// An encoder with the options and sessions of a codec. A session takes time to make; this way it is made once for
+    /// many images.
     pub fn with_codec(codec: &Codec, output: W) -> Self {
         Self { codec: codec.clone(), metadata: Metadata::default(), output }
     }
@@ -248,7 +248,7 @@ fn hint() -> ImageFormatHint {
     ImageFormatHint::Name(EXTENSION.to_owned())
 }
 
-/// What went wrong, as an error of one of the image crate's kinds; `other` makes one of any other.
+/// Converts an error to one of the image crate; `other` wraps those about the content of the file.
 fn image_error<E: FromFormat>(error: Error, other: impl Fn(E) -> ImageError) -> ImageError {
     match (error.kind(), error) {
         (ErrorKind::Io, Error::Io { source, .. }) => ImageError::IoError(source),

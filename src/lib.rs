@@ -11,8 +11,9 @@
 //! words         --container-->          bytes
 //! ```
 //!
-//! `walk` drives the middle three, for encoder and decoder alike; `streams` chooses it, or, where a part repeats itself over
-//! long distances, VP8L or the coding of PNG. [`Codec`] goes the way in both directions; [`container`] describes the bytes.
+//! `walk` runs the middle three, for encoder and decoder alike. `streams` calls it, or codes a part with VP8L or the
+//! method of PNG where it repeats itself over long distances. [`Codec`] runs the whole path in both directions;
+//! [`container`] documents the bytes.
 //!
 //! ```
 //! use ansel::{Codec, Metadata, Planes};
@@ -23,13 +24,13 @@
 //! let bytes = codec.compress(&ramp, &Metadata::default())?;
 //! assert_eq!(codec.decompress(&bytes)?.planes, ramp);
 //!
-//! // A rectangle of it; of a large file, only the tiles that it needs are read.
+//! // A rectangle: of a large file, only the tiles that it touches are read.
 //! let mut archive = codec.open(std::io::Cursor::new(&bytes))?;
 //! let part = archive.region(ansel::Rect { x: 2, y: 1, width: 4, height: 3 })?;
 //! assert_eq!(part.samples()[[0, 0, 0]], 10);
 //! # Ok::<(), ansel::Error>(())
 //! ```
-// Not `forbid`: ndarray's `s!` allows itself a block of its own.
+// Not `forbid`: ndarray's `s!` contains an `allow` for a block of its own.
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -70,8 +71,8 @@ pub use self::files::{
 };
 pub use self::image::{ImageInfo, Metadata, MetadataBlock, MetadataKind, Planes, Rect, Sample};
 pub use self::infer::session::{Device, EngineInfo};
-/// The instructions that networks are evaluated with on this processor, such as `vnni512`. The environment variable
-/// `ANSEL_INSTRUCTIONS` limits them, for tests and benchmarks; no file depends on them.
+/// The instruction set that evaluates networks on this processor, such as `vnni512`. The environment variable
+/// `ANSEL_INSTRUCTIONS` lowers it, for tests and benchmarks; compressed files do not depend on it.
 #[must_use]
 pub fn instructions() -> &'static str {
     self::infer::kernel::Instructions::detect().name()
@@ -81,7 +82,7 @@ pub use self::model::family::{Content, Family};
 pub use self::model::registry::{ModelChoice, RegisteredModel, models};
 pub use self::walk::bits_back::BoundTerms;
 
-/// The examples of the page, which are compiled and run with the tests.
+/// The examples of docs/library.md, compiled and run as doctests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/library.md")]
 struct LibraryPage;

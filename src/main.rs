@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     cli::run()
 }
 
-/// Keeps ONNX Runtime, from 1.31 on, from noting its use in the user's cache folder and from sending it to its makers.
+/// Turns off the telemetry of ONNX Runtime, which from 1.31 on records its use in the user's cache folder and sends it.
 #[cfg(feature = "ort")]
 #[allow(unsafe_code)]
 fn without_telemetry() {

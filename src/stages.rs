@@ -1,4 +1,4 @@
-//! Stages by themselves, for `tests/bench/stages.rs`. Not part of the interface.
+//! Single stages of the codec, for the benchmark `tests/bench/stages.rs`. Not part of the public API.
 
 mod drawn;
 
@@ -34,7 +34,8 @@ pub struct NetworkStage {
 }
 
 impl NetworkStage {
-    /// A batch of `pixels` small contexts, evaluated in a session of ONNX Runtime, or by the kernel `alone`.
+    /// A batch of `pixels` contexts with small values, evaluated in a session of ONNX Runtime, or by the kernel
+    /// `alone`.
     ///
     /// # Panics
     /// If ONNX Runtime is missing.
@@ -66,7 +67,7 @@ pub struct KernelStage {
 }
 
 impl KernelStage {
-    /// A network of some weights, with activations of 8 or 11 bits, and `pixels` small contexts.
+    /// A network of arbitrary weights, with activations of 8 or 11 bits, and `pixels` contexts with small values.
     #[must_use]
     pub fn new(sizes: &[usize], bits: u32, pixels: usize) -> Self {
         let layer = |side: &[usize]| Layer {
@@ -100,7 +101,7 @@ impl MixtureStage {
     /// Mixtures from the network's outputs on `pixels` contexts, with samples 3 above the prediction.
     ///
     /// # Panics
-    /// If ONNX Runtime is missing, or the model has another number of components than this stage.
+    /// If ONNX Runtime is missing, or the model's number of components is not that of this stage.
     #[must_use]
     pub fn new(pixels: usize) -> Self {
         let mut network = NetworkStage::new(pixels, true);
@@ -141,19 +142,19 @@ impl MixtureStage {
     }
 }
 
-/// The same as [`MixtureStage`], of many pixels at once.
+/// [`MixtureStage`] in blocks of 16 pixels, one per vector lane.
 #[derive(Debug)]
 pub struct LaneStage {
     mixture: LaneMixture,
     channels: usize,
-    /// Of each block, with axes (output, lane).
+    /// By block, with axes (output, lane).
     blocks: Vec<Vec<Lanes<i16>>>,
     words: Vec<u32>,
 }
 
 impl LaneStage {
-    /// The pixels of [`MixtureStage`], of which there must be whole blocks of 16; with the instructions of a level from 0 on, if
-    /// the processor has it.
+    /// The pixels of [`MixtureStage`], a multiple of 16. `level` counts from 0; `None` if the processor lacks these
+    /// instructions.
     #[must_use]
     pub fn new(pixels: usize, level: usize) -> Option<Self> {
         let stage = MixtureStage::new(pixels);
@@ -186,7 +187,7 @@ impl LaneStage {
         self.intervals().iter().flat_map(|intervals| intervals.probability).map(|p| p as u64).sum()
     }
 
-    /// Searches in the CDF and ANS; whether all samples are the right ones.
+    /// Searches in the CDF and ANS; returns whether all samples are right.
     pub fn decode(&mut self) -> bool {
         let mut stack = LaneStack::from_words(self.words.clone()).expect("words of the encoder");
         let predictions = vec![[128; LANES]; self.channels];

@@ -1,4 +1,4 @@
-//! What unit tests share: numbers that look random, the same in every run; and tiles for the walks.
+//! Shared by unit tests: reproducible pseudo-random numbers, and tiles for the walks.
 
 use ndarray::Array3;
 
@@ -30,7 +30,7 @@ impl Random {
         self.below(2 * magnitude as u32 + 1) as i32 - magnitude
     }
 
-    /// Bytes that deflate cannot shorten.
+    /// Bytes that deflate cannot compress.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.below(256) as u8).collect()
     }
@@ -41,7 +41,7 @@ impl Random {
     }
 }
 
-/// Something between a pattern and noise, with symbols of these sizes.
+/// Samples between a pattern and noise, with symbols below these sizes.
 pub(crate) fn pattern(sizes: &[u32], width: usize, height: usize) -> Array3<u16> {
     let sample = |(c, y, x): (usize, usize, usize)| {
         let value = (x / 3 * 7 + y / 2 * 11 + c * 5 + (x * y) % 13 % 3) as u32;
@@ -50,7 +50,7 @@ pub(crate) fn pattern(sizes: &[u32], width: usize, height: usize) -> Array3<u16>
     Array3::from_shape_fn((sizes.len(), height, width), sample)
 }
 
-/// Tiles of [`pattern`], or cleared ones, walked over by `walk` in groups of so many.
+/// Tiles of [`pattern`], filled if `fill` is set and cleared otherwise, coded by `walk` in groups of `group` tiles.
 pub(crate) fn walked<C>(
     tiles: &[(u32, u32)],
     sizes: &[u32],

@@ -1,4 +1,4 @@
-//! What every build can do, with whatever features: `cargo test --no-default-features --test bare` is the smallest.
+//! What every build can do, with any set of features: `cargo test --no-default-features --test bare` is the smallest.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Files of the bits-back family: what is compressed comes back, whatever its size and however the work is divided, and
-//! damage is a typed error.
+//! Files of the bits-back family: what is compressed comes back, for any size and any division of the work, and damage
+//! is a typed error.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
     codec.compress(planes, &Metadata::default()).expect("a compressed image")
 }
 
-/// The photograph, and as much of it again as a size needs.
+/// The photograph, repeated as often as a size requires.
 fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
     let photograph = photograph();
     let (_, rows, columns) = photograph.samples().dim();
@@ -33,7 +33,7 @@ fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
 }
 
-/// A patch of a photograph, below which lies enough noise that a program codes it.
+/// A patch of a photograph, above enough noise that a program codes the patch.
 fn patch_on_noise(channels: usize) -> Planes {
     let (patch, noise) = (photograph_of(channels, 64, 64), noise(channels, 64, 60));
     let both = ndarray::concatenate![Axis(1), *patch.samples(), *noise.samples()];
@@ -68,7 +68,10 @@ fn grey_images_and_programs_from_files_come_back() {
     for (depth, channels) in [1, 8, 12].into_iter().flat_map(|depth| [(depth, 1), (depth, 2)]) {
         let planes = scaled(&patch_on_noise(channels), depth);
         let file = compressed(&codec, &planes);
-        assert!(codec.decompress(&file).expect("a file that decodes").planes == planes, "{channels} channels of {depth} bits");
+        assert!(
+            codec.decompress(&file).expect("a file that decodes").planes == planes,
+            "{channels} channels of {depth} bits"
+        );
         if depth == 8 {
             let bound = codec.verify(Cursor::new(&file)).expect("a file that decodes").bound.expect("terms");
             assert!(bound.reconstruction > 0.0 && bound.posterior < 0.0 && bound.volume != 0.0);
@@ -124,7 +127,7 @@ fn damage(codec: &Codec) {
     };
     assert!(decode(stream.clone()).expect("the stream as it was") == planes);
     let mut damaged = vec![vec![], vec![0], stream[..stream.len() / 2].to_vec(), [&stream[..], &[7, 7, 7, 7]].concat()];
-    // One more patch of the primer, and more than there are.
+    // One more patch in the primer, and more than exist.
     damaged.extend([1, 2].map(|patches| [&[patches], &stream[1..]].concat()));
     damaged.extend((0..40).map(|at| {
         let mut stream = stream.clone();

@@ -1,4 +1,4 @@
-//! What a file may cost, in work and in memory, and what of it is checked: bounds of the format, and of [`Limits`].
+//! The work and memory that a file may cost, and where they are checked: bounds of the format, and [`Limits`].
 
 mod common;
 
@@ -8,7 +8,7 @@ use ansel::{Codec, Error, FormatErrorKind as Kind, ImageInfo, Limits, Metadata, 
 use common::raw::{RawEntry, black, learning, network};
 use common::*;
 
-/// A small model for one channel that may learn.
+/// A small model for one channel that can learn.
 fn model() -> &'static ansel::RegisteredModel {
     let grey = |model: &&ansel::RegisteredModel| model.content == ansel::Content::Grey;
     ansel::models().iter().find(grey).expect("a model for grey")
@@ -29,7 +29,7 @@ fn assert_exceeds<T: std::fmt::Debug>(result: Result<T, Error>, expected: u64) {
 #[test]
 fn a_stream_of_a_network_has_a_byte_for_each_32768_pixels() {
     let codec = Codec::default();
-    // Streams that have the right words, none.
+    // Streams with the right words: none.
     for (side, least) in [((9, 7), 1), ((256, 128), 1), ((257, 128), 2)] {
         for length in 0..least + 3 {
             let file = black(1, side, network(model()), &vec![0; length]).to_bytes();
@@ -41,7 +41,7 @@ fn a_stream_of_a_network_has_a_byte_for_each_32768_pixels() {
             }
         }
     }
-    // The byte that says whether a network learns is none of them.
+    // The byte that says whether a network learns does not count as one of them.
     for (stream, valid) in [(&[0][..], false), (&[1], false), (&[0, 0], true), (&[0, 0, 0], false), (&[1, 0, 0], false)]
     {
         let decoded = codec.decompress(&black(1, (9, 8), learning(model()), stream).to_bytes());
@@ -107,7 +107,7 @@ fn bands_have_at_most_2_to_the_24th_pixels() {
     for (width, rows, valid) in [(1 << 12, 1 << 12, true), (1 << 12, (1 << 12) + 1, false), ((1 << 23) + 1, 2, false)] {
         let mut raw = black(1, (9, 7), network(model()), &[0]);
         (raw.width, raw.height, raw.band_rows) = (width, rows, rows);
-        // A header that is refused, or what is left of the file.
+        // A header that is refused, or the rest of the file.
         let kind = format_error(codec.decompress(&raw.to_bytes()), "a band");
         assert_eq!(kind == Kind::Truncated, valid, "{width} x {rows}: {kind:?}");
     }
@@ -123,7 +123,7 @@ fn images_that_no_file_can_hold_are_not_written() {
     }
 }
 
-/// Palettes and chunks that are none.
+/// Invalid palettes and chunks.
 const INVALID: [(MetadataKind, &[u8]); 4] = [
     (MetadataKind::Palette, &[]),
     (MetadataKind::Palette, &[1, 3, 0, 0, 0]),

@@ -296,7 +296,7 @@ fn an_input_that_is_not_there_is_exit_code_1() {
 #[test]
 fn an_output_that_cannot_be_created_is_exit_code_1() {
     let (place, _) = Place::with_photo();
-    // A file in the place of a folder stops every user, root too.
+    // A file in place of a folder stops every user, even root.
     assert_says(&place.fail(1, ["compress", "photo.png", "-o", "photo.png/x.ansel"]), &["photo.png"]);
     assert_says(&place.fail(1, ["compress", "photo.png", "-o", "photo.png/folder/"]), &["photo.png"]);
     #[cfg(target_os = "linux")]
@@ -382,7 +382,7 @@ fn without_transforms_the_samples_are_coded_as_they_are() {
     assert!(place.image("none.png") == planes);
 }
 
-/// A PNG file written without this crate. `edit` may change the encoder.
+/// A PNG file written without this crate. `edit` can change the encoder.
 fn png(
     colour: png::ColorType,
     depth: png::BitDepth,
@@ -534,7 +534,7 @@ fn images_beyond_the_limits_are_exit_code_5() {
 
 #[test]
 fn a_runtime_that_is_missing_or_wrong_is_exit_code_6() {
-    // Large enough for a session: fewer pixels need none.
+    // Large enough for a session; smaller images need none.
     let place = Place::new();
     place.write_png("photo.png", &gentle(3, 300, 220), &Metadata::default());
     place
@@ -553,7 +553,7 @@ fn a_runtime_that_is_missing_or_wrong_is_exit_code_6() {
             assert_says(&message, &["ONNX Runtime", "ORT_DYLIB_PATH", &path.display().to_string()]);
         }
     }
-    // What needs no network works without.
+    // Commands that need no network work without ONNX Runtime.
     let output = place.command(["info", "photo.ansel"]).env("ORT_DYLIB_PATH", "/nonexistent").output();
     assert_eq!(output.expect("the program starts").status.code(), Some(0));
 }
@@ -582,7 +582,7 @@ fn a_file_made_with_a_model_file_needs_it_again() {
     let (place, planes) = Place::with_photo();
     let colour = ansel::models().iter().find(|model| model.content.channels() == 3).expect("a colour model").file;
     let grey = ansel::models().iter().find(|model| model.content.channels() == 1).expect("a grey model").file;
-    // A field that no version of ONNX has, and that readers skip: the same network, another file.
+    // A field that no version of ONNX has, and that readers ignore: the same network in a different file.
     let mine = [colour, &[0x98, 0x06, 1]].concat();
     place.write("mine.onnx", &mine);
     place.write("other.onnx", grey);
@@ -609,7 +609,7 @@ fn a_model_of_the_program_given_as_a_file_is_recorded_as_the_program_s() {
     assert!(place.image("back.png") == planes);
 }
 
-/// The start of a model file's SHA-256, as the header carries it.
+/// The start of a model file's SHA-256, as in a band's description.
 fn ansel_digest(file: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(file)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -649,7 +649,7 @@ fn icc_exif_and_xmp_of_a_png_come_back_byte_for_byte() {
     assert!(place.image("back.png") == planes);
 }
 
-/// Moves all chunks of these kinds to the end of a PNG file, behind the samples.
+/// Moves all chunks of these types to the end of a PNG file, after the samples.
 fn with_chunks_last(file: &[u8], kinds: [&[u8; 4]; 2]) -> Vec<u8> {
     let (mut first, mut last) = (file[..8].to_vec(), Vec::new());
     let mut rest = &file[8..];
@@ -695,7 +695,7 @@ fn a_special_file_is_written_to_and_not_replaced() {
     let (place, _) = Place::with_photo();
     let made = Command::new("mkfifo").arg(place.path("pipe")).status().expect("mkfifo");
     assert!(made.success());
-    // Held open, so that the program can open it too; the file fits into the pipe's buffer.
+    // Held open for writing, so that the program can open it; the file fits into the pipe's buffer.
     let held = std::fs::OpenOptions::new().read(true).write(true).open(place.path("pipe")).expect("an open pipe");
     place.run(["compress", "photo.png", "-o", "pipe", "--force"]);
     let kind = std::fs::symlink_metadata(place.path("pipe")).expect("the pipe").file_type();

@@ -1,4 +1,4 @@
-//! The programs of `examples/` do what they say.
+//! The programs in `examples/` work as described.
 
 #![cfg(feature = "files")]
 
@@ -69,7 +69,7 @@ fn content_store_has_each_image_once() {
     assert!(content_store::run(&["store", "none.png"].map(path)).is_err());
 }
 
-/// A service in a thread of its own, for as long as the test runs.
+/// Runs a service in its own thread for the rest of the test.
 fn serve(folder: &Path, at_once: usize) -> SocketAddr {
     let service = axum_upload::Service::open(folder, at_once).expect("a service");
     let (tell, told) = std::sync::mpsc::channel();
@@ -89,11 +89,11 @@ fn send(address: SocketAddr, request: &str, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a connection");
     let head = format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).expect("a head");
-    let _ = stream.write_all(body); // a service that refuses a body need not read it
+    let _ = stream.write_all(body); // a service that refuses a body may close before reading it
     stream
 }
 
-/// Sends a request; returns the status and the body of the answer.
+/// Sends a request; returns the status and the body of the response.
 fn ask(address: SocketAddr, request: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let (mut stream, mut answer) = (send(address, request, body), Vec::new());
     let _ = stream.read_to_end(&mut answer);
@@ -115,7 +115,7 @@ fn axum_upload_stores_images_once_and_serves_them() {
     let (status, file) = ask(address, &format!("GET /images/{name}"), b"");
     assert_eq!(status, 200);
     assert!(Codec::default().decompress(&file).expect("an image").planes == image);
-    // The same pixels, in other files.
+    // The same pixels in files of other formats.
     let mut bmp = Vec::new();
     ansel::write_image(&image, &Metadata::default(), ImageFormat::Bmp, &mut bmp).expect("a BMP");
     for upload in [bmp, file] {
@@ -151,7 +151,7 @@ fn axum_upload_stores_images_once_and_serves_them() {
 fn axum_upload_ends_work_whose_client_has_left() {
     let folder = tempfile::tempdir().expect("a folder");
     let address = serve(folder.path(), 1);
-    // It would take minutes, in a build for tests.
+    // This would take minutes in a test build.
     let large = png(&noise(3, 2400, 2400));
     let client = send(address, "POST /images", &large);
     std::thread::sleep(Duration::from_millis(1500));

@@ -1,5 +1,5 @@
-//! Files of the flow family: what is compressed comes back, whatever its size and however the work is divided, and
-//! damage is a typed error.
+//! Files of the flow family: what is compressed comes back, for any size and any division of the work, and damage is a
+//! typed error.
 
 mod common;
 
@@ -20,14 +20,14 @@ fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
     codec.compress(planes, &Metadata::default()).expect("a compressed image")
 }
 
-/// The family that the registry gives the model of each part of the first band.
+/// The family of the model of each part in the first band.
 fn families(file: &[u8]) -> Vec<Option<Family>> {
     let info = Codec::default().read_info(Cursor::new(file)).expect("a valid file");
     let of = |id: u16| ansel::models().iter().find(|model| model.id == id).expect("a model of the registry").family;
     info.bands[0].parts().iter().map(|part| part.model.map(|(id, _)| of(id))).collect()
 }
 
-/// The photograph, and as much of it again as a size needs.
+/// The photograph, repeated as often as a size requires.
 fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
     let photograph = photograph();
     let (_, rows, columns) = photograph.samples().dim();

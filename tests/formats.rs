@@ -1,6 +1,6 @@
-//! Every file of a folder of image files is refused with a reason, or read as the image crate reads it, and comes back
-//! through compression with its metadata; of PNG files, all that they say comes back. The folders are `tests/formats`, and
-//! `ANSEL_FORMATS`: PngSuite, the test images of the image crate, one's own.
+//! Every image file in some folders is either refused with a reason, or read as the image crate reads it and restored
+//! after compression with its metadata; for PNG files, all their information is restored. The folders are
+//! `tests/formats`, and those in `ANSEL_FORMATS`, such as PngSuite or the test images of the image crate.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Reads a file in bands of a few rows, and at once.
+/// Reads a file in bands of a few rows, and at once; both must agree.
 fn read(file: &[u8]) -> Result<ImageFile, Error> {
     let whole = ansel::read_image(Cursor::new(file), &Limits::default())?;
     let mut reader = ansel::open_image(Cursor::new(file), &Limits::default()).expect("it was read before");
@@ -35,8 +35,8 @@ fn read(file: &[u8]) -> Result<ImageFile, Error> {
     Ok(whole)
 }
 
-/// Fails unless the image crate decodes to the same samples, after what it does to them: palettes and depths below
-/// eight bits are expanded.
+/// Fails unless the image crate decodes to the same samples, apart from its conversions: it expands palettes and depths
+/// below eight bits.
 fn assert_same_samples(path: &Path, file: &[u8], planes: &Planes) {
     let mut reader = image::ImageReader::new(Cursor::new(file));
     match ImageFormat::from_path(path) {
@@ -60,7 +60,7 @@ fn assert_same_samples(path: &Path, file: &[u8], planes: &Planes) {
     assert!(ours == theirs, "{}: other samples than those of the image crate", path.display());
 }
 
-/// Header and chunks of a PNG file but for the samples, of which the place stays; profiles uncompressed.
+/// The header and chunks of a PNG file, with a placeholder for the samples, and with profiles uncompressed.
 fn chunks(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     let mut rest = &file[8..];
@@ -70,7 +70,7 @@ fn chunks(file: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut data = rest[8..8 + length].to_vec();
         rest = &rest[12 + length..];
         match &*kind {
-            "IHDR" => data[12] = 0, // interlacing is a way to store the samples
+            "IHDR" => data[12] = 0, // interlacing only concerns how samples are stored
             "IDAT" => data.clear(),
             "iCCP" => {
                 let start = data.iter().position(|&byte| byte == 0).expect("a name") + 2;
@@ -90,7 +90,7 @@ fn chunks(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Fails unless an image comes back from a PNG file, and a PNG file with its header, palette and all other chunks.
+/// Fails unless an image is restored from a PNG file; and a PNG file with its header, palette and all other chunks.
 fn assert_comes_back(path: &Path, file: &[u8], planes: &Planes, metadata: &Metadata) {
     let mut again = Vec::new();
     ansel::write_image(planes, metadata, ImageFormat::Png, &mut again)
@@ -103,7 +103,7 @@ fn assert_comes_back(path: &Path, file: &[u8], planes: &Planes, metadata: &Metad
     assert!(image_again.metadata == *metadata, "{}: other metadata", path.display());
 }
 
-/// Fails unless an image is the same after compression, and as a PNG file after that.
+/// Fails unless an image is the same after compression, and again as a PNG file.
 fn assert_comes_back_compressed(codec: &Codec, path: &Path, file: &[u8], image: &ImageFile) {
     let compressed = codec.compress(&image.planes, &image.metadata);
     let compressed = compressed.unwrap_or_else(|e| panic!("{}: not compressed: {e}", path.display()));
@@ -113,7 +113,7 @@ fn assert_comes_back_compressed(codec: &Codec, path: &Path, file: &[u8], image: 
     assert_comes_back(path, file, &decoded.planes, &decoded.metadata);
 }
 
-/// Fails unless a file is refused, or comes back; returns why it is refused.
+/// Fails unless a file is refused, or restored; returns the reason if it is refused.
 fn check(codec: &Codec, path: &Path) -> Option<Error> {
     let file = std::fs::read(path).expect("a readable file");
     match read(&file) {

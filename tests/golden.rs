@@ -1,8 +1,8 @@
-//! Stored files of every format version: they decode to their images for ever, and the images compress to
+//! Stored files of every format version. They must decode to their images for ever; and the images must compress to
 //! exactly these bytes as long as the version's encoder and models are the current ones.
 //!
-//! `ANSEL_WRITE_GOLDEN=1 cargo test --test golden` writes the files of the current version. Do that only when a
-//! change of an unreleased version, or of its models, is meant: what has been released is never written again.
+//! `ANSEL_WRITE_GOLDEN=1 cargo test --test golden` writes the files of the current version. Use it only for intended
+//! changes to an unreleased version or its models: files of released versions are never rewritten.
 
 mod common;
 
@@ -17,14 +17,14 @@ use ndarray::{Array3, Axis, s};
 
 /// The version that this library writes.
 const CURRENT: &str = "v1";
-/// All files of a version together stay below this, in bytes.
+/// Most bytes of all files of a version together.
 const MOST_BYTES: u64 = 72 << 10;
 
 struct Golden {
     name: String,
     planes: Planes,
     metadata: Metadata,
-    /// What it is compressed with.
+    /// The model that it is compressed with.
     model: ModelChoice,
     effort: Effort,
 }
@@ -41,7 +41,7 @@ impl Golden {
     }
 }
 
-/// A small page under each model of the registry, whatever the planner would choose for it.
+/// A small page under each model of the registry, whatever the planner would choose.
 fn of_models() -> Vec<Golden> {
     let golden = |model: &RegisteredModel| Golden {
         model: ModelChoice::File(model.file.into()),
@@ -50,7 +50,7 @@ fn of_models() -> Vec<Golden> {
     ansel::models().iter().map(golden).collect()
 }
 
-/// Patterns that networks learn while they code, or before.
+/// Patterns that networks learn while coding, or before it.
 fn of_learning() -> Vec<Golden> {
     let golden = |name: &str, planes: Planes| {
         let content = if planes.channels() == 1 { Content::Grey } else { Content::Colour };
@@ -64,7 +64,7 @@ fn of_learning() -> Vec<Golden> {
     ]
 }
 
-/// Images under the flows, of more rows or columns than the coarsest level's spacing.
+/// Images under the flows, with more rows or columns than the spacing of the coarsest level.
 fn of_flows() -> Vec<Golden> {
     let golden =
         |name: &str, planes: Planes| Golden { model: flow_file(planes.channels()), ..Golden::new(name, planes) };
@@ -76,7 +76,7 @@ fn of_flows() -> Vec<Golden> {
     ]
 }
 
-/// Patches, below which lies enough noise that a program codes them.
+/// Patches above enough noise that a program codes them.
 fn of_programs() -> Vec<Golden> {
     let golden = |name: &str, model: &str, rows: usize| {
         let (patch, noise) = (gentle(3, 64, 64), noise(3, 64, rows));
@@ -86,7 +86,7 @@ fn of_programs() -> Vec<Golden> {
     vec![golden("realnvp-patch", "realnvp", 60), golden("vae-patch", "vae", 20)]
 }
 
-/// Planes of the samples, which are valid.
+/// Planes with these samples, which must be valid.
 fn planes(samples: Array3<u16>, depth: u32) -> Planes {
     Planes::new(samples, depth).expect("a valid image")
 }
@@ -97,7 +97,7 @@ fn grey_as_colour(grey: &Planes) -> Planes {
     planes(ndarray::concatenate![Axis(0), *grey, *grey, *grey], 8)
 }
 
-/// Noise that repeats at a distance.
+/// Noise that repeats after a long distance.
 fn repeating() -> Planes {
     let noise = noise(3, 16, 16);
     image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
@@ -110,7 +110,7 @@ fn with_alpha(colour: &Planes) -> Planes {
     planes(ndarray::concatenate![Axis(0), *colour.samples(), alpha], 8)
 }
 
-/// Something with noise, and three times as much of a drawing beside it.
+/// Noisy content, with a drawing three times as wide beside it.
 fn page(channels: usize, width: usize, height: usize) -> Planes {
     let (picture, drawing) = (gentle(channels, width, height), drawing(channels, width, height));
     image(channels, width, height, |at| {
@@ -167,7 +167,7 @@ fn path(golden: &Golden) -> PathBuf {
     folder(CURRENT).join(&golden.name).with_extension("ansel")
 }
 
-/// JPEG files that are kept, by the names of tests/jpeg.
+/// Stored JPEG files, by their names in tests/jpeg.
 const JPEG_FILES: [&str; 3] = ["sequential", "progressive", "cmyk"];
 
 fn jpeg(name: &str) -> Vec<u8> {
@@ -204,7 +204,7 @@ fn write_all() {
 
 #[test]
 fn stored_files_give_back_their_jpeg_files_and_these_compress_to_them() {
-    stored(&goldens()[0]); // writes them all, if they are to be written
+    stored(&goldens()[0]); // writes all files, if writing is enabled
     let codec = Codec::default();
     for name in JPEG_FILES {
         let file = read(&jpeg_path(name));
@@ -230,7 +230,7 @@ fn images_compress_to_their_stored_files() {
     }
 }
 
-/// Two stored files behind one header.
+/// The bands of two stored files after a single header.
 #[test]
 fn stored_bands_decode_behind_one_another() {
     let all = goldens();

@@ -1,4 +1,4 @@
-//! How much memory a few hostile bytes can ask for. The only test of its binary, since it counts all allocations.
+//! How much memory a few hostile bytes can allocate. The only test in this binary, since it counts all allocations.
 
 mod common;
 
@@ -12,12 +12,12 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// More than this is a large allocation, in bytes.
+/// An allocation above this is large, in bytes.
 const LARGE: usize = 4 << 20;
-/// Samples of the images that are decoded here, which themselves take less than that.
+/// Most samples of the images decoded here, which take less than a large allocation.
 const SAMPLES: u64 = 1 << 18;
 
-/// The most bytes that `work` had allocated at once, beyond what was allocated before.
+/// Returns the result of `work`, and the peak of its allocations beyond those before, in bytes.
 fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
@@ -44,7 +44,7 @@ fn hostile_files_are_refused_without_large_allocations() {
     let codec = codec_with_limits(Limits { samples: SAMPLES, ..Limits::default() });
     let planes = gentle(3, 9, 7);
     let file = codec.compress(&planes, &metadata()).expect("a compressed image");
-    // Sessions and models are no part of what a file asks for.
+    // Creates sessions and models, which do not count as allocated by a file.
     codec.decompress(&file).expect("a file that decodes");
     let most = u64::from(u32::MAX);
     let changed = |change: &dyn Fn(&mut RawFile)| {
@@ -108,7 +108,7 @@ fn lepton_file(header: &[u8]) -> Vec<u8> {
     [file, stream].concat()
 }
 
-/// Lepton streams whose headers declare more than there is, or a large image, or inflate to much.
+/// Lepton streams whose headers declare more data than they have, declare a large image, or inflate to a large size.
 fn jpeg_files_that_claim_more(codec: &Codec) {
     let frame = |side: u8| [b"\xff\xc0\0\x0b\x08", &[side, 0, side, 0][..], b"\x01\x01\x11\0\xff\xda"].concat();
     let with = |segments: &[u8], fields: &[u8]| {
@@ -134,7 +134,7 @@ fn jpeg_files_that_claim_more(codec: &Codec) {
     }
 }
 
-/// Lengths of a band and a transform that are far longer than the file.
+/// Lengths of a band and of a transform far beyond the file.
 fn lengths_that_lie(codec: &Codec, file: &[u8]) {
     let raw = RawFile::parse(file);
     let start = [raw.header(), raw.metadata.clone()].concat();
@@ -163,7 +163,7 @@ fn a_transform_that_inflates(codec: &Codec, file: &[u8]) {
     }
 }
 
-/// Streams of VP8L and PNG that are none, or too long: the size of the tile is the container's.
+/// VP8L and PNG streams that are invalid or too long: the tile size comes from the container.
 fn streams_that_claim_more(codec: &Codec) {
     let file = codec.compress(&drawing(3, 40, 30), &ansel::Metadata::default()).expect("a compressed image");
     let mut raw = RawFile::parse(&file);
@@ -194,7 +194,7 @@ fn samples_limit_holds_before_allocation(file: &[u8]) {
     assert!(info.is_ok(), "the limit, not another check, refused the large image: {info:?}");
 }
 
-/// 2^31 samples in less than hundred bytes, which the default limits allow, but for that of memory.
+/// 2^31 samples in less than a hundred bytes, which the default limits allow, except for a limit of memory.
 fn memory_limit_holds_before_allocation(file: &[u8]) {
     let mut raw = RawFile::parse(file);
     (raw.width, raw.height, raw.band_rows) = (1 << 14, 43_690, 1);
@@ -204,7 +204,7 @@ fn memory_limit_holds_before_allocation(file: &[u8]) {
     assert_refused_cheaply(&limited(1 << 20), &raw.to_bytes(), "a band that takes much memory");
 }
 
-/// A block that claims 100 bytes and inflates to 32 MiB.
+/// A block that declares 100 bytes and inflates to 32 MiB.
 fn metadata_that_inflates_stays_within_its_declared_size() {
     let codec = codec_with_threads(1);
     let mut large = ansel::Metadata::default();

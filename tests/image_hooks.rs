@@ -1,4 +1,4 @@
-//! ansel as a format of the image crate: what it writes and reads, with metadata, within limits.
+//! ansel as a format of the image crate: reading, writing, metadata, limits.
 
 #![cfg(feature = "image-hooks")]
 

@@ -1,4 +1,4 @@
-//! Files that are damaged, truncated or made up: each is refused with a typed error, whatever is wrong with it.
+//! Files that are damaged, truncated or made up: each is refused with a typed error.
 
 mod common;
 
@@ -9,7 +9,7 @@ use ansel::{Codec, Decoded, Error, FormatErrorKind as Kind, Limits, Metadata, Pl
 use common::raw::{RawBand, RawPart};
 use common::*;
 
-/// Made-up sizes stay small.
+/// Limits that keep declared sizes small.
 static CODEC: LazyLock<Codec> = LazyLock::new(|| {
     let limits = Limits { samples: 1 << 16, ..Limits::default() };
     Codec::builder().limits(limits).threads(2).build().expect("a codec")
@@ -21,7 +21,7 @@ struct Sample {
     planes: Planes,
 }
 
-/// A small file with every part: metadata, compressed and not, and a stream of a network.
+/// A small file with all kinds of content: metadata, compressed and not, and a network's stream.
 fn small_file() -> Vec<u8> {
     codec_for_photographs(3).compress(&gentle(3, 9, 7), &metadata()).expect("a compressed image")
 }
@@ -45,7 +45,7 @@ fn samples() -> Vec<Sample> {
     ]
 }
 
-/// The drawing under VP8L: its tile and checksum are those of the compressed file, so the parts can be exchanged.
+/// The drawing as VP8L. Its tile and checksum equal those of the compressed file, so that parts can be swapped.
 fn vp8l() -> Sample {
     let planes = repeating();
     let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");
@@ -54,7 +54,7 @@ fn vp8l() -> Sample {
     Sample { name: "VP8L", file, planes }
 }
 
-/// The same of 12 bits, under PNG's coding.
+/// The same drawing with 12 bits, in PNG's coding.
 fn png() -> Sample {
     let planes = scaled(&repeating(), 12);
     let file = CODEC.compress(&planes, &Metadata::default()).expect("a compressed image");
@@ -63,13 +63,13 @@ fn png() -> Sample {
     Sample { name: "PNG", file, planes }
 }
 
-/// Noise that repeats at a distance: nothing is better at it than VP8L.
+/// Noise that repeats after a long distance: nothing codes it better than VP8L.
 fn repeating() -> Planes {
     let noise = noise(3, 16, 16);
     image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
 }
 
-/// A file after a change of its fields, with lengths and checksums that fit.
+/// A file after a change of its fields, with matching lengths and checksums.
 fn changed(file: &[u8], change: impl FnOnce(&mut RawFile)) -> Vec<u8> {
     let mut raw = RawFile::parse(file);
     change(&mut raw);
@@ -122,7 +122,7 @@ fn every_changed_byte_is_found_or_changes_nothing() {
                 match CODEC.decompress(&damaged) {
                     Err(Error::Format(_) | Error::LimitsExceeded { .. }) => {}
                     Err(other) => panic!("byte {at} of {name}: {other}"),
-                    // VP8L has bits without meaning, and so has the head of a zlib stream.
+                    // VP8L has bits without meaning, and so does the header of a zlib stream.
                     Ok(decoded) => {
                         assert!(long_range && decoded.planes == planes, "byte {at} of {name} makes no difference")
                     }
@@ -180,7 +180,7 @@ fn other_first_bytes_are_not_ansel() {
         let mut wrong = file.clone();
         wrong[at] ^= 0x20;
         assert_kind(&wrong, Kind::NotAnsel, "a wrong magic number");
-        // Too short for a header, and already wrong.
+        // Too short for a header, but already recognisably wrong.
         assert_kind(&wrong[..=at], Kind::NotAnsel, "a wrong magic number");
     }
     assert_kind(&std::fs::read(PHOTOGRAPH).expect("the photograph"), Kind::NotAnsel, "a PNG");
@@ -191,7 +191,7 @@ fn other_first_bytes_are_not_ansel() {
 fn an_unknown_version_is_named() {
     let file = small_file();
     for version in [0, 2, 100, 255] {
-        // A later version may place its checksum elsewhere, so the version is looked at before.
+        // A later version may have its checksum elsewhere, so the version is checked first.
         let mut unrepaired = file.clone();
         unrepaired[8] = version;
         for result in [CODEC.decompress(&unrepaired), decode_changed(&file, |raw| raw.version = version)] {
@@ -207,7 +207,7 @@ fn network(id: u64, digest: [u8; 16]) -> Vec<u8> {
     [vec![1], common::raw::number(id), digest.to_vec()].concat()
 }
 
-/// A network that learns by these fields.
+/// A network that learns, with these parameters.
 fn learning(less: u8, step: u8, pull_back: u8) -> Vec<u8> {
     let digest = common::raw::digest(ansel::models()[0].file);
     [vec![4], common::raw::number(1), digest.to_vec(), vec![less, step, pull_back]].concat()
@@ -227,7 +227,7 @@ fn an_unknown_model_is_named() {
     let message = result.as_ref().expect_err("refused").to_string();
     assert!(message.contains("SHA-256 abababab..."), "{message}");
     assert_eq!(format_error(result, "a model digest"), Kind::UnknownModel);
-    // The tables of such a file can still be read.
+    // The tables of such a file are still readable.
     let info = CODEC.read_info(Cursor::new(&other)).expect("valid tables");
     assert_eq!(info.bands[0].parts()[0].model, Some((1, [0xab; 16])));
 }
@@ -341,7 +341,7 @@ fn bands_that_are_not_there_or_too_many_are_refused() {
     assert_eq!(format_error(decode_changed(&file, more), "a band more"), Kind::TrailingBytes);
     assert_eq!(format_error(decode_changed(&file, |raw| raw.height = 15), "a height"), Kind::Truncated);
     assert_eq!(format_error(decode_changed(&file, |raw| raw.height = 5), "a height"), Kind::TrailingBytes);
-    // Tables may be right for a band of fewer rows, too; samples are not.
+    // Tables may also be valid for a band with fewer rows; samples are not.
     for height in 6..10 {
         format_error(decode_changed(&file, |raw| raw.height = height), "a height");
     }
@@ -368,7 +368,7 @@ fn streams_that_reach_outside_the_file_are_refused() {
     ] {
         let lying = changed(&file, |raw| raw.bands[0].tiles[0].lengths[0] = lie);
         assert_eq!(format_error(CODEC.read_info(Cursor::new(&lying)), "a stream length"), kind, "{lie}");
-        // A decoder may find what it decodes to be damaged before it finds the end of the file.
+        // A decoder may find damage before it reaches the end of the file.
         let decoded = format_error(CODEC.decompress(&lying), "a stream length");
         assert!(decoded == kind || decoded == Kind::TileChecksum, "{lie}: {decoded:?}");
     }
@@ -421,7 +421,7 @@ fn vp8l_streams_that_are_damaged_or_too_long_are_refused() {
         let result = decode_changed(&file, |raw| raw.bands[0] = band.clone().with_stream(0, 0, &stream));
         assert_eq!(format_error(result, "a VP8L stream"), Kind::TileChecksum);
     }
-    // Grey from a stream of colours.
+    // A grey image with a stream of colours.
     let grey = codec_for_photographs(1).compress(&noise(1, 16, 40), &Metadata::default()).expect("a compressed image");
     let result = decode_changed(&grey, |raw| {
         let part = RawPart { coder: vec![2], ..raw.bands[0].parts[0].clone() };
@@ -522,7 +522,7 @@ fn random_changes_behind_valid_checksums_never_panic() {
             let rest = &file[raw.header().len() + raw.metadata.len() + raw.bands[0].table().len()..];
             let changed = [&header[..], &raw.metadata, &table, rest].concat();
             if let Ok(decoded) = CODEC.decompress(&changed) {
-                // A smaller tile of VP8L, or another form of a transform, may hold the same samples.
+                // A smaller VP8L tile, or another form of a transform, may give the same samples.
                 let same = decoded.planes == planes && decoded.metadata == metadata;
                 assert!(changed == file || !same || long_range || name != "network and metadata", "{name}");
             }

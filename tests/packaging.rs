@@ -1,4 +1,4 @@
-//! The rule for `file`, where that program is there.
+//! The rule for `file`, if that program is installed.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What is compressed comes back, and the bytes do not depend on how the work is divided.
+//! What is compressed comes back, and the bytes do not depend on the division of the work.
 
 mod common;
 
@@ -7,11 +7,11 @@ use std::io::Cursor;
 use ansel::{Codec, FileInfo, Metadata, Planes};
 use common::*;
 
-/// The side of the largest tiles that are written: of photographs, and of graphics.
+/// Largest side of tiles: for photographs, and for graphics.
 const TILE_SIDE: usize = 512;
 const GRAPHICS_TILE_SIDE: usize = 2048;
 
-/// All kinds of computed images of one size.
+/// Computed images of all kinds, of one size.
 fn images(channels: usize, width: usize, height: usize) -> Vec<Planes> {
     let mut all: Vec<Planes> = [0, 128, 255].map(|value| flat(channels, width, height, value)).into();
     let makers = [noise, ramp, checkerboard, gentle, drawing];

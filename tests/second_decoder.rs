@@ -1,6 +1,6 @@
-//! Small files under the second decoder, `tests/decoder/decode.py`, which was written from the format's text alone:
-//! both decoders must agree on every sample, and on the metadata. Needs Python 3.9, as the build does; without Pillow,
-//! files with VP8L in them are left out.
+//! Small files in the second decoder, `tests/decoder/decode.py`, which was written from the format's description alone:
+//! both decoders must agree on every sample and on the metadata. Needs Python 3.9, as the build does; without Pillow,
+//! files with VP8L are skipped.
 
 mod common;
 
@@ -11,14 +11,16 @@ use std::process::{Command, Output};
 
 use ansel::{Codec, Content, Effort, Metadata, MetadataKind, ModelChoice, Planes};
 use common::raw::{learning, network};
-use common::{Random, arcs, flow_file, metadata, model_file, photograph_crop, program_file, scaled, stripes, tiny_program};
+use common::{
+    Random, arcs, flow_file, metadata, model_file, photograph_crop, program_file, scaled, stripes, tiny_program,
+};
 use ndarray::{Array3, Axis, concatenate, s};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 /// The exit code of the second decoder if Pillow is missing.
 const NO_PILLOW: i32 = 3;
-/// That for a JPEG file in a Lepton stream.
+/// The exit code of the second decoder for a JPEG file in a Lepton stream.
 const NO_LEPTON: i32 = 4;
 
 struct Example {
@@ -41,17 +43,17 @@ fn planes(
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid samples")
 }
 
-/// The photograph with other samples.
+/// The photograph with its samples mapped.
 fn mapped(channels: usize, width: usize, height: usize, depth: u32, map: impl Fn(usize, u16) -> u16) -> Planes {
     let photograph = photograph_crop(channels.min(3), width, height);
     planes(channels, width, height, depth, |(c, y, x)| {
-        // Alpha is another part of the photograph than what it is the alpha of.
+        // Alpha is another part of the photograph than the colours.
         let source = if c == 3 { (0, height - 1 - y, x) } else { (c, y, x) };
         map(c, photograph.samples()[source])
     })
 }
 
-/// The photograph as luma and chroma, converted as libjpeg does it, with two pixels off the lattice.
+/// The photograph converted to luma and chroma and back as libjpeg does it, with two pixels off the lattice.
 fn converted() -> Planes {
     let mut samples = photograph_crop(3, 36, 30).samples().clone();
     for mut pixel in samples.lanes_mut(Axis(0)) {
@@ -65,7 +67,7 @@ fn converted() -> Planes {
     Planes::new(samples, 8).expect("valid samples")
 }
 
-/// Rectangles of few colours, as graphics are.
+/// Rectangles with few colours, as in graphics.
 fn rectangles(channels: usize, depth: u32, colours: u64) -> Planes {
     let mut random = Random(99);
     let palette: Vec<Vec<u16>> =
@@ -80,7 +82,7 @@ fn rectangles(channels: usize, depth: u32, colours: u64) -> Planes {
     Planes::new(samples, depth).expect("valid samples")
 }
 
-/// A grid of cells: two in three have one colour, the others show a photograph.
+/// A grid of cells: two in three have one colour, the others show the photograph.
 fn collage() -> Planes {
     let photograph = mapped(3, 80, 60, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
     planes(3, 80, 60, 8, |(c, y, x)| match (x / 12, y / 12) {
@@ -89,13 +91,13 @@ fn collage() -> Planes {
     })
 }
 
-/// Noise that repeats itself beyond the reach of a context.
+/// Noise that repeats at distances beyond a context.
 fn wallpaper(channels: usize) -> Planes {
     let noise = common::noise(channels, 12, 12);
     planes(channels, 60, 60, 8, |(c, y, x)| noise.samples()[(c, y % 12, x % 12)])
 }
 
-/// The same of 16 bits, with so many values that they are no transform's.
+/// The same with 16 bits, and too many values for a transform.
 fn deep_wallpaper(channels: usize) -> Planes {
     let mut random = Random(3);
     let noise = planes(channels, 24, 24, 16, |_| random.next() as u16);
@@ -164,7 +166,7 @@ fn header(image: &Planes, height: usize, band_rows: usize) -> Vec<u8> {
     header
 }
 
-/// A file of two bands, of those of two images. (The library divides only large images.)
+/// A file with two bands, from two images. (The library divides only large images.)
 fn two_bands(codec: &Codec) -> (Planes, Vec<u8>) {
     let [above, below] = [(0, 20), (20, 9)].map(|(first, rows)| {
         let photograph = photograph_crop(3, 24, 29);
@@ -191,7 +193,7 @@ fn run_second_decoder(file: &[u8], output: &Path) -> Output {
     command.output().expect("python3")
 }
 
-/// Decodes with the second decoder, to what it prints and the bytes of a PNM file; `None` if that needs Pillow.
+/// Runs the second decoder; returns its output and the bytes of a PNM file, or `None` if it needs Pillow.
 fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("image.pnm");
@@ -204,7 +206,7 @@ fn second_decoder(file: &[u8], name: &str) -> Option<(String, Vec<u8>)> {
     Some((printed, std::fs::read(output).expect("the decoded image")))
 }
 
-/// Compares both decoders on a file; returns the ways in which its parts were coded.
+/// Compares both decoders on a file; returns the methods by which its parts were coded.
 fn compare(codec: &Codec, (example, file): &(Example, Vec<u8>)) -> BTreeSet<String> {
     let Example { name, planes, metadata } = example;
     let decoded = codec.decompress(file).expect("a file that decodes");
@@ -234,7 +236,7 @@ fn compare(codec: &Codec, (example, file): &(Example, Vec<u8>)) -> BTreeSet<Stri
     ways
 }
 
-/// JPEG files: the second decoder gives back what is stored, and knows a Lepton stream when it sees one.
+/// JPEG files: the second decoder restores stored ones, and recognises Lepton streams.
 #[test]
 fn the_second_decoder_knows_files_that_hold_jpeg_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -246,7 +248,7 @@ fn the_second_decoder_knows_files_that_hold_jpeg_files() {
     assert_eq!(output.status.code(), Some(NO_LEPTON), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// XXH3 in Python and in the library's crate, at all lengths of its cases and some others.
+/// XXH3 in Python and in the library's crate, at all lengths where the algorithm differs, and some others.
 #[test]
 fn the_sample_checksum_of_the_second_decoder_is_xxh3() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -300,7 +302,7 @@ fn files(codec: &Codec) -> Vec<(Example, Vec<u8>)> {
     let (arcs, file) = of_model("bias offsets", arcs(128), model_file(Content::Grey));
     assert!(codec.read_info(Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
     files.push((arcs, file));
-    // Streams that are filled up: without words, a network gives the first symbol of each plane.
+    // Padded streams: without words, a network yields the first symbol of each plane.
     for (name, coder, stream) in
         [("filled up", network as fn(_) -> _, &[0][..]), ("learning, filled up", learning, &[0, 0])]
     {
@@ -318,7 +320,8 @@ fn a_decoder_written_from_the_specification_agrees_on_every_sample() {
     let codec = Codec::default();
     // The second decoder takes seconds for each: it is given a file on every core.
     let ways: BTreeSet<String> = files(&codec).par_iter().flat_map(|file| compare(&codec, file)).collect();
-    let others = ["PNG", "VP8L", "constant", "grey", "lattice", "palette", "unused values", "model 65535"].map(str::to_owned);
+    let others =
+        ["PNG", "VP8L", "constant", "grey", "lattice", "palette", "unused values", "model 65535"].map(str::to_owned);
     let models = ansel::models().iter().map(|model| format!("model {}", model.id));
     let missing: Vec<_> = models.chain(others).filter(|way| !ways.contains(way)).collect();
     assert!(missing.is_empty(), "no example is coded with {missing:?}");

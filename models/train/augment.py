@@ -1,7 +1,7 @@
-"""Photographs made unlike themselves: what users have is not only clean photographs.
+"""Changes to photographs, since users do not only have clean ones.
 
-Each change takes a window (3, S, S) float32 in [0, 255] and a generator, and gives a window of the same channels that
-is at least a third as large; values may leave the range and need not be integers.
+Each change takes a window (3, S, S) float32 in [0, 255] and a generator, and returns a window with the same channels
+whose side is at least S / 3; values may leave the range, and need not be integers.
 """
 
 import io
@@ -19,14 +19,14 @@ def from_image(image):
 
 
 def noise(window, rng):
-    """Gaussian noise of a standard deviation of 1 to 30, a part of it common to the channels."""
+    """Gaussian noise with a standard deviation of 1 to 30, part of it common to all channels."""
     deviation, common = 30 ** rng.random(), rng.random()
     own = rng.standard_normal(window.shape) * np.sqrt(1 - common)
     return window + deviation * (own + rng.standard_normal((1, *window.shape[1:])) * np.sqrt(common))
 
 
 def grain(window, rng):
-    """Film grain as a scanner sees it: noise of a standard deviation of 1 to 12 that neighbours share."""
+    """Film grain as a scanner sees it: noise with a standard deviation of 1 to 12, correlated between neighbours."""
     field = rng.standard_normal((3, window.shape[1] + 2, window.shape[2] + 2))
     field[1:] = field[1:] * 0.7 + field[:1] * 0.7
     field = field[:, :-1] + rng.random() * field[:, 1:]
@@ -40,20 +40,20 @@ def resize(window, factor, rng, filters):
 
 
 def enlarge(window, rng):
-    """1.2 to 3 times the size, by one of the usual filters."""
+    """Enlarged 1.2 to 3 times, with one of the usual filters."""
     part = window[:, : window.shape[1] // 2, : window.shape[2] // 2]
     kinds = [Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
     return resize(part, rng.uniform(1.2, 3), rng, kinds)
 
 
 def shrink(window, rng):
-    """0.34 to 0.9 times the size, by one of the usual filters."""
+    """Shrunk to 0.34 to 0.9 times the size, with one of the usual filters."""
     kinds = [Image.Resampling.BOX, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS]
     return resize(window, rng.uniform(0.34, 0.9), rng, kinds)
 
 
 def jpeg(window, rng):
-    """Compressed as JPEG before, at a quality of 30 to 97, with or without chroma at half the resolution."""
+    """Compressed as JPEG, at a quality of 30 to 97, with chroma at full or half the resolution."""
     stream = io.BytesIO()
     to_image(window).save(stream, "JPEG", quality=int(rng.integers(30, 98)), subsampling=int(rng.choice([0, 2])))
     return from_image(Image.open(stream))
@@ -65,17 +65,17 @@ def grey(window, rng):
 
 
 def dark(window, rng):
-    """Exposed too little, by 1 to 5 stops."""
+    """Underexposed by 1 to 5 stops."""
     return window * 2 ** -rng.uniform(1, 5)
 
 
 def bright(window, rng):
-    """Exposed too much, by up to 2 stops, and clipped."""
+    """Overexposed by up to 2 stops, and clipped."""
     return window * 2 ** rng.uniform(0.3, 2)
 
 
 def contrast(window, rng):
-    """Contrast halved to tripled around a random grey."""
+    """Contrast multiplied by 1/2 to 3 around a random grey."""
     pivot = rng.integers(0, 256)
     return (window - pivot) * 2 ** rng.uniform(-1, 1.6) + pivot
 
@@ -86,7 +86,7 @@ def shuffle(window, rng):
 
 
 CHANGES = {change.__name__: change for change in (noise, grain, enlarge, shrink, jpeg, grey, dark, bright, contrast, shuffle)}
-LARGEST_SHRINK = 3  # windows are this many times as large as the crops that are cut from them
+LARGEST_SHRINK = 3  # side of a window, relative to the crops that are cut from it
 
 
 def changed(window, name, extent, rng):

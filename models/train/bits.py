@@ -1,5 +1,5 @@
-"""Where the bits of a flow are: bpsp of images under an exported model by level and phase, and what the same mixtures
-would cost as densities of dequantized samples, the bound that an integer flow has no need of.
+"""Where the bits of a flow are spent: bpsp of images under an exported model by level and phase; and what the same
+mixtures would cost as densities of dequantized samples, the bound that an integer flow avoids.
 
     python bits.py ../colour-flow-DIGEST.onnx IMAGES_FOLDER
 

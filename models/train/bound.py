@@ -1,9 +1,9 @@
-"""Trains a model of the bits-back family by its bound; resumes from its checkpoint if there is one.
+"""Trains a model of the bits-back family on its bound; resumes from its checkpoint if there is one.
 
     python bound.py configs/realnvp.toml images.npz realnvp.pt [--steps N] [--threads N]
 
-The progress line shows the bound in bpsp, and its terms, on fixed patches of held-out training images, of the average of the
-weights. Matrices are trained by Muon, all else by AdamW.
+The progress line shows the bound in bpsp and its terms, for the average of the weights, on fixed patches of held-out
+training images. Matrices are trained by Muon, everything else by AdamW.
 """
 
 import copy
@@ -21,11 +21,11 @@ import train
 from realnvp import RealNvp
 from vae import Vae
 
-torch._dynamo.config.recompile_limit = 256  # of contexts, by shape
+torch._dynamo.config.recompile_limit = 256  # one compilation per shape of contexts
 
 PATCH = 64  # side of a patch of the codec
 VALIDATION_PATCHES, VALIDATION_SEED = 64, 2026
-CONSTANTS_RATE = 0.1  # the rate of a program's constants, in terms of the others'
+CONSTANTS_RATE = 0.1  # learning rate of a program's constants, relative to the others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Config:
     planes: str
     channels: int
     coupling: str  # "affine", "additive" or "autoregressive"
-    dequantization: str  # "uniform" or "variational", or "none" of a model with latents
-    taps: int  # of contexts
+    dequantization: str  # "uniform", "variational", or "none" for a model with latents
+    taps: int  # taps of contexts
     hidden: tuple
-    noise_hidden: tuple  # of dequantization, or of the posteriors of latents
+    noise_hidden: tuple  # hidden layers of dequantization, or of the posteriors of latents
     batch: int  # patches per step
     steps: int
     learning_rate: float  # of Muon
@@ -49,7 +49,7 @@ class Config:
     seed: int
     augment: float = 0.0
     latents: tuple = ()  # channels of each level, if there are any
-    components: int = 0  # of the mixtures of samples given latents
+    components: int = 0  # components of the mixtures of samples given latents
     posterior: str = "plain"  # or "iaf"
     prior: str = "flow"  # of the coarsest latents, or "autoregressive"
     base: str = "logistic"  # or "gaussian": of what is factored out, and of noise
@@ -72,7 +72,7 @@ def create(config):
 
 
 def patches(images, count, config, rng):
-    """Random patches (count, C, PATCH, PATCH) less 128, green first."""
+    """Random patches (count, C, PATCH, PATCH) minus 128, green first."""
     drawn = np.stack([data.photograph(image, PATCH, config.augment, rng) for image in data.drawn(images, count, rng)])
     drawn = drawn.transpose(0, 3, 1, 2)
     drawn = data.to_grey(drawn, rng) if config.planes == "grey" else drawn[:, [1, 0, 2]]
@@ -80,7 +80,7 @@ def patches(images, count, config, rng):
 
 
 def terms(whole, crops):
-    """Each term of the bound on patches, in bpsp."""
+    """The terms of the bound on patches, in bpsp."""
     sums = {}
     with torch.no_grad():
         for some in crops.split(8):

@@ -1,9 +1,9 @@
-"""What users have besides clean photographs: bpsp of exported autoregressive colour models on crops of held-out images, by change.
+"""bpsp of exported autoregressive colour models on crops of held-out images, by change (augment.py).
 
     python categories.py photographs.npz ../colour-default-DIGEST.onnx [MORE_MODELS...]
 
-prints a table in Markdown: a row for the crops as they are, one for each change of augment.py; a column for each model.
-The integer networks are evaluated, as in evaluate.py.
+prints a Markdown table with a row for the unchanged crops and one for each change, and a column for each model.
+It evaluates the integer networks, as in evaluate.py.
 """
 
 import argparse

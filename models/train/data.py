@@ -3,10 +3,10 @@
     python data.py IMAGES_FOLDER images.npz [--megapixels N] [--digests photographs.sha256]
 
 packs every image of a folder (as 8-bit RGB) into one file: `samples`, all pixels one after the other
-(N, 3) uint8, and `sizes` (images, 2) as (height, width). With --megapixels, of larger sets, an even part of every
-image, so that the file has about three times as many megabytes. Every 16th image, in the order of file names,
-is held out of training; fixed crops of the held-out images are the validation set. With --digests, the images have to be
-those of a list: in each line the SHA-256 of the pixels as (H, W, 3) uint8, and the name of the file without its ending.
+(N, 3) uint8, and `sizes` (images, 2) as (height, width). With --megapixels, larger sets are cut to an equal share of
+every image, so that the file has about three times as many megabytes. Every 16th image, in the order of file names,
+is held out of training; fixed crops of the held-out images are the validation set. With --digests, the images must
+match a list: each line has the SHA-256 of the pixels as (H, W, 3) uint8, and the name of the file without its extension.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def read_image(path):
 
 
 def check(folder, digests):
-    """Exits with a message if a folder does not have the images of a list of digests."""
+    """Exits with a message unless a folder has the images in a list of digests."""
     found = {path.stem: hashlib.sha256(read_image(path).tobytes()).hexdigest() for path in list_images(folder)}
     wanted = {name: digest for digest, name in (line.split(maxsplit=1) for line in pathlib.Path(digests).read_text().splitlines())}
     if different := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
@@ -45,7 +45,7 @@ def check(folder, digests):
 
 
 def middle(image, share):
-    """The middle of an image, with a share of its pixels."""
+    """The middle of an image, with this share of its pixels."""
     keep = [round(length * min(1, share) ** 0.5) for length in image.shape[:2]]
     y, x = ((length - side) // 2 for length, side in zip(image.shape, keep))
     return image[y : y + keep[0], x : x + keep[1]]
@@ -63,8 +63,8 @@ def pack(folder, output, megapixels):
 
 
 def load(path, config):
-    """A packed file as two lists of images (H, W, 3) uint8, or with contexts of repeats of what `with_repeats`
-    gives: (training, held out)."""
+    """A packed file as two lists (training, held out) of images (H, W, 3) uint8; for contexts of repeats, of the arrays
+    that `with_repeats` returns."""
     packed = np.load(path)
     samples, images, start = packed["samples"], [], 0
     for height, width in packed["sizes"]:
@@ -78,7 +78,7 @@ def load(path, config):
 
 
 def reduce_image(image, planes):
-    """(H, W, 3) -> (H, W, C) uint8 and its step. Of few colours, grey becomes the index into the sorted palette."""
+    """(H, W, 3) -> (H, W, C) uint8, and its step. For one plane with few colours: indices into the sorted palette."""
     if planes == "rgb":
         return image, 1
     packed = image.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
@@ -118,7 +118,7 @@ def to_grey(crops, rng):
 
 
 def add_tile_borders(crops, rng, share):
-    """Replaces, in a share of the crops, what lies above, left or right by what a tile's border shows.
+    """In a share of the crops, replaces the surroundings above, left or right by the border of a tile.
 
     The same padding as in the codec: 128 above the tile; left of a row the first sample of the row
     above; right of a row its last sample.
@@ -169,7 +169,7 @@ def sample_photographs(images, count, side, share, rng, names=tuple(augment.CHAN
 
 
 def photograph(image, extent, share, rng, names=tuple(augment.CHANGES)):
-    """A random window (extent, extent, 3), with a probability after one of the named changes."""
+    """A random window (extent, extent, 3), with probability `share` after one of the named changes."""
     if rng.random() >= share:
         return cut(image, extent, rng)
     window = cut(image, augment.LARGEST_SHRINK * extent, rng).transpose(2, 0, 1)
@@ -178,8 +178,8 @@ def photograph(image, extent, share, rng, names=tuple(augment.CHANGES)):
 
 
 def sample_levels(images, count, side, config, rng):
-    """Random crops (count, C + 2, side + 2 REACH, side + 2 REACH) of the lattices of the flow's levels, in the
-    proportion of their pixels: C channels, the level, and whether a pixel is inside of the tile."""
+    """Random crops (count, C + 2, side + 2 REACH, side + 2 REACH) of the lattices of the flow's levels, in
+    proportion to their pixels: C channels, the level, and whether a pixel is inside the tile."""
     extent = side + 2 * flow.REACH
     crops = np.empty((count, extent, extent, 3), np.uint8)
     levels = np.searchsorted(np.cumsum(flow.SHARES[:-1]), (np.arange(count) + rng.random()) / count)
@@ -191,7 +191,7 @@ def sample_levels(images, count, side, config, rng):
     if config.planes == "grey":
         crops = to_grey(crops, rng)
     inside = np.ones((count, 1, extent, extent), np.uint8)
-    if rng.random() < 1 / 8:  # seldom, and then in many crops, since borders take time
+    if rng.random() < 1 / 8:  # rarely, but then in many crops, since borders take time
         for edge in range(4):
             cut_off = np.rot90(inside, edge, (2, 3))
             cut_off[rng.random(count) < 1 / 4, :, : flow.REACH] = 0
@@ -203,7 +203,7 @@ FLAT_TRIES = 4
 
 
 def sample_padded(images, count, side, rng):
-    """Random crops of tiles with their borders; one whose samples are all equal is drawn again a few times."""
+    """Random crops of tiles with their borders; crops with all samples equal are drawn again a few times."""
     crops = np.empty((count, side + REACH, side + 2 * REACH, images[0].shape[2]), np.uint8)
     for crop, image in zip(crops, drawn(images, count, rng)):
         for _ in range(FLAT_TRIES):

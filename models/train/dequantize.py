@@ -1,4 +1,4 @@
-"""Dequantization: a sample y becomes y + u, with u in 0 ... 1 drawn from q(u | y). Its bits come back: they are negative."""
+"""Dequantization: a sample y becomes y + u, with u in 0 ... 1 drawn from q(u | y). The bits of u are gained (negative)."""
 
 import math
 
@@ -16,7 +16,7 @@ NEIGHBOURS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (d
 
 
 class Uniform(nn.Module):
-    """u uniform (Theis et al. 2016)."""
+    """Uniform u (Theis et al. 2016)."""
 
     networks = []
 
@@ -28,8 +28,8 @@ class Uniform(nn.Module):
 
 
 class Variational(nn.Module):
-    """u from logistics cut off at 0 and 1, whose means and scales are outputs of networks (Flow++, Ho et al. 2019): one half
-    of a checkerboard after the other, and in each one channel after the other, given y and the u that were drawn before."""
+    """u from logistic distributions truncated to 0 ... 1, whose means and scales are outputs of networks (Flow++, Ho et al.
+    2019): one half of a checkerboard after the other, and within it channel after channel, given y and earlier u."""
 
     def __init__(self, config):
         super().__init__()
@@ -61,8 +61,8 @@ class Variational(nn.Module):
 
 @torch.compile(dynamic=False)
 def contexts(patches, noise, parity):
-    """The contexts (pixels, N) of the pixels of a parity: by neighbour, then by channel, its dequantized sample less the middle
-    of the pixel's cell; then the noise of the pixel, 1/2 where it is not drawn yet."""
+    """The contexts (pixels, N) of the pixels of one parity: by neighbour, then by channel, the dequantized sample minus the
+    middle of the pixel's cell; then the noise of the pixel itself, 1/2 where it is not drawn yet."""
     height, width = patches.shape[2:]
     padded = F.pad(patches + noise, (1, 1, 1, 1), mode="reflect")
     middle = half_of(patches + 0.5, parity)
@@ -76,7 +76,7 @@ def contexts(patches, noise, parity):
 
 @torch.compile(dynamic=True)
 def draw(mean, log_scale):
-    """u of a logistic around 1/2 + mean, cut off at 0 and 1, and log2 of its density."""
+    """u from a logistic distribution around 1/2 + mean, truncated to 0 ... 1; and log2 of its density."""
     scale = torch.exp2(log_scale.clamp(*LOG_SCALES))
     mean = 0.5 + torch.maximum(torch.minimum(mean, 0.5 + 4 * scale), -0.5 - 4 * scale)
     first, last = torch.sigmoid(-mean / scale), torch.sigmoid((1 - mean) / scale)

@@ -1,10 +1,10 @@
-"""Predicts the size of images under an exported model, and compares with the codec's files if asked.
+"""Predicts the size of images under an exported model, and optionally compares it with the codec's files.
 
     python evaluate.py ../colour-DIGEST.onnx IMAGES_FOLDER [--luma-chroma] [--ansel ../../target/release/ansel]
 
 Reads the integer weights from the ONNX file and evaluates them in integer arithmetic; the mixture is the
 trainer's, in floating point. Images are divided into tiles and padded as in the codec. With --ansel, every
-image is also compressed, and predicted and actual bytes stand side by side.
+image is also compressed, and predicted and actual bytes are printed side by side.
 """
 
 import argparse
@@ -29,7 +29,7 @@ PIXELS_AT_ONCE = 1 << 16
 
 
 def read_networks(path):
-    """The integer layers of an exported model's networks, and its configuration as far as the mixture needs it."""
+    """The integer layers of an exported model's networks, and the part of its configuration that the mixture needs."""
     graph = onnx.load(path)
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     tensors = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.graph.initializer}
@@ -50,7 +50,7 @@ def read_networks(path):
 
 
 def tiles(image, largest):
-    """Divides an image evenly into tiles of at most `largest` pixels a side."""
+    """Divides an image evenly into tiles with sides of at most `largest` pixels."""
     spans = []
     for length in image.shape[:2]:
         side = math.ceil(length / math.ceil(length / largest))
@@ -90,7 +90,7 @@ def level_pixels(config, tile, level):
 
 
 def flow_bits(networks, config, tile):
-    """The code length of a tile (H, W, C) under a flow, in bits, but for the coarsest lattice's."""
+    """The code length of a tile (H, W, C) under a flow in bits, without the coarsest lattice."""
     total = 0.0
     for level in range(flow.LEVELS):
         for layers, pixels in zip(networks, level_pixels(config, tile, level)):
@@ -111,7 +111,7 @@ def predicted_bits(networks, config, image):
 
 
 def compressed_bytes(ansel, model_file, image):
-    """The size of the file that the codec makes of an image."""
+    """The size of the file that the codec makes from an image, in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = pathlib.Path(folder, "image.ppm"), pathlib.Path(folder, "image.ansel")
         magic = b"P6" if image.shape[2] == 3 else b"P5"

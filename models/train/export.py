@@ -1,14 +1,14 @@
-"""Exports a checkpoint as an integer network in ONNX, under the numerical contract of src/network/contract.rs.
+"""Exports a checkpoint as an integer network in ONNX, under the numerical contract of src/model/contract.rs.
 
     python export.py colour.pt ../
 
-writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. What the
-checkpoint has as the average is exported: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
+writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256) and prints its registry line. It exports the
+average in the checkpoint: int8 weights, int32 biases, one power-of-two scale per output row. Every layer is
 
     y = Floor((x W + (bias + delta)) * 2^-shift), then Clip
 
-with 2^-shift multiplied into W, bias and delta, which is exact in float32. All of that but the delta is constant;
-the graph takes `delta_i` as an input, already multiplied by 2^-shift. Asserted for every row:
+with 2^-shift multiplied into W, bias and delta, which is exact in float32. The delta is an input of the graph,
+`delta_i`, already multiplied by 2^-shift; the rest is constant. Asserted for every row:
 input_max * sum|w| + |bias| + DELTA_MAX < 2^24. The networks of a flow are in one graph, with all names of phase N
 beginning with `phaseN.`.
 """
@@ -77,7 +77,7 @@ def evaluate_integers(layers, grid, context, deltas=None):
     """The exported function in int64: context (pixels, inputs) -> outputs (pixels, outputs)."""
     x = context.astype(np.int64)
     for index, (weight, bias, shift) in enumerate(layers):
-        # Exact: all terms are integers below 2^24 in magnitude, and float64 holds 2^53.
+        # Exact: all sums are integers below 2^24 in magnitude, and float64 is exact up to 2^53.
         total = (x.astype(np.float64) @ weight.astype(np.float64)).astype(np.int64) + bias
         if deltas is not None:
             total = total + deltas[index]
@@ -154,7 +154,7 @@ def build_network(prefix, layers, grid):
 
 
 def build(networks, grid, metadata):
-    """The ONNX model of networks by prefix, each of integer layers."""
+    """The ONNX model of networks of integer layers, by prefix."""
     parts = [build_network(prefix, layers, grid) for prefix, layers in networks.items()]
     nodes, initializers, inputs, outputs = (sum(lists, []) for lists in zip(*parts))
     graph = helper.make_graph(nodes, metadata["ansel.name"], inputs, outputs, initializers)
@@ -167,7 +167,7 @@ def build(networks, grid, metadata):
 
 
 def load_network(checkpoint):
-    """The network of a checkpoint's average, and the steps it was trained."""
+    """The averaged network of a checkpoint, and the number of steps it was trained."""
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     config = model.Config(**state["config"])
     network = (flow.Flow if config.context == "levels" else model.Network)(config)
@@ -176,7 +176,7 @@ def load_network(checkpoint):
 
 
 def arguments(description):
-    """A checkpoint and a folder."""
+    """Command-line arguments: a checkpoint and a folder."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
     parser.add_argument("folder")
@@ -184,7 +184,7 @@ def arguments(description):
 
 
 def write(folder, config, named, more, trained):
-    """Writes the model file of networks by prefix, each of integer layers, with what its family has as metadata besides."""
+    """Writes the model file of networks of integer layers, by prefix; `more` is the metadata specific to the family."""
     values = {
         **more,
         "version": 1,
@@ -213,7 +213,7 @@ def main():
         "components": config.components,
     }
     write(options.folder, config, named, more, f"{steps} steps of {config.batch * config.crop**2} pixels")
-    # The phases of a flow have equally many pixels.
+    # All phases of a flow have the same number of pixels.
     multiplications = sum(weight.size for layers in named.values() for weight, _, _ in layers) / len(named)
     print(f"{multiplications / 1000:.1f} kMAC per pixel")
 

@@ -2,8 +2,8 @@
 
     python export_bound.py realnvp.pt ../
 
-writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256). What the checkpoint has as the average is exported, each
-network as export.py does it; all names of network N begin with `netN.`.
+writes NAME-DIGEST.onnx (the first 8 hex digits of the file's SHA-256). It exports the average in the checkpoint, each
+network as export.py does; all names of network N start with `netN.`.
 """
 
 import torch
@@ -13,7 +13,7 @@ import export
 
 
 def load_model(checkpoint):
-    """The model of a checkpoint's average, and the steps it was trained."""
+    """The averaged model of a checkpoint, and the number of steps it was trained."""
     state = torch.load(checkpoint, weights_only=True)
     whole = bound.create(bound.Config(**state["config"]))
     whole.load_state_dict(state["average"])

@@ -1,10 +1,10 @@
-"""The flow: an image level by level, each pixel given pixels on all sides of it.
+"""The flow: codes an image level by level, each pixel given pixels on all sides of it.
 
-A level takes a lattice of pixels apart (the squeeze of RealNVP, Dinh et al. 2017, as a checkerboard of its own): the
-pixels at even rows and columns go on to the next, coarser level; the others are factored out in three phases. From the
-coarsest level on, a phase is one coupling layer with integer translations (Hoogeboom et al. 2019), `y = x - t`, where t
-is interpolated from pixels that are known by then, and a network of these pixels gives the mixture that y is coded
-under. The same three networks serve all levels. All shapes are given as (pixels, ...); C channels.
+A level splits a lattice of pixels (a variant of the squeeze of RealNVP, Dinh et al. 2017): the pixels in even rows and
+columns pass on to the next, coarser level; the others are factored out in three phases. Coding starts at the coarsest
+level. A phase is a coupling layer with integer translations (Hoogeboom et al. 2019), `y = x - t`, where t is interpolated
+from pixels that are known by then; from the same pixels, a network predicts the mixture under which y is coded. The same
+three networks serve all levels. All shapes are given as (pixels, ...); C channels.
 """
 
 import torch
@@ -14,22 +14,22 @@ import model
 from model import Network, Pixels, rows_of_pixels, rows_of_planes
 
 REACH = 5  # rows and columns that a context reaches, in units of the level's lattice
-LEVELS = 7  # of every tile
-TRAINED_LEVELS = 4  # the coarser levels are, to the networks, like the last of these
-LEVEL_UNIT = 64  # what a level adds to the context entry that names it
+LEVELS = 7  # levels of every tile
+TRAINED_LEVELS = 4  # to the networks, coarser levels look like the last of these
+LEVEL_UNIT = 64  # step between levels in their context entry
 PLACES = [(1, 1), (0, 1), (1, 0)]  # (row, column) modulo 2 of each phase's pixels
-KNOWN = [  # whether the pixel at (rows down, columns to the right) of one of a phase is known before the phase
+KNOWN = [  # whether the pixel at an offset (down, right) is known before the phase
     lambda down, right: down % 2 == 1 and right % 2 == 1,
     lambda down, right: (down + right) % 2 == 1,
     lambda down, right: down % 2 == 1 or right % 2 == 1,
 ]
 TAPS = [16, 24, 40]
-SHARES = [3 / 4, 3 / 16, 3 / 64, 1 / 64]  # of a large image's pixels, by trained level
+SHARES = [3 / 4, 3 / 16, 3 / 64, 1 / 64]  # share of a large image's pixels, by trained level
 
 
 def taps(phase):
-    """The nearest known pixels, as (rows down, columns to the right): by distance, then from the top left. The first
-    four are those that the translation is interpolated from."""
+    """The offsets (down, right) of the nearest known pixels, by distance; ties from the top left. The translation is
+    interpolated from the first four."""
     reach = range(-REACH, REACH + 1)
     known = [(down, right) for down in reach for right in reach if KNOWN[phase](down, right)]
     return sorted(known, key=lambda place: (place[0] ** 2 + place[1] ** 2, place))[: TAPS[phase]]
@@ -54,10 +54,9 @@ class Flow(nn.Module):
 
 def pixels_of(crops, config, borders=True):
     """The pixels of each phase of crops (B, planes, H + 2 REACH, W + 2 REACH), whose planes are the C channels, the
-    level, and whether a pixel is inside of the tile: it is if there are no borders.
+    level, and whether a pixel is inside the tile (always true without borders).
 
-    Contexts: the taps, channels interleaved, each relative to its channel's translation; each translation - 128; the
-    level.
+    Contexts: the taps, channels interleaved, minus their channel's translation; each translation - 128; the level.
     """
     return [phase_pixels(crops.float(), config, phase, borders) for phase in range(3)]
 
@@ -72,8 +71,8 @@ def phase_pixels(crops, config, phase, borders):
     places = taps(phase)
 
     def tap(down, right):
-        """The pixel at a place, or, outside of the tile, the first of its mirror images that is inside; if there is
-        none, the pixel of the coarser lattice above, to the left or both, which is always inside."""
+        """The pixel at an offset, or, outside the tile, the first of its mirror images that is inside; if there is none,
+        the pixel of the coarser lattice above, to the left or both, which is always inside."""
         if not borders:
             return at(samples, down, right)
         value = at(samples, -PLACES[phase][0], -PLACES[phase][1])

@@ -1,4 +1,4 @@
-"""RGB -> 8-bit luma-chroma planes, in the conversions that src/transforms/lattice.rs knows how to undo.
+"""RGB -> 8-bit luma-chroma planes, in the conversions that src/transforms/lattice.rs recognises.
 
 A lattice is (weights of R, G, B in the luma; luma and chroma gains; luma and chroma offsets): with
 L = weights . RGB, the planes are Y = L * luma_gain + luma_offset and, for each chroma plane,

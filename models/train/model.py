@@ -34,8 +34,8 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
-    # "local", "normalized" (normalize.py), "repeats" (local, what exact repeats tell, and pinned components), or "levels"
-    # (the flow)
+    # "local", "normalized" (normalize.py), "repeats" (local, with exact repeats and pinned components), or "levels" (the
+    # flow)
     context: str
     planes: str
     channels: int
@@ -44,8 +44,8 @@ class Config:
     crop: int
     batch: int
     steps: int
-    learning_rate: float  # of Muon, for the matrices of all layers but the last
-    adam_rate: float  # of AdamW, for the last layer and the biases
+    learning_rate: float  # for Muon: the matrices of all layers but the last
+    adam_rate: float  # for AdamW: the last layer and the biases
     weight_decay: float
     average: float
     seed: int
@@ -78,15 +78,15 @@ class Config:
         return self.components * (1 + 2 * self.channels + pairs) + self.pinned
 
 
-# What the pixels of a batch bring: contexts (pixels, context_size); predictions and samples (C, pixels);
+# The pixels of a batch: contexts (pixels, context_size); predictions and samples (C, pixels);
 # steps (pixels,), the distance of two samples of 8 bits or less, in units of 8-bit samples; and
-# matches (C, pinned, pixels): whether a pinned component names the sample; shifts and signs (pixels,), what the
-# network's means and scales are normalised by.
+# matches (C, pinned, pixels): whether a pinned component names the sample; shifts and signs (pixels,), by which
+# the network's means and scales are normalised.
 Pixels = collections.namedtuple("Pixels", "contexts predictions samples steps matches shifts signs")
 
 
 def predict(crops):
-    """Median edge detector (LOCO-I, Weinberger et al. 2000) of every pixel that has a whole context.
+    """The median edge detector (LOCO-I, Weinberger et al. 2000) at every pixel with a complete context.
 
     crops: (B, C, H + REACH, W + 2 REACH) float. Returns (B, C, H, W).
     """
@@ -108,11 +108,11 @@ def rows_of_planes(planes):
 
 
 def pixels_of(crops, config):
-    """The pixels of crops (B, planes, H + REACH, W + 2 REACH), whose first planes are the C channels, then, with
-    contexts of repeats, those of `repeats.extras` and the step.
+    """The pixels of crops (B, planes, H + REACH, W + 2 REACH). The first planes are the C channels; with contexts of
+    repeats, the next ones are `repeats.extras` and the step.
 
-    Contexts: TAPS taps in raster order, channels interleaved, each relative to its channel's prediction; then each
-    prediction - 128; then what `repeats_context` adds. Or those of normalize.py.
+    Contexts: TAPS taps in raster order, channels interleaved, minus their channel's prediction; then each
+    prediction - 128; then the features of `repeats_context`. Or those of normalize.py.
     """
     crops = crops.float()
     samples = crops[:, : config.channels]
@@ -147,7 +147,7 @@ def repeats_context(crops, channels, prediction, maximum):
     """The features (each (B, N, H, W)) that exact repeats add to a context, and the candidates (each (B, C, H, W)).
 
     Features: the long and the short prediction relative to the channel's prediction; their counts; which candidates
-    matched at the neighbours; which candidates equal one another.
+    matched at the neighbours; which candidates are equal.
     """
     height, width = crops.shape[2] - REACH, crops.shape[3] - 2 * REACH
     at = lambda planes, place: planes[
@@ -171,7 +171,7 @@ def repeats_context(crops, channels, prediction, maximum):
 
 
 class Network(nn.Module):
-    """MLP of integer arithmetic, in real units; of the contexts of the configuration or of so many inputs."""
+    """An MLP with integer arithmetic, in real units; the inputs are the configuration's contexts, or `inputs` numbers."""
 
     def __init__(self, config, inputs=None):
         super().__init__()
@@ -183,7 +183,7 @@ class Network(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
         self.class_weights = None
-        if config.classes:  # the last columns of the first layer, apart because they are trained like biases
+        if config.classes:  # the last columns of the first layer, separate because they are trained like biases
             self.class_weights = nn.Parameter(torch.zeros(sizes[1], config.classes))
         self._start_output_layer()
 
@@ -230,9 +230,9 @@ class Network(nn.Module):
 
 
 def mixture_parameters(raw, config, pixels):
-    """Raw outputs (outputs, pixels) and what they are normalised by -> logits (K, pixels), means and log2 scales (C, K, pixels), coefficients
-    (pairs, K, pixels) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the logits of the pinned
-    components (pinned, pixels)."""
+    """Raw outputs (outputs, pixels) and their normalisation -> logits (K, pixels), means and log2 scales (C, K, pixels),
+    coefficients (pairs, K, pixels) in the order (1,0), (2,0), (2,1) of (channel, earlier channel), and the logits of the
+    pinned components (pinned, pixels)."""
     k, c = config.components, config.channels
     groups = raw.split([k, k * c, k * c, len(raw) - k - 2 * k * c - config.pinned, config.pinned])
     gains = LOGIT_GAIN, MEAN_GAIN, LOG_SCALE_GAIN, COEFFICIENT_GAIN, LOGIT_GAIN
@@ -254,7 +254,8 @@ def channel_mean(channel, means, coefficients, pixels):
 
 
 def code_length(raw, pixels, config):
-    """Bits of every pixel (pixels,), all channels together, under the joint mixture of raw outputs (outputs, pixels).
+    """Code length of every pixel in bits (pixels,), all channels together, under the joint mixture of raw outputs
+    (outputs, pixels).
 
     A pinned component has all its probability on one sample.
     """

@@ -1,17 +1,17 @@
-"""Normalised contexts: what a pixel's surroundings look like, whatever their contrast and their sign.
+"""Normalised contexts: the surroundings of a pixel, independent of their contrast and sign.
 
-Of a pixel of C channels with D bits: d is a tap less its channel's prediction, at full depth, and
+For a pixel with C channels of D bits, d is a tap minus its channel's prediction, at full depth, and
 
     activity  a = the sum of |one tap - the other tap| over PAIRS and channels, brought to 8 bits (a shift right by D - 8,
-                  or left by 8 - D); of one channel, three times that
+                  or left by 8 - D); for one channel, three times that
     shift     s = how many of SHIFT_THRESHOLDS a is below
     sign      g = -1 if the sum of d over SIGN_TAPS and channels is negative, otherwise 1
     class       = how many of CLASS_THRESHOLDS are at most a
 
 The context is, for each tap in raster order, for each channel, g d shifted by s + 8 - D - 1 bits (left, or arithmetically
-right) and clamped to -128 ... 127; for each channel, its prediction less half of the range, brought to 8 bits; for each
-class, CLASS_FLAG if it is the pixel's, otherwise 0. The means that the network gives are in units of g 2^-s samples, its
-scales in units of 2^-s samples.
+right) and clamped to -128 ... 127; for each channel, its prediction minus half the range, brought to 8 bits; for each
+class, CLASS_FLAG if it is the pixel's, otherwise 0. The network's means are in units of g 2^-s samples, its scales in
+units of 2^-s samples.
 
 Arrays are planes (B, N, H, W) of float32, which holds all of these integers; taps are lists of such planes.
 """
@@ -36,19 +36,19 @@ PAIRS = [
 ]
 SIGN_TAPS = [WEST, NORTH, NORTHEAST, NORTHWEST, WEST2, NORTH2]
 SHIFT_THRESHOLDS = [480, 240, 120, 60]
-# Sixteenths of the activity in the colour photographs of the training set; of the lowest, all are 0.
+# Quantiles of activity, in sixteenths, of the colour photographs in the training set; the lowest is all zeros.
 CLASS_THRESHOLDS = [1, 6, 12, 18, 24, 31, 40, 51, 67, 88, 119, 164, 233, 345, 564]
 CLASSES = len(CLASS_THRESHOLDS) + 1
 CLASS_FLAG = 32
 
 
 def place_index(place):
-    """The index of a tap (rows down, columns to the right) in raster order."""
+    """The index of the tap at offset (down, right) in raster order."""
     return (place[0] + REACH) * (2 * REACH + 1) + place[1] + REACH
 
 
 def activity_of(differences, depth=8):
-    """The activity (B, 1, H, W) of taps less predictions, each (B, C, H, W)."""
+    """The activity (B, 1, H, W), from taps minus predictions, each (B, C, H, W)."""
     at = lambda place: differences[place_index(place)]
     total = sum((at(a) - at(b)).abs().sum(1, keepdim=True) for a, b in PAIRS)
     total = torch.floor(total * 2.0 ** (8 - depth))

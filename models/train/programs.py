@@ -1,23 +1,23 @@
-"""Programs: invertible operations on a patch, whose volume and base distribution give the exact bits of a density.
+"""Programs: invertible operations on a patch, whose volume change and base distribution give the bits of a density.
 
-A program is a list of operations on a patch (B, C, H, W) of real numbers, in units of 8-bit samples. Forwards, which is the
-direction of the encoder, each operation changes the patch and has a cost in bits:
+A program is a list of operations on a patch (B, C, H, W) of real numbers, in units of 8-bit samples. Forwards (the
+direction of the encoder), each operation changes the patch and has a cost in bits:
 
     Squeeze    blocks of 2 x 2 pixels become channels: no cost (RealNVP, Dinh et al. 2017)
     Lu         a 1x1 convolution as unit triangular matrices, and a diagonal of scales (Glow, Kingma and Dhariwal 2018)
     Norm       a constant translation and scale of each of the last channels (Glow's activation normalisation)
     Couple     z = (x - t) * 2^e of some channels, perhaps on one half of a checkerboard; t and e are outputs of a network that
                sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014). In
-               raster order, each pixel given those before it: an autoregressive flow (MAF, Papamakarios et al. 2017); of
-               noise, the posterior that is quickly drawn from (IAF, Kingma et al. 2016)
-    Factor     the last channels leave the patch, coded under a base distribution: logistic or Gaussian
-    Draw       channels of noise enter the patch in front, from a base distribution: their bits come back
-    Uncouple   z = x * 2^-e + t: a coupling run in the other direction, which makes noise the posterior of latents (VAE, Kingma
-               and Welling 2013)
+               raster order, each pixel is changed given those before it: an autoregressive flow (MAF, Papamakarios et
+               al. 2017), or, for noise, a posterior that is fast to sample (IAF, Kingma et al. 2016)
+    Factor     the last channels leave the patch, coded under a base distribution, logistic or Gaussian
+    Draw       channels of noise from a base distribution enter the patch in front: their bits are gained
+    Uncouple   z = x * 2^-e + t: a coupling in the inverse direction, which turns noise into latents with the distribution of
+               the posterior (VAE, Kingma and Welling 2013)
     Observe    the last pixel of samples leaves the patch, coded under a mixture of discretized logistics given the rest
 
-What stays the same in the codec: contexts are rounded and clamped, networks are integer functions (quantize.py), and scales
-are bounded. Rounding of x itself is below its grid of 2^-6 and is left out.
+As in the codec, contexts are rounded and clamped, networks are integer functions (quantize.py), and scales are bounded.
+The rounding of x itself to its grid of 2^-6 is left out.
 """
 
 import dataclasses
@@ -33,11 +33,11 @@ from quantize import round_through
 
 PRODUCTS = torch.bfloat16  # the type of products in training
 SCALE_MAX = 6.0  # |e|
-MATRIX_GAIN = 4.0  # makes up for the small rate of constants
-FINEST = 4.0  # most e of a posterior: narrower ones need means that int8 weights do not give
+MATRIX_GAIN = 4.0  # compensates for the small learning rate of constants
+FINEST = 4.0  # largest e of a posterior: narrower ones need finer means than int8 weights give
 TRANSLATION_GAIN, SCALE_GAIN = 8.0, 2.0  # outputs of a network = raw outputs times these
 CENTRE_UNITS = (2, 8)  # a centre is seen in halves of a sample, and again in eighths
-TAP_UNIT = 4  # a tap less its centre is seen in quarters of a sample
+TAP_UNIT = 4  # a tap minus its centre is seen in quarters of a sample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,8 @@ RASTER = "raster"  # instead of a parity: all pixels, each given those before it
 
 
 def places(taps, parity=None):
-    """The nearest so many places around a pixel, as (rows down, columns to the right): by distance, then from the top
-    left. Of a parity, those of the other colour of the checkerboard; in raster order, those before the pixel."""
+    """The offsets (down, right) of the `taps` nearest pixels, by distance; ties from the top left. With a parity, only those
+    of the other colour of the checkerboard; in raster order, only those before the pixel."""
     window = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if (down, right) != (0, 0)]
     if parity == RASTER:
         window = [place for place in window if place < (0, 0)]
@@ -94,7 +94,7 @@ def clamped(x):
 
 
 def half_of(x, parity):
-    """Those pixels of (B, C, H, W) whose row and column have a sum of this parity, or, of no parity, all: (B, C, H, W / 2)."""
+    """The pixels of (B, C, H, W) with row + column of this parity, as (B, C, H, W / 2); all pixels if there is no parity."""
     if parity in (None, RASTER):
         return x
     b, c, h, w = x.shape
@@ -111,11 +111,11 @@ def with_half(x, half, parity):
 
 @torch.compile(dynamic=False)
 def contexts(x, known, half, taps, parity):
-    """The contexts (pixels, N) of a patch's pixels of a parity, given whole channels and halves of channels.
+    """The contexts (pixels, N) of a patch's pixels of one parity, given whole channels and halves of channels.
 
-    By tap, then by channel: the tap less the centre. Then the centres in each of CENTRE_UNITS. First of the channels in
-    `known`, then of those in `half`, whose centre is the mean of the four nearest. Beyond its edges, a patch is reflected; in
-    raster order, what `half` has there is 0.
+    By tap, then by channel: the tap minus the centre. Then the centres in each of CENTRE_UNITS. First for the channels in
+    `known`, then for those in `half`, whose centre is the mean of the four nearest. A patch is reflected at its edges; in
+    raster order, the channels in `half` are 0 beyond them.
     """
     height, width = x.shape[2:]
     features = []
@@ -192,7 +192,7 @@ class Lu(Operation):
     """x + L x, then x + U x, then 2^e x, all channels of a pixel at once; e is trained where `scaled`. Of L and U, the first
     `rows` are; the others are 0."""
 
-    FRACTION = 12  # of the matrices' entries
+    FRACTION = 12  # fractional bits of the matrices' entries
 
     def __init__(self, lower, upper, scaled=(), rows=None):
         super().__init__()
@@ -234,7 +234,7 @@ class Norm(Operation):
         self.exponent = nn.Parameter(torch.full((channels,), exponent))
 
     def forward(self, x):
-        # Translations reach far: the gain makes up for the small rate that such constants are trained with.
+        # Translations can be large: the gain compensates for the small learning rate of constants.
         exponent = round_through(self.exponent.clamp(-SCALE_MAX, SCALE_MAX) * 64) / 64
         translation = self.translation * 32
         before = x.shape[1] - len(exponent)
@@ -266,7 +266,7 @@ class Couple(Operation):
         self.network = Network(shape, start)
 
     def outputs(self, x, shape):
-        """The outputs of the network for what changes, which has a shape (B, N, H, W)."""
+        """The outputs of the network for the elements that change, of shape (B, N, H, W)."""
         around = (self.known, self.half, self.taps, self.parity)
         b, _, h, w = shape
         return self.network(seen(contexts, x, *around, learned=self.learned)).view(-1, b, h, w).transpose(0, 1)
@@ -307,7 +307,7 @@ class Uncouple(Couple):
 
 
 class Draw(Operation):
-    """So many channels of a base distribution, in front of all others."""
+    """Inserts this many channels from a base distribution, in front of all others."""
 
     term = "posterior"
 
@@ -345,9 +345,10 @@ class MixtureShape:
 
 
 class Observe(Operation):
-    """The last channels, samples of a pixel, are coded and leave, given `count` latents and so many pixels of samples behind
-    them. A prediction is linear, in full precision, in all of these at the pixel and its LINEAR nearest neighbours: the latent of
-    the same channel, and a trained matrix times what differs from the latents. The mixture's means are relative to it."""
+    """The last channels, samples of a pixel, are coded and removed, given `count` latents followed by the samples of other
+    pixels. A prediction is linear, in full precision, in all of these at the pixel and its LINEAR nearest neighbours: the
+    latent of the same channel, plus a trained matrix times the differences from the latents. The mixture's means are
+    relative to it."""
 
     term = "reconstruction"
     LINEAR = 4
@@ -358,7 +359,7 @@ class Observe(Operation):
         self.channels = channels
         # By channel, by place (the pixel first), by known channel.
         self.matrix = nn.Parameter(torch.zeros(channels, 1 + self.LINEAR, len(self.known)))
-        # What a known channel is compared with.
+        # The channel that a known channel is compared with.
         self.centres = [c % channels if c < count else (c - count) % channels for c in self.known]
         inputs = contexts_size(self.known, [], taps)
         self.network = model.Network(MixtureShape(tuple(hidden), components, channels), inputs)
@@ -385,7 +386,7 @@ class Observe(Operation):
             self.matrix.copy_(solution.T.view(self.matrix.shape) / MATRIX_GAIN)
 
     def whole_matrix(self):
-        """What is predicted, of the known channels themselves."""
+        """The matrix of the prediction, in terms of the known channels themselves."""
         matrix = self.matrix.detach() * MATRIX_GAIN
         for c in self.known:
             matrix[:, 0, self.centres[c]] -= self.matrix.detach()[:, :, c].sum(1) * MATRIX_GAIN
@@ -399,7 +400,7 @@ class Observe(Operation):
         prediction = torch.einsum("ij,bjhw->bihw", self.matrix.flatten(1) * MATRIX_GAIN, self.differences(x))
         prediction = model.rows_of_planes((prediction + x[:, : self.channels]).clamp(-128, 127.99))
         raw = self.network(seen(contexts, x, self.known, [], self.taps, None, learned=True))
-        # The codec predicts whole samples, and adds the rest to the means.
+        # The codec predicts whole samples, and adds the remainder to the means.
         whole = prediction.detach().floor()
         start, end = shape.components, shape.components * (1 + shape.channels)
         rest = ((prediction - whole) / model.MEAN_GAIN).repeat_interleave(shape.components, 0)
@@ -418,7 +419,7 @@ class Observe(Operation):
 
 
 class Factor(Operation):
-    """The last so many channels are coded under a base distribution, and leave."""
+    """Codes this many of the last channels under a base distribution, and removes them."""
 
     term = "base"
 
@@ -452,7 +453,7 @@ class Program(nn.Module):
         return terms
 
     def start(self, x):
-        """Starts what is started from least squares, on patches."""
+        """Initialises the operations that start from least squares, on patches."""
         with torch.no_grad():
             for operation in self.operations:
                 if isinstance(operation, Observe):

@@ -10,7 +10,7 @@ import torch
 
 WEIGHT_MAX = 127
 EXACT = 2**24  # integers below this magnitude are exact in float32, in sums of any order
-DELTA_MAX = 2**20  # room, in every row bound, for deltas added to the biases
+DELTA_MAX = 2**20  # room in every row bound for deltas, which are added to the biases
 
 
 class Grid(typing.NamedTuple):
@@ -48,7 +48,7 @@ def row_exponents(weight, input_max):
 
 
 def fake_quantize_weight(weight, input_max):
-    """The weight matrix as int8 arithmetic will see it, in real units."""
+    """The weight matrix rounded to int8, in real units."""
     scale = torch.exp2(row_exponents(weight.detach(), input_max))[:, None]
     return round_through(weight * scale) / scale
 

@@ -1,10 +1,10 @@
 """The affine flow: RealNVP's levels with Glow's mixing of channels, as a program, on dequantized samples.
 
-A level squeezes, takes a block of pixels apart into its mean and three details (a trained 1x1 convolution that begins as
-the Haar transform), and factors the details out one after the other, each given the mean and the details before it. The mean
-is the next, coarser level.
+A level squeezes, transforms each block of pixels into its mean and three details (a trained 1x1 convolution that starts
+as the Haar transform), and factors the details out one after the other, each given the mean and the details before it.
+The means form the next, coarser level.
 
-With autoregressive couplings there are no levels: each pixel is moved given those before it (raster).
+With autoregressive couplings there are no levels: each pixel is changed given those before it (raster).
 """
 
 import torch
@@ -31,7 +31,7 @@ def haar(channels):
 
 
 def decorrelation(channels, size):
-    """Colour differences, of groups of channels that begin with green: L, and no U."""
+    """Colour differences within groups of channels that start with green, as L; there is no U."""
     lower = torch.zeros(size, size)
     for first in range(0, size, channels):
         for c in range(first + 1, first + channels):
@@ -40,8 +40,8 @@ def decorrelation(channels, size):
 
 
 def detail(first, channels, config, halves=False, **learned):
-    """Factors a detail out, given all channels before it: colours after the first one, then the first one, perhaps first
-    one half of it given the other."""
+    """Factors a detail out, given all channels before it: the colours after the first one, then the first one; with
+    `halves`, one half of a checkerboard given the other."""
     known = lambda end: list(range(end))
     additive = config.coupling == "additive"
     operations = []
@@ -57,14 +57,14 @@ def detail(first, channels, config, halves=False, **learned):
 
 
 def after(channels, config):
-    """What takes moved channels out. Additive couplings leave the scale to constants."""
+    """Factors out channels after a coupling. After additive couplings, constants set the scale."""
     scales = [Norm(channels, -1.5)] if config.coupling == "additive" else []
     return [*scales, Factor(channels, config.gaussian)]
 
 
 def raster(channels, config, **learned):
-    """An autoregressive flow of one layer: the last channel first, each pixel given the channels before and the pixels before
-    it. Under a Gaussian base, each has a Gaussian distribution."""
+    """An autoregressive flow with one layer: the last channel first, each pixel given all earlier channels and the pixels
+    before it. With a Gaussian base, its conditional distributions are Gaussian."""
     operations = [Lu(*decorrelation(channels, channels))] if channels > 1 else []
     for channel in reversed(range(channels)):
         around = {"parity": RASTER, "half": [channel]}
@@ -74,7 +74,7 @@ def raster(channels, config, **learned):
 
 
 def levels(config, first, **learned):
-    """The levels from the first one on, of LEVELS, and what codes the last mean."""
+    """The levels from `first` to LEVELS, and the operations that code the last mean."""
     channels = config.channels
     operations = []
     for level in range(first, LEVELS):
@@ -100,7 +100,7 @@ class RealNvp(nn.Module):
         self.program = Program(raster(config.channels, config) if autoregressive else levels(config, 0))
 
     def forward(self, patches):
-        """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""
+        """Patches (B, C, H, W) of samples minus 128 -> the bits of each, by term."""
         noise, drawn = self.noise(patches)
         return {**self.program(patches + noise), "dequantization": drawn}
 

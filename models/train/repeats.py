@@ -1,6 +1,6 @@
-"""Exact repeats: the pixels that a pinned component of the mixture can name, and how well they did nearby.
+"""Exact repeats: the pixels that pinned components of the mixture name, and how often these were right nearby.
 
-The same candidates, tables and match masks as src/repeats.rs (format: section "Repeats"), for a whole tile at
+The same candidates, tables and match masks as src/context/repeats.rs (format: section "Repeats"), for a whole tile at
 once. All arrays have the border of a tile: (H + REACH, W + 2 REACH), see `data.pad`.
 """
 
@@ -17,8 +17,8 @@ CANDIDATES = len(NEIGHBOURS) + len(EXTRAPOLATIONS) + 2
 TABLE_BITS = 10, 20  # as many entries as pixels, rounded up to a power of two, within these bounds
 COUNT_MAX = 15
 HASH_MULTIPLIER = 0x9E3779B1
-# In the context: where the match masks of other pixels are seen, which pairs of candidates are compared, the value of
-# a flag that is set, and of one count.
+# In the context: offsets of pixels whose match masks are seen, pairs of candidates that are compared, and the values of a
+# set flag and of one count.
 MATCHES_AT = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
 PAIRS = [(0, k) for k in range(1, CANDIDATES)] + [(1, k) for k in range(2, CANDIDATES)] + [(9, 10)]
 FLAG, COUNT_UNIT = 64, 16
@@ -31,7 +31,7 @@ def extra_planes(channels):
 
 
 def context_size(channels):
-    """The number of values that repeats add to a context."""
+    """The number of entries that repeats add to a context."""
     return 2 * channels + 2 + len(MATCHES_AT) * CANDIDATES + len(PAIRS)
 
 
@@ -42,8 +42,8 @@ def shifted(padded, place):
 
 
 def lookup(padded, context):
-    """What last followed each pixel's context, by a hash table: pixels (H, W, C), the left neighbour where nothing
-    did, and counts (H, W), of how often that pixel followed in a row.
+    """The pixel (H, W, C) that last followed each pixel's context, by a hash table (the left neighbour if none has), and
+    the number of times in a row that it did (H, W).
 
     Pixels are coded in steps, column + LAG * row; the table is updated after each step, from the top row down.
     """
@@ -66,7 +66,7 @@ def lookup(padded, context):
     run = places - np.maximum.accumulate(np.where(new_run, places, 0)) + 1
     new_step = np.ones(len(order), bool)
     new_step[1:] = (entry[1:] != entry[:-1]) | (step[1:] != step[:-1])
-    last = np.maximum.accumulate(np.where(new_step, places, 0)) - 1  # of the entry, before this step
+    last = np.maximum.accumulate(np.where(new_step, places, 0)) - 1  # last pixel of the entry before this step
     known = (last >= 0) & (entry[last] == entry)
     counts = np.zeros(len(order), np.int64)
     found = shifted(padded, (0, -1)).reshape(-1, channels).astype(np.int16)
@@ -87,7 +87,7 @@ def candidates(padded, long, short, maximum):
 
 
 def extras(padded, maximum=255):
-    """What a context knows of repeats, (H + REACH, W + 2 REACH, extra_planes) uint8, zero in the border."""
+    """The planes that contexts of repeats need, (H + REACH, W + 2 REACH, extra_planes) uint8, zero in the border."""
     channels = padded.shape[2]
     (long, long_count), (short, short_count) = lookup(padded, LONG), lookup(padded, SHORT)
     tile, mask = shifted(padded, (0, 0)), 0

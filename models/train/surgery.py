@@ -1,5 +1,5 @@
-"""ELBO surgery (Hoffman and Johnson 2016): encoder and decoder of a checkpoint stay as they are, and priors of its coarsest
-latents are trained, each alone. What the samples cost given latents stays; the divergence falls with a better prior.
+"""ELBO surgery (Hoffman and Johnson 2016): keeps the encoder and the decoder of a checkpoint, and trains several priors for
+its coarsest latents, each alone. The cost of samples given latents stays the same; a better prior lowers the divergence.
 
     python surgery.py vae.pt images.npz [--steps N] [--patches N] [--threads N]
 """
@@ -50,7 +50,7 @@ class Flow(nn.Module):
 
 
 def split(whole, patches):
-    """The coarsest latents of patches; and what they do not change of the bits, by term, in bpsp."""
+    """The coarsest latents of patches; and the bits that do not depend on their prior, by term, in bpsp."""
     operations = list(whole.program.operations)
     first = len(operations) - len(realnvp.levels(whole.config, 2))
     latents, terms = [], {}

@@ -1,11 +1,11 @@
 """Trains a network; resumes from its checkpoint if there is one.
 
-    python train.py configs/colour.toml images.npz colour.pt [--steps N] [--device cpu|cuda] [--threads N]
+    python train.py configs/colour-fast.toml images.npz colour-fast.pt [--steps N] [--device cpu|cuda] [--threads N]
                     [--precision bfloat16|float32]
 
-Deterministic given the seed of the configuration, the device, its precision and the number of threads. The progress
-line shows bpsp on fixed crops of held-out training images, of the quantised average of the weights (from when the learning
-rates fall, of the quantised weights), in float32. Matrices are trained by Muon (Jordan et al. 2024), all else by AdamW
+Deterministic for a given seed (in the configuration), device, precision and number of threads. The progress line shows
+bpsp on fixed crops of held-out training images, in float32, for the quantised average of the weights (once the learning
+rates fall, for the quantised weights). Matrices are trained by Muon (Jordan et al. 2024), everything else by AdamW
 (Loshchilov and Hutter 2019).
 """
 
@@ -23,11 +23,11 @@ import flow
 from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 256, 48, 2026
-CROPS_AT_ONCE = 16  # of the validation set
+CROPS_AT_ONCE = 16  # crops of the validation set
 
 
 def validation_crops(held_out, config):
-    """The fixed crops (B, planes, H, W) of held-out images, as they are."""
+    """Fixed, unchanged crops (B, planes, H, W) of held-out images."""
     config = dataclasses.replace(config, augment=0.0)
     rng = np.random.default_rng(VALIDATION_SEED)
     return torch.from_numpy(data.sample_crops(held_out, VALIDATION_CROPS, VALIDATION_SIDE, config, rng))
@@ -52,18 +52,19 @@ def bits_per_sample(whole, crops):
 
 
 def schedule(step, config):
-    """The factor of the learning rates: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
+    """The learning-rate factor: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
 
-    While it is constant, a run may be resumed with another number of steps: the result is that of a run with this number
-    from the start, if its warm-up is as long.
+    While it is constant, a run may be resumed with another number of steps. The result is the same as with this number from
+    the start, if the warm-up is equally long.
     """
     return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
 
 
 def average_decay(step, config):
-    """What a step leaves of the average: nothing while the learning rates change.
+    """The decay of the average in a step: 0 while the learning rates change.
 
-    As they fall, weights settle on the grid of int8, and biases with them; an average lies beside it, and would be rounded.
+    As the rates fall, weights settle on the int8 grid, and biases with them; an average would lie off the grid, and be
+    rounded.
     """
     return min(config.average, (step + 1) / (step + 10)) if schedule(step, config) == 1 else 0.0
 
@@ -94,7 +95,7 @@ def save(path, config, step, network, average, optimizers):
 
 
 def resume(path, config, device, network, average, optimizers):
-    """Takes over a checkpoint of the same configuration, but for the number of steps, if there is one; the steps that are done."""
+    """Loads a checkpoint if there is one; its configuration may only differ in the steps. Returns the steps done."""
     if not os.path.exists(path):
         return 0
     state = torch.load(path, weights_only=True, map_location=device)
@@ -108,7 +109,7 @@ def resume(path, config, device, network, average, optimizers):
 
 
 def parser(description, report):
-    """The options of all training."""
+    """The command-line options of all training programs."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("config")
     options.add_argument("images", help="file written by data.py")
@@ -139,7 +140,7 @@ def main():
     both = optimizers(network, config)
     first = resume(options.checkpoint, config, options.device, network, average, both)
 
-    # The layers stay outside: their in-place activations are faster than what a compiler makes of them.
+    # The layers are not compiled: their in-place activations are faster than compiled code.
     @torch.compile(dynamic=False)
     def prepare(crops, borders):
         return [part._replace(contexts=part.contexts.to(precision)) for part in parts_of(crops, config, borders)]

@@ -1,10 +1,10 @@
-"""The variational autoencoder: two levels of latents, each drawn from its posterior and coded under its prior.
+"""The variational autoencoder: two levels of latents, each drawn from its posterior and coded with its prior.
 
 In the order of Bit-Swap (Kingma et al. 2019): latents z1 of blocks of 2 x 2 pixels are drawn given the samples x; the samples
 are coded given z1, place by place in the block, each given the places before it (PixelVAE, Gulrajani et al. 2016); latents z2
-are drawn given z1; z1 is coded given z2, and z2 under a flow (the coarse levels of realnvp.py). The means of posteriors, and
-what is predicted of samples, have a part that is linear in full precision, which starts as the mean of a block. A posterior may
-have an inverse autoregressive flow on top (Kingma et al. 2016): each latent is moved given those drawn before it.
+are drawn given z1; z1 is coded given z2, and z2 with a flow (the coarse levels of realnvp.py). The means of posteriors and
+the predictions of samples have a linear part in full precision, which starts as the mean of a block. Posteriors may have
+an inverse autoregressive flow on top (Kingma et al. 2016): each latent is changed given those drawn before it.
 """
 
 import torch
@@ -23,7 +23,7 @@ class Refine(Couple):
 
 
 def latents(count, channels, config):
-    """Draws latents of blocks, whose places are the channels of a squeezed patch."""
+    """Draws latents of blocks; the pixels of a block are the channels of a squeezed patch."""
     size = count + 4 * channels
     below, mean = torch.zeros(size, size), torch.zeros(size, size)
     for c in range(channels):
@@ -34,18 +34,18 @@ def latents(count, channels, config):
     if config.posterior == "iaf":
         around = {"parity": RASTER, "half": range(count), "learned": True}
         posterior.append(Refine(range(count), known, config.noise_hidden, POSTERIOR_TAPS, **around))
-    # Samples have to stay what they are.
+    # Samples must not change.
     return [Squeeze(), Draw(count, config.gaussian), *posterior, Lu(below, mean, rows=count)]
 
 
 def observed(count, config):
-    """Codes the samples of a block given its latents, the last place first."""
+    """Codes the samples of a block given its latents, from the last pixel to the first."""
     rest = config.channels, config.hidden, config.taps, config.components
     return [Observe(count, place, *rest) for place in (3, 2, 1, 0)]
 
 
 def coded(count, channels, config):
-    """Codes a level of latents given the next one, whose channels are in front: place by place, less the block's mean."""
+    """Codes a level of latents given the next one, whose channels are in front: pixel by pixel, minus the block's mean."""
     size = count + 4 * channels
     below = torch.zeros(size, size)
     for place in range(4):
@@ -74,7 +74,7 @@ class Vae(nn.Module):
         ])
 
     def forward(self, patches):
-        """Patches (B, C, H, W) of samples less 128 -> the bits of each, by term."""
+        """Patches (B, C, H, W) of samples minus 128 -> the bits of each, by term."""
         return self.program(patches)
 
     def text(self, networks):

@@ -7,22 +7,23 @@ use sha2::{Digest, Sha256};
 
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 
-/// Bytes of the checksum of a description: of a header, a metadata block or the table of a band.
+/// Length of the checksum of a header, a metadata block or a band table, in bytes.
 pub(crate) const CHECKSUM_BYTES: usize = 4;
-/// Bytes of the digest that names a model file.
+/// Length of the digest that identifies a model file, in bytes.
 pub(crate) const DIGEST_BYTES: usize = 16;
 
-/// The checksum of a description: the first bytes of its SHA-256.
+/// The checksum of a header, a metadata block or a band table: the first bytes of its SHA-256.
 pub(crate) fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     *Sha256::digest(bytes).first_chunk().expect("a SHA-256 is longer")
 }
 
-/// The name of a model file: the first bytes of its SHA-256.
+/// The digest that identifies a model file: the first bytes of its SHA-256.
 pub(crate) fn digest(file: &[u8]) -> [u8; DIGEST_BYTES] {
     *Sha256::digest(file).first_chunk().expect("a SHA-256 is longer")
 }
 
-/// Appends a number in groups of 7 bits, the lowest first; all bytes but the last have the high bit set.
+/// Appends a number as a varint (LEB128): groups of 7 bits, the lowest first; all bytes but the last have the high bit
+/// set.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -31,18 +32,18 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Bytes that [`put_number`] appends.
+/// Length of a number as [`put_number`] writes it, in bytes.
 pub(crate) fn number_bytes(number: u64) -> usize {
     (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
 }
 
-/// Most bytes of a number.
+/// Length of the longest number, in bytes.
 pub(crate) const NUMBER_BYTES: usize = 10;
 
-/// A number of [`put_number`], at most `most`, from the bytes that `next` gives.
+/// Reads a number as [`put_number`] writes it, at most `most`, from the bytes that `next` returns.
 ///
 /// # Errors
-/// Those of `next`; [`Error::Format`] for a greater number, and for one in more bytes than it needs.
+/// Those of `next`; [`Error::Format`] for a greater number, and for one written in more bytes than it needs.
 pub(crate) fn read_number(most: u64, mut next: impl FnMut() -> Result<u8>) -> Result<u64> {
     let mut number = 0u64;
     for shift in (0..u64::BITS).step_by(7) {
@@ -59,13 +60,13 @@ pub(crate) fn read_number(most: u64, mut next: impl FnMut() -> Result<u8>) -> Re
             return Ok(number);
         }
     }
-    malformed(FormatErrorKind::InvalidField, "a number that is not in its only form")
+    malformed(FormatErrorKind::InvalidField, "a number that is not in its shortest form")
 }
 
-/// Inflates one whole zlib stream of exactly `length` bytes; reads at most one byte more.
+/// Inflates one zlib stream, which must hold exactly `length` bytes; reads at most one byte more.
 ///
 /// # Errors
-/// [`Error::Format`] for anything else; `what` names the stream.
+/// [`Error::Format`] for any other stream; `what` names it in the message.
 pub(crate) fn inflate(stream: &[u8], length: u64, what: &str) -> Result<Vec<u8>> {
     let invalid = |defect: String| malformed(FormatErrorKind::InvalidField, format!("{what}: {defect}"));
     let mut bytes = Vec::new();
@@ -79,7 +80,7 @@ pub(crate) fn inflate(stream: &[u8], length: u64, what: &str) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// Reads fields, and remembers the bytes that it read.
+/// Reads fields, and keeps the bytes that it has read, for their checksum.
 pub(crate) struct Input<R> {
     input: R,
     seen: Vec<u8>,
@@ -90,12 +91,12 @@ impl<R: Read> Input<R> {
         Self { input, seen: Vec::new() }
     }
 
-    /// The bytes that were read, all of them.
+    /// All bytes read so far.
     pub fn seen(&self) -> &[u8] {
         &self.seen
     }
 
-    /// Reads `length` bytes; memory grows with what is there, not with what is declared.
+    /// Reads `length` bytes; allocates as the bytes arrive, not for the declared length.
     pub fn block(&mut self, length: u64) -> Result<Vec<u8>> {
         let start = self.seen.len();
         let read = self.input.by_ref().take(length).read_to_end(&mut self.seen).map_err(read_error)? as u64;
@@ -130,7 +131,7 @@ impl Input<&[u8]> {
     }
 }
 
-/// A file that ends is a truncated one; all else is the system's.
+/// An unexpected end is a truncated file; any other error is the operating system's.
 pub(crate) fn read_error(source: std::io::Error) -> Error {
     match source.kind() {
         ErrorKind::UnexpectedEof => Error::Format(crate::base::error::FormatError::new(

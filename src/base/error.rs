@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong. The display text is one line that says what, where and, where there is one, the remedy.
+/// What went wrong. The display text is one line: what, where and, if there is one, the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,20 +40,20 @@ pub enum Error {
         /// The limit in force.
         limit: u64,
     },
-    /// The system has not as much memory as the samples take.
+    /// There is not enough memory for the samples.
     #[error("out of memory: the samples take {bytes} bytes")]
     OutOfMemory {
-        /// Bytes that were asked for.
+        /// The size of the allocation, in bytes.
         bytes: u64,
     },
-    /// A model file that breaks the numerical contract, or does not fit the image.
+    /// A model file breaks the numerical contract, or does not fit the image.
     #[error("model refused: {0}")]
     Model(String),
     /// ONNX Runtime is missing, unusable, or does not compute exactly.
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
-    /// What another library found wrong with an image file, or ONNX Runtime with a network. `kind` says what can be done:
-    /// it is as [`Image`](Self::Image), [`Unsupported`](Self::Unsupported) or [`Runtime`](Self::Runtime).
+    /// Another library rejected an image file, or ONNX Runtime a network. `kind` tells whether this is like
+    /// [`Image`](Self::Image), [`Unsupported`](Self::Unsupported) or [`Runtime`](Self::Runtime).
     #[error("{text}")]
     Foreign {
         /// What the caller can do about it.
@@ -63,7 +63,7 @@ pub enum Error {
         /// The other library's error.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// A call that does not fit what was done before, or arguments that do not fit each other: change the program.
+    /// A call out of order, or arguments that contradict each other: change the program.
     #[error("misuse: {0}")]
     Misuse(String),
     /// The caller set the [`Stop`](crate::Stop) flag.
@@ -114,21 +114,21 @@ impl Error {
     }
 }
 
-/// Errors of other libraries, which say what they have to say in their first line.
+/// Errors of other libraries; of their messages, the first line is kept.
 impl Error {
-    /// Of an image file.
+    /// From a decoder of image files: the file is damaged.
     #[cfg(feature = "files")]
     pub(crate) fn damaged(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::foreign(ErrorKind::Damaged, "not a readable image", source)
     }
 
-    /// Of a valid image file that is not read or written.
+    /// From the reader or writer of an image format: the image is valid, but not supported.
     #[cfg(feature = "files")]
     pub(crate) fn unsupported(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::foreign(ErrorKind::Unsupported, "unsupported", source)
     }
 
-    /// Of ONNX Runtime.
+    /// From ONNX Runtime.
     #[cfg(feature = "ort")]
     pub(crate) fn runtime(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::foreign(ErrorKind::Runtime, "ONNX Runtime", source)
@@ -141,7 +141,7 @@ impl Error {
     }
 }
 
-/// A defect of an ansel file, and where it lies.
+/// What is wrong with an ansel file, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatError {
     kind: FormatErrorKind,
@@ -160,7 +160,7 @@ pub enum FormatErrorKind {
     TrailingBytes,
     /// A format version that this library does not know.
     UnknownVersion,
-    /// A model that is neither in the registry nor given.
+    /// A model that is neither in the registry nor supplied by the caller.
     UnknownModel,
     /// A field has a value that the format does not allow, or a reserved field is not zero.
     InvalidField,
@@ -168,7 +168,7 @@ pub enum FormatErrorKind {
     HeaderChecksum,
     /// A metadata block does not match its checksum.
     MetadataChecksum,
-    /// A tile does not decode to samples of its checksum.
+    /// The samples of a tile do not match its checksum.
     TileChecksum,
     /// A JPEG file, or its stream, does not match its checksum.
     ContentChecksum,

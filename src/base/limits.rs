@@ -1,23 +1,23 @@
-//! Bounds on what an input may ask for. Every declared size is held against them before memory is allocated.
+//! Bounds on what an input may ask for. Every declared size is checked against them before memory is allocated.
 
 use crate::base::error::{Error, Result};
 
-/// Most columns of an image: a row is the least that is coded at once.
+/// Most columns of an image: a row is the smallest unit that is coded at once.
 pub(crate) const MAX_WIDTH: u32 = 1 << 24;
 /// Most rows of an image.
 pub(crate) const MAX_HEIGHT: u32 = i32::MAX as u32;
-/// Most pixels of a band: what a decoder holds at once, beside what it gives back.
+/// Most pixels of a band. A decoder holds one band, beside its output.
 pub(crate) const MAX_BAND_PIXELS: u32 = 1 << 24;
-/// Largest side of a tile, in pixels: what VP8L can code.
+/// Largest side of a tile, in pixels: the limit of VP8L.
 pub(crate) const MAX_TILE_SIDE: u32 = 16_383;
-/// Largest side of a tile that a network codes, in pixels: its memory is needed at once.
+/// Largest side of a tile that a network codes, in pixels; it bounds the memory of a tile's walk.
 pub(crate) const MAX_NETWORK_TILE_SIDE: u32 = 4096;
 /// Largest model file, in bytes. Parsing may take some sixty times as much memory.
 pub(crate) const MAX_MODEL_BYTES: u64 = 4 << 20;
 /// Most metadata blocks in one file.
 pub(crate) const MAX_METADATA_BLOCKS: u8 = 8;
 
-/// Limits of one codec, against hostile or surprising input.
+/// Limits of a codec, against hostile or unexpectedly large input.
 ///
 /// ```
 /// let limits = ansel::Limits { samples: 1 << 20, ..Default::default() };
@@ -29,18 +29,18 @@ pub struct Limits {
     pub samples: u64,
     /// Most bytes of metadata, uncompressed, all blocks together. Default 64 MiB.
     pub metadata_bytes: u64,
-    /// Most multiplications of networks that decoding may cost: pixels x multiplications per pixel of their model, four
-    /// times as many where the network learns. A core does 1 to 4 times 10^10 of them in a second. Default 2^50, which no image
-    /// within the default of `samples` needs under a model of the registry.
+    /// Most multiplications that the networks of a file may need for decoding: pixels x multiplications per pixel of
+    /// their model, four times as many where the network learns. A core does 1 to 4 times 10^10 per second. Default
+    /// 2^50, which no image within the default of `samples` needs under a model of the registry.
     pub work: u64,
-    /// Most bytes of samples, two each, that a decoder or an encoder holds at once: of what it gives back, and of the
-    /// band that it codes, which has at most 2^24 pixels. Default: no limit.
+    /// Most bytes of samples, two each, that a decoder or an encoder holds at once: its output and the band that it is
+    /// coding, which has at most 2^24 pixels. Default: no limit.
     pub memory: u64,
 }
 
 impl Limits {
-    /// For files from anywhere: at most 2^28 samples, 16 MiB of metadata, 2^44 multiplications (at most half an hour of
-    /// one core) and 1 GiB of samples.
+    /// For files from untrusted sources: at most 2^28 samples, 16 MiB of metadata, 2^44 multiplications (up to half an
+    /// hour on one core) and 1 GiB of samples.
     ///
     /// ```
     /// let limits = ansel::Limits::untrusted();
@@ -72,7 +72,7 @@ pub(crate) fn check_samples(width: u32, height: u32, channels: usize, limits: &L
     check("the number of samples", samples, limits.samples)
 }
 
-/// Fails if so many samples take more memory than `limits` allow.
+/// Fails if this many samples take more memory than `limits` allow.
 pub(crate) fn check_memory(samples: u64, limits: &Limits) -> Result<()> {
     check("the memory for samples in bytes", samples.saturating_mul(2), limits.memory)
 }

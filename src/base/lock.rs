@@ -1,8 +1,8 @@
-//! Locks of what a thread that panics leaves whole.
+//! Mutexes that ignore poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks. Nothing is ever half done behind these locks, whatever panics.
+/// Locks, even if a thread panicked while it held the lock: what lies behind these locks is never left half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

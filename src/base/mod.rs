@@ -1,4 +1,5 @@
-//! What everything else stands on: errors, limits, cancellation, locks, and the bytes of numbers, checksums and compressed blocks.
+//! What all other modules use: errors, limits, cancellation, locks, and the bytes of numbers, checksums and compressed
+//! blocks.
 
 pub(crate) mod bytes;
 pub(crate) mod error;

@@ -1,14 +1,13 @@
-//! Cancellation: a flag that a caller sets, and that all work looks at.
+//! Cancellation: a flag that the caller sets and all work checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::{Error, Result};
 
-/// A flag by which a caller ends work that is under way, from any thread. Clones are the same flag.
+/// A flag by which a caller cancels work in progress, from any thread. Clones share the flag.
 ///
-/// Coding and decoding look at it before every network call, some milliseconds apart, and then return
-/// [`Error::Stopped`].
+/// Coding and decoding check it before every network call, some milliseconds apart, and then return [`Error::Stopped`].
 ///
 /// ```
 /// use ansel::{Codec, Error, Metadata, Planes, Stop};
@@ -24,19 +23,19 @@ use super::error::{Error, Result};
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks for the end of all work that looks at this flag.
+    /// Sets the flag: all work that checks it stops.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was asked for.
+    /// Whether the flag is set.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// # Errors
-    /// [`Error::Stopped`] if the end was asked for.
+    /// [`Error::Stopped`] if the flag is set.
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_stopped() { Err(Error::Stopped) } else { Ok(()) }
     }

@@ -58,7 +58,7 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What `--version` prints; `-V` prints the number alone.
+/// The output of `--version`; `-V` prints the number only.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     let runtime = if cfg!(feature = "ort") { "with" } else { "without" };
     format!("{}\n{runtime} ONNX Runtime, instructions {}", env!("CARGO_PKG_VERSION"), ansel::instructions())
@@ -66,29 +66,29 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld; JPEG files
+    /// Compress images: PNG, PNM, TIFF, BMP, QOI, WebP, GIF, TGA, ICO, farbfeld; or JPEG files
     ///
-    /// Grey and RGB, with alpha or without, of 1 to 16 bits. JPEG files are kept byte for byte. Lossy WebP with
-    /// --allow-lossy-source only.
+    /// Grey and RGB, with or without alpha, 1 to 16 bits. JPEG files come back byte for byte. Lossy WebP needs
+    /// --allow-lossy-source.
     Compress(Compress),
-    /// Decompress .ansel files to images: PNG, TIFF, PNM, BMP, QOI, lossless WebP; JPEG files to what they were
+    /// Decompress .ansel files to PNG, TIFF, PNM, BMP, QOI or lossless WebP; or to the JPEG files that they hold
     Decompress(Decompress),
-    /// Show what .ansel files hold, without decoding them
+    /// Show the contents of .ansel files, without decoding them
     Info(Info),
-    /// Decode .ansel files and compare checksums; writes nothing
+    /// Decode .ansel files and check their checksums; writes nothing
     Verify(Verify),
-    /// Draw a map of the bits that the pixels of .ansel files take, as PNG
+    /// Draw a map of the bits that each pixel of an .ansel file takes, as PNG
     Map(Map),
-    /// Write a page about many .ansel files: sizes, a histogram, the best and worst with their maps, as HTML
+    /// Write an HTML page about many .ansel files: sizes, a histogram, the best and worst images with their maps
     Report(PageOf),
-    /// List the models that this program carries
+    /// List the built-in models
     Models(Models),
-    /// Print the completions of a shell, to be put where it looks for them
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, or that of a command
+    /// Print the manual page, or that of one command
     Man {
         /// The command
         command: Option<String>,
@@ -98,44 +98,44 @@ pub enum Command {
 /// The arguments of `compress`.
 #[derive(Debug, Args)]
 pub struct Compress {
-    /// Images, or folders of them, or URLs of object stores; `-` is standard input. Of two paths, the second is the result
-    /// if it ends in .ansel
+    /// Images, folders of images, or URLs of object stores; `-` is standard input. Of two paths, the second is the
+    /// output if it ends in .ansel
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub output: Output,
-    /// How small: 1 is the fastest, 9 the smallest [default: 6]
+    /// Level of effort: 1 is the fastest, 9 gives the smallest files [default: 6]
     ///
-    /// Larger levels take more time, to compress and to decompress:
+    /// Higher levels take more time, to compress and to decompress:
     ///   1            the smallest networks
-    ///   2            the same, with biases of the image's own
+    ///   2            the same, with biases fitted to the image
     ///   3            small networks
-    ///   4    fast    the same, with biases of the image's own
+    ///   4    fast    the same, with biases fitted to the image
     ///   5    low     default networks
-    ///   6    default default networks, with biases of the image's own
-    ///   7            large networks, with biases of the image's own
+    ///   6    default default networks, with biases fitted to the image
+    ///   7            large networks, with biases fitted to the image
     ///   8    high    default networks that go on learning while they code photographs
     ///   9    max     large networks that go on learning while they code photographs
     #[arg(short, long, default_value = "6", hide_default_value = true, value_name = "LEVEL", verbatim_doc_comment)]
     pub effort: Level,
-    /// Networks other than the effort's: `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae` (see `ansel models`), or
-    /// an ONNX file, which is then needed to decompress
+    /// Networks to use instead of the level's: `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae` (see
+    /// `ansel models`), or an ONNX file, which is then needed to decompress
     #[arg(short, long, value_name = "NAME|FILE")]
     pub model: Option<String>,
     /// Drop all metadata: ICC profile, Exif, XMP, palette order, PNG chunks (with a transparent colour among them)
     #[arg(long)]
     pub strip: bool,
-    /// Compress the pixels of lossy WebP files, too, and those of JPEG files instead of the files: the result is larger
-    /// than the file, which is the better thing to keep
+    /// Also compress the pixels of lossy WebP files, and the pixels of JPEG files instead of the files themselves: the
+    /// result is larger than the source file, which is usually the better thing to keep
     #[arg(long)]
     pub allow_lossy_source: bool,
-    /// Do not keep the colour of wholly transparent pixels: they become 0
+    /// Set the colour of fully transparent pixels to 0 instead of keeping it
     #[arg(long)]
     pub clear_hidden_colour: bool,
-    /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and keep what is smallest
+    /// Whether to try reversible transforms (palette, unused values, luma-chroma recovery) and use them where they help
     #[arg(long, value_enum, default_value_t = TransformsName::All)]
     pub transforms: TransformsName,
-    /// Whether to decode what was encoded before it is put in place
+    /// Whether to decode and compare each result before it is put in place
     #[arg(long, value_enum, default_value_t = VerifyName::Full)]
     pub verify: VerifyName,
     #[command(flatten)]
@@ -151,19 +151,19 @@ pub struct Compress {
 /// The arguments of `decompress`.
 #[derive(Debug, Args)]
 pub struct Decompress {
-    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input. Of two paths, the second is the
-    /// result if it ends as images do
+    /// .ansel files, folders of them, or URLs of object stores; `-` is standard input. Of two paths, the second is the
+    /// output if it has the extension of an image format
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub output: Output,
-    /// Decompress a rectangle only: left column, top row, width, height; no other tiles are read
+    /// Decompress only a rectangle: left column, top row, width, height; other tiles are not read
     #[arg(long, value_name = "X,Y,W,H", value_parser = rectangle)]
     pub crop: Option<ansel::Rect>,
-    /// Write what is intact of a damaged file, with 0 where samples are lost; exits with 3 if any are
+    /// Write what is intact of a damaged file, with 0 for lost samples; exits with 3 if any are lost
     #[arg(long, conflicts_with = "crop")]
     pub salvage: bool,
-    /// Write the pixels alone: no ICC profile, Exif, XMP, palette, PNG chunks
+    /// Write only the pixels: no ICC profile, Exif, XMP, palette, PNG chunks
     #[arg(long)]
     pub strip: bool,
     #[command(flatten)]
@@ -188,22 +188,22 @@ fn rectangle(text: &str) -> Result<ansel::Rect, String> {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input
+    /// .ansel files, folders of them, or URLs of object stores; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Folders with all folders below them
+    /// Include all subfolders
     #[arg(short, long)]
     pub recursive: bool,
-    /// Also decode, and show the model's ideal code length beside the bytes
+    /// Also decode, and show the ideal code length under the model beside the actual size
     #[arg(long)]
     pub bits: bool,
-    /// The ONNX file that files were made with, if they were, for --bits
+    /// The ONNX file that files were made with, if they were made with one, for --bits
     #[arg(short, long, value_name = "FILE", requires = "bits")]
     pub model: Option<String>,
     /// Threads for --bits [default: one per core]
     #[arg(short, long, value_name = "N", requires = "bits")]
     pub threads: Option<NonZeroUsize>,
-    /// Where networks run for --bits [default: auto]
+    /// Device that runs the networks, for --bits [default: auto]
     #[arg(long, value_enum, requires = "bits")]
     pub device: Option<DeviceName>,
     #[command(flatten)]
@@ -215,13 +215,13 @@ pub struct Info {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// .ansel files, or folders of them, or URLs of object stores; `-` is standard input
+    /// .ansel files, folders of them, or URLs of object stores; `-` is standard input
     #[arg(required_unless_present = "manifest", value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Verify the files of a manifest that `compress --manifest` wrote: that they are there, and have its checksums
+    /// Verify the files in a manifest of `compress --manifest`: that they exist, and match its checksums
     #[arg(long, value_name = "MANIFEST", conflicts_with = "files")]
     pub manifest: Option<PathBuf>,
-    /// Folders with all folders below them
+    /// Include all subfolders
     #[arg(short, long)]
     pub recursive: bool,
     #[command(flatten)]
@@ -239,24 +239,24 @@ pub struct Models {
     /// Print JSON: one object per model
     #[arg(long)]
     pub json: bool,
-    /// Also say where and by what networks are evaluated
+    /// Also show the device, engine and instructions in use
     #[arg(short, long)]
     pub verbose: bool,
 }
 
-/// Where results go.
+/// The destination of results.
 #[derive(Debug, Args)]
 pub struct Output {
-    /// Output file, or folder (needed for several inputs, if not beside them), or URL; `-` is standard output
+    /// Output file, folder (required for several inputs unless results go beside them), or URL; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Overwrite files that exist; write to a terminal
+    /// Overwrite existing files; write to a terminal
     #[arg(short, long)]
     pub force: bool,
-    /// Folders with all folders below them, which the output folder then has, too
+    /// Include all subfolders, and create them in the output folder
     #[arg(short, long)]
     pub recursive: bool,
-    /// Remove each input when its result is on the disk and was read back, unless something of it was not kept
+    /// Remove each input once its result is on the disk and was read back, unless some of the input was not kept
     #[arg(long)]
     pub rm: bool,
 }
@@ -272,35 +272,35 @@ pub struct DecodingModel {
 /// How networks run.
 #[derive(Debug, Args)]
 pub struct Engine {
-    /// Threads; the result is the same for any number [default: one per core]
+    /// Number of threads; does not change the result [default: one per core]
     #[arg(short, long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Where networks run
+    /// Device that runs the networks
     #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
     pub device: DeviceName,
 }
 
-/// Bounds on the input.
+/// Limits on the input.
 #[derive(Debug, Args)]
 pub struct Limits {
-    /// Most samples (width x height x channels) of an image
+    /// Greatest number of samples (width x height x channels) in an image
     #[arg(long, default_value_t = ansel::Limits::default().samples, value_name = "N")]
     pub max_samples: u64,
-    /// Most bytes of metadata of an image
+    /// Greatest number of bytes of metadata in an image
     #[arg(long, default_value_t = ansel::Limits::default().metadata_bytes, value_name = "N")]
     pub max_metadata: u64,
 }
 
-/// What is printed.
+/// What to print.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long)]
     pub quiet: bool,
     /// Print JSON: one object per file, warning and failure
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
-    /// Also say which device, engine and instructions are used, how many threads, and how long it takes
+    /// Also show the device, engine, instructions and threads in use, and the time taken
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -308,9 +308,9 @@ pub struct Report {
 /// The values of `--verify`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum VerifyName {
-    /// Decode what was encoded, and compare all samples
+    /// Decode each result, and compare all samples
     Full,
-    /// Do not: a fault would show when the file is decoded
+    /// Do not decode: a fault would be detected when the file is read
     None,
 }
 
@@ -318,13 +318,13 @@ pub enum VerifyName {
 pub enum TransformsName {
     /// All of them
     All,
-    /// None: code the samples as they are
+    /// None: code the samples unchanged
     None,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum DeviceName {
-    /// CUDA if it is there, else the CPU
+    /// CUDA if available, otherwise the CPU
     Auto,
     /// The CPU
     Cpu,

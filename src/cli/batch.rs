@@ -1,4 +1,4 @@
-//! Many files: side by side within a budget of memory, whatever becomes of any of them.
+//! Many files: processed side by side within a memory budget; a failure does not stop the others.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,36 +16,36 @@ use super::lock::lock;
 use super::place::Place;
 use super::report::{Reporter, count};
 
-/// What became of an input.
+/// What an input came to.
 #[derive(Debug, Clone, Copy)]
 pub struct Tally {
-    /// Bytes of the input and of its result.
+    /// Length of the input and of its result, in bytes.
     pub before: u64,
     pub after: u64,
-    /// Whether the result was there already.
+    /// Whether the result existed already.
     pub skipped: bool,
 }
 
-/// What a run came to so far.
+/// The totals of a run so far.
 #[derive(Default)]
 struct Totals {
     done: u64,
     skipped: u64,
     before: u64,
     after: u64,
-    /// Numbers of the inputs that failed, and their exit codes.
+    /// Indices of the inputs that failed, with their exit codes.
     failed: Vec<(usize, ExitCode)>,
 }
 
 impl Totals {
-    /// Bytes saved, in percent of the inputs.
+    /// The change of the size from inputs to results, in percent.
     fn percent(&self) -> f64 {
         100.0 * (self.after as f64 / self.before.max(1) as f64 - 1.0)
     }
 }
 
-/// Works on all inputs, so many of them side by side; returns the exit code of the first in their order that failed. A
-/// `summary` says at the end what all came to.
+/// Processes all inputs, `side_by_side` at once. Returns the exit code of the first input, in input order, that failed.
+/// With `summary`, prints the totals at the end.
 pub fn run(
     reporter: &Reporter,
     inputs: &[Job],
@@ -65,7 +65,7 @@ pub fn run(
             if !summary {
                 reporter.bar.set_message(job.input.to_string());
             }
-            let bytes = bytes_of(job); // before it may be removed
+            let bytes = bytes_of(job); // the input may be removed
             let result =
                 job.check().and_then(|()| work(job)).map_err(|failure| reporter.fail(Some(&job.input), &failure));
             let mut totals = lock(&totals);
@@ -103,7 +103,7 @@ impl Totals {
         }
     }
 
-    /// Says what a run came to, and what failed.
+    /// Prints the totals of the run, and the inputs that failed.
     fn say(&self, reporter: &Reporter, inputs: &[Job], time: Duration) -> Result<()> {
         let failed: Vec<&Place> = self.failed.iter().map(|(index, _)| &inputs[*index].input).collect();
         let text = || {
@@ -131,7 +131,7 @@ impl Totals {
     }
 }
 
-/// Memory that images side by side share.
+/// The memory budget shared by images processed side by side.
 #[derive(Debug)]
 pub struct Budget {
     all: u64,
@@ -139,7 +139,7 @@ pub struct Budget {
     freed: Condvar,
 }
 
-/// A part of the budget, until it is dropped.
+/// A share of the budget, returned when it is dropped.
 #[derive(Debug)]
 pub struct Share<'a>(&'a Budget, u64);
 
@@ -148,7 +148,7 @@ impl Budget {
         Self { all, used: Mutex::new(0), freed: Condvar::new() }
     }
 
-    /// Waits until so many bytes are left, or nobody else has any.
+    /// Waits until this many bytes are left, or until nobody else holds a share.
     pub fn take(&self, bytes: u64) -> Share<'_> {
         let mut used = lock(&self.used);
         while *used > 0 && used.saturating_add(bytes) > self.all {
@@ -167,12 +167,12 @@ impl Drop for Share<'_> {
     }
 }
 
-/// What was seen before, by checksum.
+/// Paths by the checksum of their content.
 #[derive(Debug, Default)]
 pub struct Seen(Mutex<HashMap<[u8; 32], PathBuf>>);
 
 impl Seen {
-    /// The first path with this checksum, if this is not the first.
+    /// The first path with this checksum; `None` if this is the first.
     pub fn before(&self, digest: [u8; 32], path: &Path) -> Option<PathBuf> {
         let mut seen = lock(&self.0);
         match seen.get(&digest) {

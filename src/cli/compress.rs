@@ -33,7 +33,7 @@ const DIRECTION: Direction = Direction {
 struct Run<'a> {
     shared: Compressing<'a>,
     manifest: Option<Manifest>,
-    /// Results, and samples, that were seen.
+    /// Results, and samples, seen so far in this run.
     results: Seen,
     pixels: Seen,
     once: Once,
@@ -49,7 +49,7 @@ pub fn run(arguments: &Compress) -> Outcome {
     batch::run(&reporter, &jobs, side_by_side, is_batch(arguments), |job| run.work(job))
 }
 
-/// Whether it is a run over many files, of which a summary is given.
+/// Whether the run is over many files, so that it ends with a summary.
 fn is_batch(arguments: &Compress) -> bool {
     arguments.output.recursive || arguments.batch.is_used()
 }
@@ -69,7 +69,8 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
             .flat_map(signals::left_behind)
             .for_each(|path| _ = std::fs::remove_file(path));
     }
-    let codec = codec(arguments, reporter)?;
+    let side_by_side = options::side_by_side(&batch.side_by_side, arguments.output.recursive).min(jobs.len());
+    let codec = codec(arguments, side_by_side, reporter)?;
     let manifest = batch.manifest.as_deref();
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
@@ -79,10 +80,10 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     Ok(Run { shared, manifest, results, pixels, once })
 }
 
-fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
+fn codec(arguments: &Compress, side_by_side: usize, reporter: &Reporter) -> Result<Codec> {
     let level = arguments.effort;
     let model = arguments.model.as_deref().unwrap_or(level.model());
-    let builder = options::codec(model, &arguments.engine, &arguments.limits)?;
+    let builder = options::codec(model, &options::of_each(&arguments.engine, side_by_side), &arguments.limits)?;
     reporter.detail(&format!("effort {level}, model {model}, {}", options::threads(&arguments.engine)))?;
     let transforms = match arguments.transforms {
         TransformsName::All => Transforms::All,
@@ -97,7 +98,7 @@ fn codec(arguments: &Compress, reporter: &Reporter) -> Result<Codec> {
 }
 
 impl Run<'_> {
-    /// Compresses an input, unless its result is there, and does what follows.
+    /// Compresses an input, unless its result exists, and does all that follows.
     fn work(&self, job: &Job) -> Result<Tally> {
         let Compressing { arguments, reporter, .. } = &self.shared;
         let Job { input, target, .. } = job;
@@ -143,7 +144,7 @@ impl Run<'_> {
         Ok(tally)
     }
 
-    /// Says of a result that there is another such one, and links it to that if it is asked for.
+    /// Notes a result that is identical to an earlier one, and links it to that one with `--dedup`.
     fn note_results(&self, job: &Job, sha256: [u8; 32], pixels_sha256: Option<[u8; 32]>) -> Result<()> {
         let (batch, target) = (&self.shared.arguments.batch, job.target.path());
         if !batch.dedup && batch.manifest.is_none() {
@@ -163,7 +164,8 @@ impl Run<'_> {
         }
     }
 
-    /// Compresses an input, unless another one that holds the same is compressed in this run: its result is a link to that one's.
+    /// Compresses an input, unless another input with the same content is compressed in this run; then the result is a
+    /// link.
     fn compress_once(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let target = &job.target;
         let content = dedup::content_of(&self.shared, job, source)?;

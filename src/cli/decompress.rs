@@ -27,17 +27,18 @@ const DIRECTION: Direction = Direction {
 pub fn run(arguments: &Decompress) -> Outcome {
     let to_standard = jobs::to_standard(&arguments.inputs, &arguments.output, DIRECTION);
     let reporter = Reporter::new(&arguments.report, to_standard);
+    let given = &arguments.side_by_side;
+    let side_by_side = options::side_by_side(given, arguments.output.recursive);
     let planned = plan(arguments, &reporter).and_then(|jobs| {
-        Ok((jobs, options::decoding(&arguments.model, &arguments.engine, &arguments.limits, &reporter)?))
+        let engine = options::of_each(&arguments.engine, side_by_side.min(jobs.len()));
+        Ok((jobs, options::decoding(&arguments.model, &engine, &arguments.limits, &reporter)?))
     });
     let (jobs, codec) = planned.map_err(|failure| reporter.fail(None, &failure))?;
-    let given = &arguments.side_by_side;
     let is_batch = arguments.output.recursive || given.jobs.is_some();
     let codec = if is_batch { codec } else { options::shown(codec, &reporter) };
     let run = Decompressing { arguments, reporter: &reporter, codec, budget: options::budget(given) };
-    let side_by_side = options::side_by_side(given, arguments.output.recursive);
     batch::run(&reporter, &jobs, side_by_side, is_batch, |job| {
-        // Of standard input and pipes, it is not known; nor is it afterwards, of an input that was removed.
+        // Unknown for standard input and pipes; and after decompression the input may have been removed.
         let before = job.input.bytes().unwrap_or(0);
         run.decompress(job)?;
         Ok(Tally { before, after: job.target.bytes().unwrap_or(0), skipped: false })
@@ -86,7 +87,8 @@ impl Decompressing<'_> {
         if arguments.output.rm { options::remove(reporter, job, &written, &not_kept) } else { Ok(()) }
     }
 
-    /// Opens a file, and decodes the rectangle, or what is intact, if that is asked for, when there is room in the budget.
+    /// Waits for room in the budget and opens a file; decodes the rectangle, or all that is intact, if that was asked
+    /// for.
     fn open<R: Read + Seek>(&self, file: R) -> ansel::Result<(Source<R>, Share<'_>)> {
         let Self { arguments, codec, budget, .. } = self;
         if arguments.crop.is_none() && !arguments.salvage {
@@ -114,7 +116,7 @@ impl Decompressing<'_> {
         Ok((Source { info, metadata, rows: Rows::Planes(decoded.planes), lost: Vec::new() }, share))
     }
 
-    /// Writes an image; returns what its format does not keep of the metadata, too.
+    /// Writes an image; also returns the metadata that its format cannot keep.
     fn write<R: Read>(&self, job: &Job, source: Source<R>, format: ImageFormat) -> Result<(Written, Vec<String>)> {
         let output = &self.arguments.output;
         let metadata = if self.arguments.strip { Metadata::default() } else { source.metadata };
@@ -136,24 +138,24 @@ impl Decompressing<'_> {
     }
 }
 
-/// What is decompressed.
+/// The source of a decompressed image.
 struct Source<R> {
     info: ImageInfo,
     metadata: Metadata,
     rows: Rows<R>,
-    /// Rectangles that are lost.
+    /// Lost rectangles.
     lost: Vec<Rect>,
 }
 
 /// The rows of an image.
 enum Rows<R> {
-    /// All at once: a rectangle, what is intact, or the pixels of a JPEG file.
+    /// All at once: a rectangle, the intact part of a file, or the pixels of a JPEG file.
     Planes(Planes),
     /// Band by band.
     Bands(Box<Decoder<R>>),
 }
 
-/// The image format that a file name asks for; PNG for standard output.
+/// The image format that a file name stands for; PNG for standard output.
 fn output_format(target: &Place) -> Result<ImageFormat> {
     let format = match target {
         Place::Standard => Ok(ImageFormat::Png),
@@ -167,7 +169,7 @@ fn output_format(target: &Place) -> Result<ImageFormat> {
     }
 }
 
-/// Fails for a PNM file whose name says that it has other channels.
+/// Fails for a PNM file whose extension stands for another number of channels.
 fn check_extension(target: &Place, format: ImageFormat, channels: usize) -> Result<()> {
     let path = target.path();
     let held: &[usize] = match format {

@@ -1,5 +1,5 @@
-//! What is compressed once: inputs that hold the same are known by a checksum of what their result would hold, before any of them
-//! is compressed.
+//! Inputs with the same content are compressed only once. They are recognised before compression, by a checksum of all
+//! that their results depend on.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,18 +16,19 @@ use super::shared::Compressing;
 use super::source::Source;
 use super::{jpeg, options};
 
-/// Samples that are read at once.
+/// Samples read at once.
 const CHUNK_SAMPLES: u64 = 1 << 22;
 
-/// What an input holds: the checksum of all that its result depends on, and that of its pixels, if it is no JPEG file.
+/// The content of an input: a checksum of all that its result depends on, and that of its pixels unless it is a JPEG
+/// file.
 pub struct Content {
     pub sha256: [u8; 32],
     pub pixels_sha256: Option<[u8; 32]>,
-    /// What the input says of the image, and is not kept.
+    /// Information in the input that is not kept.
     pub not_kept: Vec<String>,
 }
 
-/// A result that others may be links to.
+/// A finished result, which others can be linked to.
 #[derive(Debug, Clone)]
 pub struct Made {
     pub path: PathBuf,
@@ -35,22 +36,22 @@ pub struct Made {
     pub sha256: [u8; 32],
 }
 
-/// Results by what they hold; of those that are being made, nothing yet.
+/// Results by content; `None` while a result is being made.
 #[derive(Debug, Default)]
 pub struct Once {
     results: Mutex<HashMap<[u8; 32], Option<Made>>>,
     changed: Condvar,
 }
 
-/// What is to be done about an input.
+/// What to do with an input.
 pub enum Claim<'a> {
-    /// Nothing: there is its result.
+    /// Nothing: its result exists.
     Made(Made),
-    /// All of it. Who holds the same waits.
+    /// Compress it. Inputs with the same content wait.
     Make(Duty<'a>),
 }
 
-/// The duty to make a result, which ends when it is dropped.
+/// The duty to make a result; waiting inputs continue when it is dropped.
 pub struct Duty<'a> {
     once: &'a Once,
     content: [u8; 32],
@@ -58,7 +59,7 @@ pub struct Duty<'a> {
 }
 
 impl Once {
-    /// Finds the result that holds this; waits for it if it is being made.
+    /// The result with this content, after waiting if it is being made; or the duty to make it.
     pub fn claim(&self, content: [u8; 32]) -> Claim<'_> {
         let mut results = lock(&self.results);
         loop {
@@ -75,7 +76,7 @@ impl Once {
 }
 
 impl Duty<'_> {
-    /// The result is in its place.
+    /// Marks the result as finished and in place.
     pub fn done(mut self, made: Made) {
         self.made = Some(made);
     }
@@ -86,13 +87,13 @@ impl Drop for Duty<'_> {
         let mut results = lock(&self.once.results);
         match self.made.take() {
             Some(made) => results.insert(self.content, Some(made)),
-            None => results.remove(&self.content), // whoever waits takes over
+            None => results.remove(&self.content), // one of those that wait takes over
         };
         self.once.changed.notify_all();
     }
 }
 
-/// Reads what an input holds, as it would be compressed.
+/// Reads the content of an input, as it would be compressed.
 pub fn content_of(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Result<Content> {
     let (input, path) = (&job.input, job.input.path());
     let mut opened = source.open(&run.limits)?;
@@ -117,7 +118,7 @@ pub fn content_of(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Resu
     Ok(Content { sha256: with_metadata(pixels, &metadata), pixels_sha256: Some(pixels), not_kept })
 }
 
-/// The checksum of pixels and metadata.
+/// The checksum of pixels and metadata together.
 fn with_metadata(pixels: [u8; 32], metadata: &Metadata) -> [u8; 32] {
     let mut digest = Sha256::new_with_prefix(pixels);
     for block in metadata.blocks() {
@@ -147,7 +148,7 @@ mod tests {
                     }
                     Claim::Make(duty) => {
                         std::thread::sleep(std::time::Duration::from_millis(5));
-                        // The first one of each fails.
+                        // The first attempt for each content fails.
                         if made.fetch_add(1, Ordering::Relaxed) >= 2 {
                             duty.done(Made { path: "x".into(), bytes: 1, sha256: [thread % 2; 32] });
                         }

@@ -1,4 +1,4 @@
-//! What files and models are, in lines and in JSON.
+//! Descriptions of files and models, in lines and in JSON.
 
 use ansel::{Band, BoundTerms, FileInfo, ImageInfo, JpegInfo, MetadataBlock, PartSummary, RegisteredModel};
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use super::jobs::Job;
 use super::place::Place;
 use super::report::{Reporter, count};
 
-/// Bits per sample of a whole file.
+/// Bits per sample (bits per sub-pixel) of a whole file.
 pub fn bpsp(bytes: u64, samples: u64) -> f64 {
     8.0 * bytes as f64 / samples as f64
 }
 
-/// Says that a file was compressed or decompressed.
+/// Reports that a file was compressed or decompressed.
 pub fn done(reporter: &Reporter, job: &Job, info: ImageInfo, more: &str, more_json: Value) -> Result<()> {
     let Job { input, target, .. } = job;
     let ImageInfo { width, height, channels, depth } = info;
@@ -31,7 +31,7 @@ pub fn done(reporter: &Reporter, job: &Job, info: ImageInfo, more: &str, more_js
     reporter.status(|| format!("{input} -> {target}  {width} x {height} x {channels}, {bits}{more}"), value)
 }
 
-/// How a part is coded, and by which model.
+/// The coder of a part, with its model.
 fn coder(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let digest = hex(&digest);
@@ -49,7 +49,7 @@ fn coder(part: &PartSummary) -> String {
     }
 }
 
-/// What codes a part, in few words: the model and what it is for, or the coder.
+/// The coder of a part in few words: the model and its content, or the method.
 pub fn coder_name(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let is_it = |model: &&RegisteredModel| model.id == id && model.digest().starts_with(&hex(&digest));
@@ -70,7 +70,7 @@ fn adaptation(part: &PartSummary) -> &'static str {
     }
 }
 
-/// The tiles of all bands.
+/// The number of tiles in all bands.
 pub fn tiles(info: &FileInfo) -> u64 {
     info.bands.iter().map(|band| band.tiles() as u64).sum()
 }
@@ -79,10 +79,10 @@ fn stream_bytes(info: &FileInfo) -> u64 {
     info.bands.iter().map(Band::stream_bytes).sum()
 }
 
-/// The ideal code length, in bits, and what of it has terms of a bound.
+/// The ideal code length in bits, and the part of it that has terms of a bound.
 pub type Bits = (f64, Option<BoundTerms>);
 
-/// The terms of a bound that a file has, with their names.
+/// The terms of a bound that are not zero, with their names.
 fn terms(bound: &BoundTerms) -> impl Iterator<Item = (&'static str, f64)> {
     let &BoundTerms { reconstruction, base, volume, posterior, dequantization, primer, .. } = bound;
     let all = [
@@ -96,7 +96,7 @@ fn terms(bound: &BoundTerms) -> impl Iterator<Item = (&'static str, f64)> {
     all.into_iter().filter(|&(_, bits)| bits != 0.0)
 }
 
-/// What a file holds; its bits if it was decoded.
+/// The description of a file, with its bits if it was decoded.
 pub fn info(file: &Place, info: &FileInfo, bits: Option<Bits>) -> String {
     let header = &info.header;
     let (channels, depth) = (count(header.channels() as u64, "channel"), count(header.depth(), "bit"));
@@ -178,7 +178,7 @@ pub fn info_json(file: &Place, info: &FileInfo, bits: Option<Bits>) -> Value {
     value
 }
 
-/// Says that a JPEG file was compressed or decompressed.
+/// Reports that a JPEG file was compressed or decompressed.
 pub fn jpeg_done(reporter: &Reporter, job: &Job, info: &JpegInfo) -> Result<()> {
     let Job { input, target, .. } = job;
     let value = || {
@@ -192,13 +192,13 @@ pub fn jpeg_done(reporter: &Reporter, job: &Job, info: &JpegInfo) -> Result<()> 
     reporter.status(text, value)
 }
 
-/// What a JPEG file takes, and took.
+/// The sizes of a JPEG file and of its ansel file.
 fn jpeg_sizes(info: &JpegInfo) -> String {
     let percent = 100.0 * (info.bytes as f64 / info.jpeg_bytes as f64 - 1.0);
     format!("{} for {} ({percent:+.1} %)", count(info.bytes, "byte"), info.jpeg_bytes)
 }
 
-/// What a file holds that holds a JPEG file.
+/// The description of an ansel file that holds a JPEG file.
 pub fn jpeg(file: &Place, info: &JpegInfo) -> String {
     let kind = if info.progressive { "progressive" } else { "sequential" };
     let (components, bits) = (count(info.components as u64, "component"), count(info.depth, "bit"));
@@ -227,7 +227,7 @@ fn jpeg_fields(info: &JpegInfo) -> Value {
     })
 }
 
-/// The line above those of [`model`].
+/// The heading above the lines of [`model`].
 pub fn models_head() -> String {
     "id  name      family          content         kMAC/px    bytes  sha-256".to_owned()
 }

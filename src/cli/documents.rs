@@ -1,4 +1,4 @@
-//! `ansel completions` and `ansel man`: what packages carry beside the program.
+//! `ansel completions` and `ansel man`: files that packages install beside the program.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::args::Arguments;
 use super::failure::{Failure, Result};
 use super::report::Reporter;
 
-/// Prints the completions of a shell.
+/// Prints the completion script of a shell.
 pub fn completions(shell: Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "ansel", &mut script);
@@ -21,7 +21,7 @@ pub fn completions(shell: Shell) -> Outcome {
 
 /// Prints the manual page of the program, or of one of its commands.
 pub fn man(command: Option<&str>) -> Outcome {
-    let version = env!("CARGO_PKG_VERSION"); // not the instructions of this processor
+    let version = env!("CARGO_PKG_VERSION"); // without the instructions of this processor
     let mut program = Arguments::command().disable_help_subcommand(true).long_version(version);
     program.build();
     let page = match command {
@@ -38,7 +38,7 @@ pub fn man(command: Option<&str>) -> Outcome {
     }))
 }
 
-/// Prints to standard output; whoever closes it has seen enough.
+/// Prints to standard output; a closed pipe is not an error.
 fn print(text: &[u8]) -> Result<()> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text).and_then(|()| output.flush()) {

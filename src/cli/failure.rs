@@ -1,4 +1,4 @@
-//! What can go wrong, in words and as an exit code.
+//! Failures, as messages and as exit codes.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -13,11 +13,11 @@ pub type Result<T> = std::result::Result<T, Failure>;
 /// Why a command, or one of its inputs, failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments make no sense together.
+    /// The arguments contradict each other.
     Usage(String),
-    /// A damaged file of which what is intact was written; warnings have named what is lost.
+    /// A damaged file was salvaged in part; warnings have named what is lost.
     Salvaged,
-    /// What the library says, and what reading and writing files says.
+    /// An error of the library, or of reading or writing a file.
     Library(Error),
 }
 
@@ -50,7 +50,7 @@ impl Failure {
         }
     }
 
-    /// One line about what failed at an input.
+    /// A one-line message about the failure of an input.
     pub fn message(&self, input: Option<&dyn Display>) -> String {
         let error = match self {
             Self::Usage(text) => return text.clone(),
@@ -86,7 +86,7 @@ impl Failure {
     }
 }
 
-/// A text on one line that no terminal takes for a command.
+/// A text as a single line without control characters.
 fn one_line(text: impl std::fmt::Display) -> String {
     printable(OsStr::new(&text.to_string().replace('\n', " ")))
 }
@@ -96,8 +96,8 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error
     move |source| Error::Io { action, path: path.to_owned(), source }
 }
 
-/// Puts a path into an [`Error::Io`] of the library about one action: it knows streams only. Pipes that bring too much
-/// are beyond the limits.
+/// Adds the path to an [`Error::Io`] of the library with this action, since the library only knows streams. Also
+/// converts [`TooLong`] to an error about limits.
 pub fn about(done: &'static str, path: &Path) -> impl Fn(Error) -> Error {
     move |error| match error {
         Error::Io { action: "read", source, .. } if source.kind() == std::io::ErrorKind::FileTooLarge => {
@@ -109,7 +109,7 @@ pub fn about(done: &'static str, path: &Path) -> impl Fn(Error) -> Error {
     }
 }
 
-/// More bytes than this came from a pipe.
+/// A pipe yielded more bytes than this.
 #[derive(Debug)]
 pub struct TooLong(pub u64);
 

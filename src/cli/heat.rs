@@ -1,24 +1,24 @@
-//! Bits -> colours: the picture of a bit map, with its scale below it.
+//! Bits -> colours: the picture of a bit map, with a scale below it.
 
 use ansel::{BitMap, Planes, Result};
 use font8x8::legacy::BASIC_LEGACY;
 use ndarray::{Array2, Array3, Axis, s};
 
-/// Pixels of a letter's side, at the smallest size.
+/// Side of a letter in pixels, at the smallest size.
 const LETTER: usize = 8;
-/// Letters of a line that the legend has room for: a narrower image is widened.
+/// Letters per line of the legend; narrower images are widened.
 const LINE_LETTERS: usize = 40;
-/// Heights in pixels at the smallest size: of a line, and of the bar of colours.
+/// Heights in pixels at the smallest size: a line, and the colour bar.
 const LINE: usize = 12;
 const BAR: usize = 10;
-/// Parts that the scale's labels divide it into.
+/// Intervals into which labels divide the scale.
 const TICKS: usize = 4;
-/// Share of the pixels that the scale leaves out.
+/// Share of the pixels that may lie beyond the scale.
 const BEYOND: f64 = 0.005;
 const PAPER: [u8; 3] = [255; 3];
 const INK: [u8; 3] = [16; 3];
 
-/// The bits of each pixel, of one channel (0 is the first) or of all together, with axes (row, column).
+/// The bits of each pixel, for one channel (0 is the first) or all together, with axes (row, column).
 pub fn bits_of_pixels(map: &BitMap, channel: Option<usize>) -> Array2<f32> {
     match channel {
         Some(channel) => map.bits.index_axis(Axis(0), channel).to_owned(),
@@ -26,7 +26,7 @@ pub fn bits_of_pixels(map: &BitMap, channel: Option<usize>) -> Array2<f32> {
     }
 }
 
-/// The end of a scale from 0 that has nearly all of these within it: a number that is easy to read.
+/// The end of a scale that starts at 0 and covers nearly all of these bits: a round number.
 pub fn scale_of<'a>(bits: impl Iterator<Item = &'a f32>) -> f32 {
     let mut sorted: Vec<f32> = bits.copied().collect();
     let rank = ((sorted.len() as f64 * (1.0 - BEYOND)) as usize).min(sorted.len().saturating_sub(1));
@@ -36,14 +36,15 @@ pub fn scale_of<'a>(bits: impl Iterator<Item = &'a f32>) -> f32 {
     easy.into_iter().find(|&end| end >= most).unwrap_or(10.0 * decade)
 }
 
-/// The colour of a place on the scale, 0 to 1: cividis, which looks the same to people who see fewer colours.
+/// The colour at a position of the scale, 0 to 1: cividis, which looks nearly the same to people with colour vision
+/// deficiency.
 pub fn colour(place: f32) -> [u8; 3] {
     colorous::CIVIDIS.eval_continuous(f64::from(place.clamp(0.0, 1.0))).as_array()
 }
 
-/// The colours of bits on a scale that ends at `scale`.
+/// The colours of bits, on a scale that ends at `scale`.
 pub fn colours(bits: &Array2<f32>, scale: f32) -> Array3<u16> {
-    // More steps than a channel has.
+    // More steps than an 8-bit channel has values.
     let table: Vec<[u8; 3]> = (0..=1023).map(|step| colour(step as f32 / 1023.0)).collect();
     let mut colours = Array3::zeros((3, bits.nrows(), bits.ncols()));
     for ((y, x), &bits) in bits.indexed_iter() {
@@ -53,8 +54,8 @@ pub fn colours(bits: &Array2<f32>, scale: f32) -> Array3<u16> {
     colours
 }
 
-/// The picture of the bits of pixels: pixel (x, y) has the colour of pixel (x, y) of the image; the scale is below, with a line of
-/// text above it and some below.
+/// The picture of the bits of pixels. Pixel (x, y) shows the bits of pixel (x, y) of the image; below are a line of
+/// text, the scale, and more lines of text.
 pub fn picture(bits: &Array2<f32>, scale: f32, title: &str, notes: &[String]) -> Result<Planes> {
     let (height, width) = bits.dim();
     let size = (width / (LINE_LETTERS * LETTER)).max(1);
@@ -84,16 +85,16 @@ pub fn picture(bits: &Array2<f32>, scale: f32, title: &str, notes: &[String]) ->
     Planes::new(canvas.samples, 8)
 }
 
-/// A number with as few digits as it needs, at most two of them behind the point.
+/// A number with as few digits as necessary, at most two of them after the point.
 pub fn short(number: f32) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What is drawn on.
+/// A picture to draw on.
 struct Canvas {
     samples: Array3<u16>,
-    /// Pixels of a dot of a letter.
+    /// Pixels per dot of a letter.
     size: usize,
 }
 
@@ -114,7 +115,7 @@ impl Canvas {
         }
     }
 
-    /// Writes ASCII; what has no room to the right is left out.
+    /// Draws ASCII text; what does not fit on the right is cut off.
     fn write(&mut self, text: &str, left: usize, top: usize) {
         let size = self.size;
         for (index, letter) in text.bytes().enumerate() {
@@ -144,7 +145,7 @@ mod tests {
             let bits = [0.0, most / 2.0, most];
             assert!((scale_of(bits.iter()) / end - 1.0).abs() < 1e-5, "{most}");
         }
-        // One of a thousand does not stretch it.
+        // One outlier in a thousand does not stretch the scale.
         let bits: Vec<f32> = (0..1000).map(|index| if index == 7 { 99.0 } else { 3.0 }).collect();
         assert!((scale_of(bits.iter()) - 3.2).abs() < 1e-5);
         assert!(scale_of([].iter()) > 0.0);

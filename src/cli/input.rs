@@ -1,4 +1,4 @@
-//! Which inputs there are, and how they are read.
+//! Finds the inputs, and opens them.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
@@ -17,12 +17,12 @@ use super::store::Object;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
     pub place: Place,
-    /// The folder that it was found in, below the one that was named; none if the file itself was named.
+    /// Its folder relative to the folder that was given; `None` if the file itself was given.
     pub below: Option<PathBuf>,
 }
 
-/// Lists the inputs; a folder stands for its files that have one of the extensions, in the order of their names, and
-/// with `recursive` for those of all folders below it, too.
+/// Lists the inputs. A folder stands for its files with one of the extensions, in the order of their names; with
+/// `recursive`, for those in all subfolders, too.
 pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in paths {
@@ -38,13 +38,13 @@ pub fn list(reporter: &Reporter, paths: &[PathBuf], recursive: bool, extensions:
         inputs.extend(found);
     }
     if inputs.iter().filter(|input| input.place == Place::Standard).count() > 1 {
-        return Err(Failure::Usage("standard input can be read once only".to_owned()));
+        return Err(Failure::Usage("standard input can only be read once".to_owned()));
     }
     Ok(inputs)
 }
 
-/// An object, or those below a name that have one of the extensions: stores have no folders, only objects whose names begin
-/// in the same way. A name that is none of both is an object that is not there.
+/// An object; or those with one of the extensions whose names start with a given prefix, since stores have no folders.
+/// A name that is neither counts as a missing object.
 fn objects(url: &Path, named: Object, recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
     let is_folder =
         url.to_str().is_some_and(|url| url.ends_with('/')) || Url::of(url).is_some_and(|url| url.key.is_empty());
@@ -64,7 +64,7 @@ fn objects(url: &Path, named: Object, recursive: bool, extensions: &[&str]) -> R
     Ok(wanted.map(input).collect())
 }
 
-/// The files of a folder that have one of the extensions, folder by folder.
+/// The files of a folder with one of the extensions, folder by folder.
 fn files(reporter: &Reporter, path: &Path, recursive: bool, extensions: &[&str]) -> Result<Vec<Input>> {
     let (mut inputs, mut folders) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(below) = folders.pop() {
@@ -77,7 +77,7 @@ fn files(reporter: &Reporter, path: &Path, recursive: bool, extensions: &[&str])
     Ok(inputs)
 }
 
-/// The files of a folder that have one of the extensions, and its folders if they are wanted, by name.
+/// The files of a folder with one of the extensions, and its subfolders if wanted, sorted by name.
 fn entries(
     reporter: &Reporter,
     folder: &Path,
@@ -109,18 +109,18 @@ fn entries(
     Ok((files, folders))
 }
 
-/// Whether a name ends in one of the extensions, large or small.
+/// Whether a name has one of the extensions, in any case.
 pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
 }
 
-/// What can be read from any position.
+/// A seekable reader.
 pub trait ReadSeek: BufRead + Seek + Send {}
 
 impl<T: BufRead + Seek + Send> ReadSeek for T {}
 
-/// Bytes that are read at most behind the end of an .ansel file.
+/// Most bytes that are read after the end of an .ansel file.
 const MOST_BEHIND: u64 = 1 << 20;
 
 /// Opens an image.
@@ -148,19 +148,19 @@ fn open(place: &Place, limits: &Limits, most_behind: u64) -> Result<Box<dyn Read
     Ok(Box::new(Piped::new(source, most_bytes(limits), most_behind)))
 }
 
-/// More than any image within the limits has, in any format.
+/// An upper bound on the length of any image file within the limits, in any format.
 fn most_bytes(limits: &Limits) -> u64 {
     const HEADER_BYTES: u64 = 1 << 20;
     limits.samples.saturating_mul(2).saturating_add(limits.metadata_bytes).saturating_add(HEADER_BYTES)
 }
 
-/// What comes from a pipe or a device, which have no positions: read as far as it is asked for, and kept.
+/// A pipe or a device, made seekable: read as far as needed, and kept in memory.
 struct Piped<R> {
     source: R,
     seen: Vec<u8>,
     position: u64,
     most: u64,
-    /// Bytes that are read when it is asked where the end is.
+    /// Bytes read at most to find the end.
     most_behind: u64,
 }
 
@@ -169,7 +169,7 @@ impl<R: Read> Piped<R> {
         Self { source, seen: Vec::new(), position: 0, most, most_behind }
     }
 
-    /// Reads until `length` bytes are known, or all.
+    /// Reads until `length` bytes are in memory, or the input ends.
     fn read_to(&mut self, length: u64) -> io::Result<()> {
         const CHUNK_BYTES: u64 = 1 << 16;
         while (self.seen.len() as u64) < length {
@@ -218,12 +218,12 @@ impl<R: Read> Seek for Piped<R> {
     }
 }
 
-/// The SHA-256 of what is at a place.
+/// The SHA-256 of a file or object.
 pub fn digest_at(place: &Place) -> Result<[u8; 32]> {
     digest_of(&mut open(place, &Limits::default(), MOST_BEHIND)?).map_err(Failure::io("read", place.path()))
 }
 
-/// Reads a model file. It is the library that bounds them: this is more.
+/// Reads a model file. The bound is larger than that of the library, which reports the error.
 pub fn read_model(path: &Path) -> Result<Vec<u8>> {
     const MOST_BYTES: u64 = 64 << 20;
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! `ansel info`, `ansel verify`, `ansel models`: what files and the program hold.
+//! `ansel info`, `ansel verify` and `ansel models`: the contents of files and of the program.
 
 use ansel::{Codec, ImageInfo};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub fn info(arguments: &Info) -> Outcome {
     })
 }
 
-/// What a file holds, in lines and in JSON, with its ideal code length if that is asked for.
+/// The description of a file, in lines and in JSON, with its ideal code length if that was asked for.
 fn inspect(arguments: &Info, codec: &Codec, file: &Place) -> Result<(String, Value)> {
     let reading = about("read", file.path());
     let mut bytes = input::open_ansel(file, &options::limits(&arguments.limits))?;

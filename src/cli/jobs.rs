@@ -1,4 +1,4 @@
-//! Which result goes where.
+//! Decides where results go.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, IsTerminal};
@@ -12,17 +12,17 @@ use super::place::{Place, folder_of, is_special};
 use super::report::Reporter;
 use super::signals;
 
-/// An input, and where its result goes.
+/// An input, and the place of its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     pub input: Place,
     pub target: Place,
-    /// An earlier input whose result goes to the same place.
+    /// An earlier input with the same place for its result.
     pub clash: Option<Place>,
 }
 
 impl Job {
-    /// Fails if the result of an earlier input goes to the same place: that one is worked on, and this one is not.
+    /// Fails if the result of an earlier input goes to the same place; the earlier one is processed.
     pub fn check(&self) -> Result<()> {
         let Some(first) = &self.clash else { return Ok(()) };
         let (input, target) = (&self.input, self.target.path());
@@ -32,15 +32,15 @@ impl Job {
     }
 }
 
-/// What is read, and what is written.
+/// The direction of a command: what it reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Direction {
     pub command: &'static str,
-    /// What files of a folder end in.
+    /// Extensions of files to read in a folder.
     pub read: &'static [&'static str],
-    /// What a result may end in.
+    /// Extensions that a result may have.
     pub written: &'static [&'static str],
-    /// What the result of an input ends in if nothing is said.
+    /// The default extension of an input's result.
     pub default: fn(&Place) -> &'static str,
 }
 
@@ -53,7 +53,7 @@ pub fn to_standard(paths: &[PathBuf], output: &Output, direction: Direction) -> 
     }
 }
 
-/// Finds the inputs and where their results go; warns of what an earlier run left there.
+/// Finds the inputs and the places of their results; warns about leftovers of an earlier run.
 pub fn plan(reporter: &Reporter, paths: &[PathBuf], output: &Output, direction: Direction) -> Result<Vec<Job>> {
     let (paths, place) = match second_is_result(paths, output, direction)? {
         Some((input, result)) => (std::slice::from_ref(input), Some(result.clone())),
@@ -69,13 +69,13 @@ pub fn plan(reporter: &Reporter, paths: &[PathBuf], output: &Output, direction: 
     Ok(jobs)
 }
 
-/// The folders that results go to, but for those of stores.
+/// The folders that results go to, without those in stores.
 pub fn target_folders(jobs: &[Job]) -> HashSet<&Path> {
     jobs.iter().filter_map(|job| job.target.local()).map(folder_of).collect()
 }
 
-/// `ansel compress a.png b.ansel`: the second path is the result, if it looks like one and is not there, or may be
-/// overwritten. Fails, and says what to type, where that cannot be meant.
+/// `ansel compress a.png b.ansel`: whether the second path is the result. It is if it has such an extension and does
+/// not exist, or may be overwritten. Fails with a hint if the arguments are ambiguous.
 fn second_is_result<'a>(
     paths: &'a [PathBuf],
     output: &Output,
@@ -103,8 +103,9 @@ fn second_is_result<'a>(
     }
 }
 
-/// Every input with where its result goes. Of two whose results would go to one place, such as `photo.jpg` and `photo.png` in one
-/// folder, the first has it. Fails if that is standard output: files in a row could not be told apart.
+/// All inputs with the places of their results. If two results would go to the same place, as those of `photo.jpg` and
+/// `photo.png` in one folder, the first input gets it. Fails if that place is standard output, since concatenated files
+/// could not be told apart.
 fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place) -> &'static str) -> Result<Vec<Job>> {
     let several = inputs.len() > 1 || inputs.iter().any(|input| input.below.is_some());
     let mut jobs: Vec<Job> = Vec::with_capacity(inputs.len());
@@ -121,8 +122,8 @@ fn with_targets(inputs: Vec<Input>, output: Option<&Path>, extension: fn(&Place)
     Ok(jobs)
 }
 
-/// Where the result of `input` goes: `output` if it names a file, else a name with `extension` in that folder or beside
-/// the input.
+/// The place of an input's result: `output` if that names a file; otherwise a name with `extension` in that folder, or
+/// beside the input.
 fn target(input: &Input, several: bool, output: Option<&Path>, extension: &str) -> Result<Place> {
     let file = match (output, &input.place) {
         (Some(path), _) if path.as_os_str() == "-" => return Ok(Place::Standard),
@@ -138,14 +139,14 @@ fn target(input: &Input, several: bool, output: Option<&Path>, extension: &str) 
     Place::new(&file.with_extension(extension))
 }
 
-/// Whether a path is that of a folder, or is written as one is. A bucket is one; below it, no others can be found.
+/// Whether a path is a folder, or is written like one. A bucket is one; inside a bucket, there are no folders to find.
 fn is_folder(path: &Path) -> bool {
     let ends_in_separator = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
     ends_in_separator || path.is_dir() || Url::of(path).is_some_and(|url| url.key.is_empty())
 }
 
-/// Fails for what cannot be meant: a source that its result would replace, binary data on a terminal, and removing
-/// what cannot be read back.
+/// Fails for arguments that cannot be intended: a result that would replace its source, binary data on a terminal,
+/// removing inputs that cannot be read back.
 fn check(jobs: &[Job], output: &Output) -> Result<()> {
     let stored = |place: &Place| match place {
         Place::Standard => None,

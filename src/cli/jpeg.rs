@@ -1,4 +1,4 @@
-//! JPEG files, which are kept byte for byte.
+//! JPEG files, which are restored byte for byte.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -14,14 +14,14 @@ use super::place::Place;
 use super::shared::{Compressed, Compressing, Decompressing, How};
 use super::{describe, options, output};
 
-/// What names of JPEG files end in.
+/// Extensions of JPEG files.
 pub const EXTENSIONS: [&str; 2] = ["jpg", "jpeg"];
-/// About the memory that compressing takes, for each byte of a JPEG file: coefficients, most of all.
+/// Approximate memory for compression per byte of a JPEG file, in bytes; most of it is for coefficients.
 const BYTES_FOR_A_BYTE: u64 = 24;
-/// Most bytes of a JPEG file, and one more.
+/// One more than the greatest length of a JPEG file, in bytes.
 const TOO_MANY_BYTES: u64 = 1 << 32;
 
-/// Whether an image is a JPEG file.
+/// Whether an input is a JPEG file.
 pub fn is_one(file: &mut dyn ReadSeek, place: &Place) -> Result<bool> {
     Ok(first_bytes(file, place)?.starts_with(&[0xff, 0xd8, 0xff]))
 }
@@ -35,10 +35,10 @@ fn first_bytes<'a>(file: &'a mut dyn ReadSeek, place: &Place) -> Result<&'a [u8]
     BufRead::fill_buf(file).map_err(Failure::io("read", place.path()))
 }
 
-/// What the result of an .ansel file ends in if nothing is said.
+/// The default extension for the result of an .ansel file.
 pub fn extension(place: &Place) -> &'static str {
     let mut first = Vec::new();
-    // Pipes are read once only, and files that cannot be read are found to be so later.
+    // Pipes can be read only once, and errors in reading files are reported later.
     let start: io::Result<Box<dyn Read>> = match place {
         Place::Object(object) => object.open().map(|object| Box::new(object) as _),
         Place::File(path) if path.is_file() => File::open(path).map(|file| Box::new(file) as _),
@@ -48,7 +48,7 @@ pub fn extension(place: &Place) -> &'static str {
     if FileKind::of(&first) == Some(FileKind::Jpeg) { EXTENSIONS[0] } else { "png" }
 }
 
-/// Whether a result is the JPEG file itself, and not its pixels.
+/// Whether a result is the JPEG file itself rather than its pixels.
 pub fn is_wanted(target: &Place) -> bool {
     match target {
         Place::Standard => true,
@@ -75,12 +75,12 @@ pub fn compress(run: &Compressing<'_>, job: &Job, mut source: Box<dyn ReadSeek>)
     Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), how: How::Made })
 }
 
-/// The part of the budget that decoding a JPEG file takes.
+/// The share of the budget for decoding a JPEG file.
 pub fn share<'a>(budget: &'a Budget, info: &JpegInfo) -> Share<'a> {
     budget.take(BYTES_FOR_A_BYTE.saturating_mul(info.jpeg_bytes))
 }
 
-/// All bytes of a JPEG file.
+/// Reads a whole JPEG file.
 pub fn read_source(place: &Place, source: &mut dyn ReadSeek) -> Result<Vec<u8>> {
     let mut jpeg = Vec::new();
     let read = source.take(TOO_MANY_BYTES).read_to_end(&mut jpeg);
@@ -88,7 +88,7 @@ pub fn read_source(place: &Place, source: &mut dyn ReadSeek) -> Result<Vec<u8>> 
     Ok(jpeg)
 }
 
-/// Writes the JPEG file that an .ansel file holds.
+/// Writes the JPEG file in an .ansel file.
 pub fn decompress(run: &Decompressing<'_>, job: &Job, file: Box<dyn ReadSeek>) -> Result<()> {
     let Decompressing { arguments, reporter, codec, budget } = run;
     if arguments.strip {
@@ -104,17 +104,17 @@ pub fn decompress(run: &Decompressing<'_>, job: &Job, file: Box<dyn ReadSeek>) -
     if arguments.output.rm { options::remove(reporter, job, &written, &[]) } else { Ok(()) }
 }
 
-/// The JPEG file that an .ansel file holds, and what is known of it.
+/// The JPEG file in an .ansel file, and its description.
 pub fn read(codec: &Codec, place: &Place, file: Box<dyn ReadSeek>) -> Result<(Vec<u8>, JpegInfo)> {
     let bytes = read_whole(place, file)?;
     let jpeg = codec.decompress_jpeg(&bytes[..])?;
     Ok((jpeg, codec.read_jpeg_info(&bytes[..])?))
 }
 
-/// All bytes of an .ansel file that holds a JPEG file.
+/// Reads a whole .ansel file that holds a JPEG file.
 pub fn read_whole(place: &Place, file: Box<dyn ReadSeek>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // A whole one has less than that, and what is beyond shows as trailing bytes.
+    // A valid file is shorter than this; anything longer ends in an error about trailing bytes.
     let read = file.take(TOO_MANY_BYTES + (1 << 20)).read_to_end(&mut bytes);
     read.map_err(io_error("read", place.path())).map_err(about("read", place.path()))?;
     Ok(bytes)

@@ -1,4 +1,4 @@
-//! A manifest: what was compressed to what, with checksums, a line of JSON for each result.
+//! The manifest: a line of JSON for each result, with its source and checksums.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -16,10 +16,10 @@ use super::lock::lock;
 use super::names::Url;
 use super::place::{Place, folder_of};
 
-/// What a line says.
+/// An entry: one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The input, as it was named.
+    /// The input, as it was given.
     pub source: PathBuf,
     pub source_bytes: u64,
     pub source_sha256: [u8; 32],
@@ -27,14 +27,14 @@ pub struct Entry {
     pub file: PathBuf,
     pub bytes: u64,
     pub sha256: [u8; 32],
-    /// The checksum of [`PixelDigest`]; none of a JPEG file, which is kept itself.
+    /// The checksum of [`PixelDigest`]; `None` for a JPEG file, which is stored itself.
     pub pixels_sha256: Option<[u8; 32]>,
-    /// What other codecs took, by name: of keys such as `jpeg_xl_bytes`, which whoever compares them adds.
+    /// Sizes under other codecs, by name: from keys such as `jpeg_xl_bytes`, which users can add for comparison.
     pub others: Vec<(String, u64)>,
 }
 
-/// The SHA-256 of samples: width, channels and depth in 4 bytes each, then the samples in raster order, channels
-/// interleaved, of 16 bits; all little-endian.
+/// The SHA-256 of an image: width, channels and depth in 4 bytes each, then the samples as 16-bit numbers in raster
+/// order, channels interleaved; all little-endian.
 pub struct PixelDigest(Sha256);
 
 impl PixelDigest {
@@ -55,21 +55,21 @@ impl PixelDigest {
     }
 }
 
-/// A manifest that is written.
+/// A manifest that is being written.
 #[derive(Debug)]
 pub struct Manifest {
     path: PathBuf,
     file: Mutex<File>,
-    /// What it had before, by result.
+    /// Entries that it had when it was opened, by result.
     before: HashMap<PathBuf, Entry>,
 }
 
 impl Manifest {
-    /// Begins a manifest, or goes on with one.
+    /// Starts a manifest, or continues one.
     pub fn open(path: &Path, resume: bool, force: bool) -> Result<Self> {
         let writing = |error| Failure::io("write", path)(error);
         if Url::of(path).is_some() {
-            return Err(Failure::Usage("a manifest grows line by line: it is a file of this machine".to_owned()));
+            return Err(Failure::Usage("a manifest grows line by line, so it must be a local file".to_owned()));
         }
         let folder = folder_of(path);
         std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
@@ -77,7 +77,7 @@ impl Manifest {
         if resume && path.exists() {
             let (entries, length) = read_lines(path)?;
             before.extend(entries.into_iter().map(|entry| (entry.file.clone(), entry)));
-            // A line that was cut off by the interruption is none.
+            // A line that the interruption cut off is discarded.
             OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(length)).map_err(writing)?;
         } else if path.exists() && !force {
             let reason = "it exists (use --resume to go on with it, or --force to begin again)";
@@ -89,19 +89,19 @@ impl Manifest {
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), before })
     }
 
-    /// What it had of a result when it was opened.
+    /// The entry for a result when the manifest was opened.
     pub fn before(&self, file: &Path) -> Option<&Entry> {
         self.before.get(file)
     }
 
-    /// Adds a line.
+    /// Appends a line.
     pub fn add(&self, entry: &Entry) -> Result<()> {
         let line = format!("{}\n", to_json(entry, folder_of(&self.path)));
         lock(&self.file).write_all(line.as_bytes()).map_err(Failure::io("write", &self.path))
     }
 }
 
-/// All entries, the last of each result.
+/// All entries; the last one for each result.
 pub fn read(path: &Path) -> Result<Vec<Entry>> {
     let (entries, _) = read_lines(path)?;
     let last: HashMap<PathBuf, usize> = entries.iter().enumerate().map(|(i, entry)| (entry.file.clone(), i)).collect();
@@ -109,7 +109,7 @@ pub fn read(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries.into_iter().enumerate().filter(is_last).map(|(_, entry)| entry).collect())
 }
 
-/// The entries of all whole lines, and the bytes of these.
+/// The entries of all complete lines, and the length of these in bytes.
 fn read_lines(path: &Path) -> Result<(Vec<Entry>, u64)> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(Failure::io("read", path))?;
@@ -123,7 +123,7 @@ fn read_lines(path: &Path) -> Result<(Vec<Entry>, u64)> {
     Ok((entries, length as u64))
 }
 
-/// Results are named from the folder of the manifest, if they are below it: both can be moved together.
+/// Results below the folder of the manifest are named relative to it, so that both can be moved together.
 fn to_json(entry: &Entry, folder: &Path) -> Value {
     let below = entry.file.strip_prefix(folder).unwrap_or(&entry.file);
     let mut value = json!({
@@ -139,10 +139,10 @@ fn to_json(entry: &Entry, folder: &Path) -> Value {
     value
 }
 
-/// What keys of other codecs end in.
+/// Suffix of the keys of other codecs.
 const OTHERS: &str = "_bytes";
 
-/// What other codecs took.
+/// Sizes under other codecs.
 fn others(value: &Value) -> Vec<(String, u64)> {
     let fields = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "source_bytes");
     fields.filter_map(|(key, bytes)| Some((key.strip_suffix(OTHERS)?.to_owned(), bytes.as_u64()?))).collect()

@@ -1,4 +1,4 @@
-//! `ansel map`: where a file's bits go, as a picture.
+//! `ansel map`: where the bits of a file go, as a picture.
 
 use ansel::{BitMap, Codec, Error, Metadata};
 use image::ImageFormat;
@@ -67,7 +67,7 @@ fn draw(arguments: &Map, reporter: &Reporter, codec: &Codec, job: &Job) -> Resul
     reporter.status(|| format!("{input} -> {target}  {title}: {}", notes.join("; ")), value)
 }
 
-/// What the map does not tell, in words that fit a line of the legend.
+/// What the map cannot show, in words that fit on a line of the legend.
 pub fn spread(map: &BitMap) -> Option<String> {
     let share = 100.0 * map.spread_samples as f64 / map.info.header.samples() as f64;
     (map.spread_samples > 0).then(|| format!("{share:.0} % of samples: mean of their tile"))

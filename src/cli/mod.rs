@@ -1,4 +1,4 @@
-//! Runs the command line's command through the library and prints what came of it.
+//! Runs the commands of the command line with the library, and prints the results.
 
 mod args;
 mod batch;
@@ -44,7 +44,7 @@ use self::failure::{Failure, Result};
 use self::place::Place;
 use self::report::Reporter;
 
-/// What a command comes to: success, or the exit code for what failed, which was said.
+/// The outcome of a command: success, or an exit code for a failure that was already reported.
 type Outcome = std::result::Result<(), ExitCode>;
 
 /// Runs the program.
@@ -70,7 +70,7 @@ pub fn run() -> ExitCode {
     result.err().unwrap_or(ExitCode::SUCCESS)
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments.
+/// Prints help, or an error in the arguments.
 fn no_command(error: &clap::Error) -> ExitCode {
     let as_json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && as_json {
@@ -86,8 +86,7 @@ fn no_command(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Runs `work` on every input and what comes with it, whatever becomes of the others; returns the exit code of the
-/// first failure.
+/// Runs `work` on each input even if others fail; returns the exit code of the first failure.
 fn for_each<'a, T>(
     reporter: &Reporter,
     inputs: impl Iterator<Item = (&'a Place, T)>,

@@ -1,9 +1,9 @@
-//! Names: how paths are printed, and what URLs are.
+//! Names: printing of paths, and parsing of URLs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// A name in which control characters, which a terminal would obey, and bytes that are not UTF-8 are escaped.
+/// A name with control characters (which terminals would obey) and non-UTF-8 bytes escaped.
 pub fn printable(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
@@ -15,7 +15,7 @@ pub fn printable(name: &OsStr) -> String {
     text
 }
 
-/// The URL of an object: SCHEME://BUCKET/KEY. Keys are as they are in the store; nothing in them is escaped.
+/// The URL of an object: SCHEME://BUCKET/KEY. Keys are taken literally; nothing is escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct Url<'a> {
     pub scheme: &'a str,
@@ -26,7 +26,7 @@ pub struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// The parts of a path that is the URL of an object.
+    /// Parses a path that is the URL of an object.
     pub fn of(path: &'a Path) -> Option<Self> {
         let (scheme, rest) = path.to_str()?.split_once("://")?;
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));

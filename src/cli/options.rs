@@ -1,4 +1,4 @@
-//! Arguments -> the library's options, and what commands share.
+//! Arguments -> options of the library, and functions that commands share.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::jobs::Job;
 use super::output::{self, Written};
 use super::report::Reporter;
 
-/// A codec for a model that is named, or that a file holds.
+/// A codec with a named model, or with a model file.
 pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Result<CodecBuilder> {
     let named = ansel::models().iter().any(|registered| registered.name == model);
     let model = if named || !Path::new(model).exists() {
@@ -27,20 +27,27 @@ pub fn codec(model: &str, engine: &Engine, limits_given: &args::Limits) -> Resul
     Ok(Codec::builder().model(model).threads(threads).device(device(engine)).limits(limits(limits_given)))
 }
 
-/// A codec to decode with.
+/// A codec for decoding.
 pub fn decoding(model: &DecodingModel, engine: &Engine, limits: &args::Limits, reporter: &Reporter) -> Result<Codec> {
     let builder = codec(model.model.as_deref().unwrap_or("default"), engine, limits)?;
     reporter.detail(&threads(engine))?;
     Ok(builder.build()?)
 }
 
-/// Files that are worked on side by side.
+/// The number of files to process at once.
 pub fn side_by_side(given: &args::SideBySide, recursive: bool) -> usize {
     let default = if recursive { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 };
     given.jobs.map_or(default, NonZeroUsize::get)
 }
 
-/// A codec whose progress is shown.
+/// The engine for each of so many files at once. If they are as many as the threads, each is coded by its own thread alone:
+/// a pool beside those would have its idle threads look for work on the cores that the others need.
+pub fn of_each(engine: &Engine, side_by_side: usize) -> Engine {
+    let alone = side_by_side >= number_of_threads(engine).get();
+    Engine { threads: if alone { Some(NonZeroUsize::MIN) } else { engine.threads }, device: engine.device }
+}
+
+/// A codec that shows its progress.
 pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     let bar = reporter.bar.clone();
     codec.reporting(Progress(Arc::new(move |done, all| {
@@ -49,15 +56,15 @@ pub fn shown(codec: Codec, reporter: &Reporter) -> Codec {
     })))
 }
 
-/// About the bytes that the program takes with its networks, whatever the images (`tests/bench/batch.py`).
+/// Approximate memory of the program and its networks without images, in bytes (`tests/bench/batch.py`).
 const PROGRAM_BYTES: u64 = 64 << 20;
 
-/// What images may take of the memory that was given.
+/// The share of the memory limit that is left for images.
 pub fn budget(given: &args::SideBySide) -> Budget {
     Budget::new(given.memory.saturating_sub(PROGRAM_BYTES))
 }
 
-/// About the bytes that coding an image takes: some times its samples, as far as they are in one band, and the whole image in
+/// Approximate memory for coding an image, in bytes: a multiple of the samples in a band; plus the whole image for
 /// formats that are not read and written row by row.
 pub fn memory_of(info: ImageInfo) -> u64 {
     const SESSION_BYTES: u64 = 24 << 20;
@@ -78,13 +85,16 @@ pub fn limits(given: &args::Limits) -> Limits {
     Limits { samples: given.max_samples, metadata_bytes: given.max_metadata, ..Limits::default() }
 }
 
-/// How many threads are used, in words.
-pub fn threads(engine: &Engine) -> String {
-    let threads = engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    super::report::count(threads.get() as u64, "thread")
+fn number_of_threads(engine: &Engine) -> NonZeroUsize {
+    engine.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Says where and by what the networks for an image are evaluated, if that was asked for.
+/// The number of threads in use, in words.
+pub fn threads(engine: &Engine) -> String {
+    super::report::count(number_of_threads(engine).get() as u64, "thread")
+}
+
+/// Prints the device and engine for an image's networks, if that was asked for.
 pub fn say_engine(codec: &Codec, info: ImageInfo, reporter: &Reporter) -> Result<()> {
     if !reporter.verbose {
         return Ok(());
@@ -104,7 +114,7 @@ pub fn time(info: ImageInfo, time: Duration) -> String {
 /// Removes an input, unless its result lacks something.
 pub fn remove(reporter: &Reporter, job: &Job, written: &Written, not_kept: &[String]) -> Result<()> {
     if !not_kept.is_empty() {
-        return reporter.warn(&job.input, "not removed, since its result does not have all of it");
+        return reporter.warn(&job.input, "not removed, since not all of it was kept");
     }
     if job.input.path().is_symlink() {
         return reporter.warn(&job.input, "not removed, since it is a link");

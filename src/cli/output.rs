@@ -1,4 +1,4 @@
-//! How results are written: nothing is in place before it is complete.
+//! Writes results: nothing is put in place before it is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -12,14 +12,14 @@ use super::jobs::Job;
 use super::place::{Place, folder_of, is_special};
 use super::signals::Unfinished;
 
-/// A result that is in its place.
+/// A result that is in place.
 #[derive(Debug)]
 pub struct Written {
     pub place: Place,
     pub digest: [u8; 32],
 }
 
-/// Fails if writing to `place` would overwrite a file without `--force`. Called before the work is done.
+/// Fails if writing to `place` would overwrite a file without `--force`. Called before any work is done.
 pub fn check_overwrite(place: &Place, force: bool) -> Result<()> {
     match place {
         Place::Standard => Ok(()),
@@ -38,8 +38,9 @@ fn exists() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "it exists (use --force to overwrite)")
 }
 
-/// Writes a result: to standard output, to a device or pipe, or to an unfinished file that is renamed when it is
-/// complete. An object is complete, too, before it is sent. What `content` fails to write becomes an error about `place`.
+/// Writes a result: to standard output, to a device or pipe, or to an unfinished file that is renamed once it is
+/// complete. Objects are also sent only once they are complete. Errors of writing in `content` become errors about
+/// `place`.
 pub fn write(
     place: &Place,
     force: bool,
@@ -67,7 +68,7 @@ fn write_file(
     force: bool,
     content: impl FnOnce(&mut (dyn Write + Send)) -> ansel::Result<()>,
 ) -> Result<Written> {
-    // A link stays a link: what it points to is replaced.
+    // A symbolic link is kept: the file that it points to is replaced.
     let linked = if path.is_symlink() { path.canonicalize().ok() } else { None };
     let path = linked.as_deref().unwrap_or(path);
     let folder = folder_of(path);
@@ -79,7 +80,7 @@ fn write_file(
     Ok(written)
 }
 
-/// Why a complete result is not in its place.
+/// The failure to put a complete result in place.
 fn not_placed(error: io::Error, path: &Path) -> Failure {
     let error = if error.kind() == ErrorKind::AlreadyExists { exists() } else { error };
     Failure::io("write", path)(error)
@@ -98,7 +99,7 @@ fn fill(
     Ok(Written { place: place.clone(), digest: output.digest.finalize().into() })
 }
 
-/// Passes bytes on, and takes their digest.
+/// A writer that computes the digest of what it passes on.
 struct Digesting<W> {
     output: W,
     digest: Sha256,
@@ -116,7 +117,7 @@ impl<W: Write> Write for Digesting<W> {
     }
 }
 
-/// Removes an input whose result is on the disk, or in its store, and reads back as it was written.
+/// Removes an input whose result is on the disk, or in its store, and reads back unchanged.
 pub fn remove_input(job: &Job, written: &Written) -> Result<()> {
     let Written { place, digest } = written;
     if let Some(path) = place.local() {
@@ -134,12 +135,12 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
 
-/// Puts a hard link to a file where another, that is the same, is or would be.
+/// Makes `copy` a hard link to `first`, an identical file; an existing `copy` is replaced if `overwrite` is set.
 pub fn link(first: &Path, copy: &Path, overwrite: bool) -> Result<()> {
     let folder = folder_of(copy);
     std::fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
     if are_linked(first, copy) {
-        return Ok(()); // renaming one to the other would leave both
+        return Ok(()); // renaming one to the other would do nothing
     }
     let linked = tempfile::Builder::new().make_in(folder, |path| std::fs::hard_link(first, path));
     let placed = linked.and_then(|linked| {
@@ -150,7 +151,7 @@ pub fn link(first: &Path, copy: &Path, overwrite: bool) -> Result<()> {
     placed.map_err(Failure::io("link", copy))
 }
 
-/// Whether two names are of one file.
+/// Whether two names refer to the same file.
 fn are_linked(first: &Path, second: &Path) -> bool {
     #[cfg(unix)]
     {

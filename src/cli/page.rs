@@ -1,4 +1,4 @@
-//! `ansel report`: a page that shows what many files hold and where their bits go.
+//! `ansel report`: a page about many files and where their bits go.
 
 mod figures;
 mod files;
@@ -21,15 +21,15 @@ use super::place::Place;
 use super::report::{Reporter, count};
 use super::{Outcome, options, output};
 
-/// What the page is made of.
+/// The content of the page.
 struct Contents {
-    /// By bits per sample, the fewest first.
+    /// Sorted by bits per sample, fewest first.
     files: Vec<Held>,
-    /// Files that could not be read, and why.
+    /// Files that could not be read, with the reasons.
     failed: Vec<(String, String)>,
     best: Vec<Figure>,
     worst: Vec<Figure>,
-    /// The end of the scale of the maps.
+    /// The end of the maps' scale.
     scale: f32,
 }
 
@@ -39,7 +39,7 @@ pub fn run(arguments: &PageOf) -> Outcome {
     written.map_err(|failure| reporter.fail(None, &failure))?
 }
 
-/// Writes the page, whatever files cannot be read; the outcome is that of the first one that cannot.
+/// Writes the page even if files cannot be read; the outcome is that of the first unreadable file.
 fn write(arguments: &PageOf, reporter: &Reporter, target: &Place) -> Result<Outcome> {
     output::check_overwrite(target, arguments.force)?;
     let inputs = input::list(reporter, &arguments.inputs, true, &[EXTENSION])?;
@@ -87,14 +87,14 @@ fn write(arguments: &PageOf, reporter: &Reporter, target: &Place) -> Result<Outc
     Ok(outcome)
 }
 
-/// The entries of the manifest, by the files that they list.
+/// The entries of the manifest, by file.
 fn listed(arguments: &PageOf) -> Result<HashMap<PathBuf, Entry>> {
     let Some(path) = &arguments.manifest else { return Ok(HashMap::new()) };
     let entries = manifest::read(path)?;
     Ok(entries.into_iter().filter_map(|entry| Some((entry.file.canonicalize().ok()?, entry))).collect())
 }
 
-/// The name of a file as the page gives it: from the folder that was named, if there is one.
+/// The name of a file on the page: relative to the folder that was given, if there is one.
 fn name_of(arguments: &PageOf, place: &Place) -> String {
     let path = place.path();
     let below = match &arguments.inputs[..] {

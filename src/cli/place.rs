@@ -1,4 +1,4 @@
-//! Where files are, and how their names are printed.
+//! Places of files, and their names in output.
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ impl Place {
         }
     }
 
-    /// The path of a file.
+    /// The path, if it is a local file.
     pub fn local(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -46,7 +46,7 @@ impl Place {
         }
     }
 
-    /// Whether something is there.
+    /// Whether a file or object exists.
     pub fn exists(&self) -> Result<bool> {
         match self {
             Self::Standard => Ok(true),
@@ -55,7 +55,7 @@ impl Place {
         }
     }
 
-    /// The size of what is there, if it is known: of standard input and pipes, it is not.
+    /// The size in bytes, if it is known; for standard input and pipes it is not.
     pub fn bytes(&self) -> Option<u64> {
         match self {
             Self::Standard => None,
@@ -64,7 +64,7 @@ impl Place {
         }
     }
 
-    /// Removes what is there.
+    /// Removes the file or object.
     pub fn remove(&self) -> Result<()> {
         let removed = match self {
             Self::Standard => Ok(()),
@@ -74,8 +74,8 @@ impl Place {
         removed.map_err(Failure::io("remove", self.path()))
     }
 
-    /// Puts the name into a JSON object. One that is not UTF-8 has its other bytes escaped, and is given in whole, in
-    /// hexadecimal, beside it.
+    /// Adds the name to a JSON object. If it is not UTF-8, invalid bytes are escaped, and the exact name is added in
+    /// hexadecimal.
     pub fn put(&self, object: &mut Value, key: &str) {
         let name = self.path().as_os_str();
         object[key] = name.to_str().map_or_else(|| printable(name), str::to_owned).into();
@@ -87,7 +87,7 @@ impl Place {
 }
 
 impl Place {
-    /// The path that [`put`](Self::put) has put into a JSON object.
+    /// Reads a path that [`put`](Self::put) added to a JSON object.
     pub fn get(object: &Value, key: &str) -> Option<PathBuf> {
         match object[format!("{key}_hex")].as_str() {
             None => object[key].as_str().map(PathBuf::from),
@@ -101,7 +101,7 @@ fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
     Some(std::os::unix::ffi::OsStringExt::from_vec(bytes)).map(|name: std::ffi::OsString| name.into())
 }
 
-/// Elsewhere, names that are not Unicode have bytes that no path is made of safely.
+/// On other systems, non-Unicode names have bytes that cannot safely be turned into a path.
 #[cfg(not(unix))]
 fn path_of(_: Vec<u8>) -> Option<PathBuf> {
     None
@@ -113,12 +113,12 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Whether something is there that is written to rather than replaced: a device, a pipe.
+/// Whether the path is a device or pipe, which is written to rather than replaced.
 pub fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }

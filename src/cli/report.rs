@@ -1,4 +1,4 @@
-//! Says what happens: to people in lines, to programs in JSON.
+//! Reports what happens: to people in lines, to programs in JSON.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -11,19 +11,19 @@ use super::args;
 use super::failure::{Failure, Result};
 use super::place::Place;
 
-/// What is said, and where.
+/// What to report, and where.
 #[derive(Debug)]
 pub struct Reporter {
     quiet: bool,
     json: bool,
     pub verbose: bool,
-    /// Standard output is for the results themselves: JSON goes to standard error.
+    /// Standard output is for the results themselves; JSON goes to standard error.
     data_on_standard: bool,
     pub bar: ProgressBar,
 }
 
 impl Reporter {
-    /// With a progress bar if standard error is a terminal.
+    /// With a progress bar, if standard error is a terminal.
     pub fn new(report: &args::Report, data_on_standard: bool) -> Self {
         let &args::Report { quiet, json, verbose } = report;
         let bar = if quiet || json {
@@ -35,12 +35,12 @@ impl Reporter {
         Self { quiet, json, verbose, data_on_standard, bar }
     }
 
-    /// For commands that print something and do no more.
+    /// For commands that only print something.
     pub fn printing(json: bool) -> Self {
         Self { quiet: false, json, verbose: false, data_on_standard: false, bar: ProgressBar::hidden() }
     }
 
-    /// What was asked for, on standard output.
+    /// Prints a requested answer on standard output.
     pub fn answer(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Result<()> {
         if self.json {
             return self.event(&value());
@@ -50,13 +50,13 @@ impl Reporter {
         }
         let written = self.bar.suspend(|| print(&text()));
         match written {
-            // Whoever read it has seen enough.
+            // The reader closed the pipe: it has what it wanted.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.map_err(Failure::io("write", Path::new("-"))),
         }
     }
 
-    /// What was done: lines for people are on standard error.
+    /// Prints what was done; lines for people go to standard error.
     pub fn status(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Result<()> {
         if self.json {
             return self.event(&value());
@@ -67,7 +67,7 @@ impl Reporter {
         Ok(())
     }
 
-    /// What the user should know of a file.
+    /// Prints a warning about a file.
     pub fn warn(&self, file: &Place, text: &str) -> Result<()> {
         let event = || {
             let mut event = json!({ "warning": text });
@@ -77,12 +77,12 @@ impl Reporter {
         self.status(|| format!("ansel: {file}: {text}"), event)
     }
 
-    /// What was asked for with `--verbose`.
+    /// Prints details, with `--verbose`.
     pub fn detail(&self, text: &str) -> Result<()> {
         if self.verbose { self.status(|| text.to_owned(), || json!({ "detail": text })) } else { Ok(()) }
     }
 
-    /// Says what failed; returns the exit code for it.
+    /// Prints a failure; returns its exit code.
     pub fn fail(&self, input: Option<&Place>, failure: &Failure) -> ExitCode {
         let (code, message) = (failure.exit_code(), failure.message(input.map(|input| input as _)));
         let mut event = json!({ "error": message, "exit_code": code });
@@ -95,7 +95,7 @@ impl Reporter {
         ExitCode::from(code)
     }
 
-    /// A line on standard error, which nobody needs to read.
+    /// Prints a line on standard error, ignoring errors.
     fn say(&self, line: &str) {
         self.bar.suspend(|| _ = writeln!(std::io::stderr(), "{line}"));
     }
@@ -107,7 +107,7 @@ impl Reporter {
     }
 }
 
-/// Prints a text and ends its line.
+/// Prints a text and a newline.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
     writeln!(output, "{text}")?;

@@ -1,4 +1,4 @@
-//! What is done already: results that an earlier run has left, and those that a manifest lists.
+//! Work done already: results of an earlier run, and those listed in a manifest.
 
 use std::io::Read;
 
@@ -16,7 +16,7 @@ use super::shared::{Compressed, Compressing, How};
 use super::source::Source;
 use super::{Outcome, for_each, input, jpeg, manifest, options};
 
-/// Whether an input is still the one that was compressed, and its result the one that was written.
+/// Whether an input and its result still match their entry in the manifest.
 pub fn is_as_listed(entry: &Entry, source_bytes: u64, source_sha256: [u8; 32]) -> Result<bool> {
     let same_source = (entry.source_bytes, entry.source_sha256) == (source_bytes, source_sha256);
     Ok(same_source && has_checksum(entry, &Place::new(&entry.file)?)?)
@@ -26,7 +26,8 @@ fn has_checksum(entry: &Entry, place: &Place) -> Result<bool> {
     Ok(place.bytes().is_none_or(|bytes| bytes == entry.bytes) && input::digest_at(place)? == entry.sha256)
 }
 
-/// The result that is where that of an input goes: it must decode to what the input holds, since it may be anyone's.
+/// The existing file at the place of an input's result. It could be anyone's, so it must decode to the content of the
+/// input.
 pub fn found(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Result<Compressed> {
     let Job { input, target, .. } = job;
     let path = target.path();

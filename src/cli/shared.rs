@@ -1,4 +1,4 @@
-//! What all inputs of a run share, and what becomes of one.
+//! State shared by all inputs of a run, and the outcome of one input.
 
 use ansel::{Codec, Error, ImageReader, Limits, Metadata, Planes};
 
@@ -8,7 +8,7 @@ use super::input::ReadSeek;
 use super::output::Written;
 use super::report::Reporter;
 
-/// What all inputs of `ansel compress` share.
+/// Shared by all inputs of `ansel compress`.
 pub struct Compressing<'a> {
     pub arguments: &'a Compress,
     pub reporter: &'a Reporter,
@@ -17,12 +17,12 @@ pub struct Compressing<'a> {
     pub budget: Budget,
 }
 
-/// What an input was compressed to, or what was found there.
+/// The result of an input, newly made or already there.
 pub struct Compressed {
     pub written: Written,
     pub bytes: u64,
     pub pixels_sha256: Option<[u8; 32]>,
-    /// What the input says of the image, and is not kept.
+    /// Information in the input that is not kept.
     pub not_kept: Vec<String>,
     pub how: How,
 }
@@ -32,13 +32,13 @@ pub struct Compressed {
 pub enum How {
     /// The input was compressed.
     Made,
-    /// It was there.
+    /// It already existed.
     Found,
-    /// As a link to the result of an input that holds the same.
+    /// As a link to the result of another input with the same content.
     Linked,
 }
 
-/// What all inputs of `ansel decompress` share.
+/// Shared by all inputs of `ansel decompress`.
 pub struct Decompressing<'a> {
     pub arguments: &'a Decompress,
     pub reporter: &'a Reporter,
@@ -47,7 +47,7 @@ pub struct Decompressing<'a> {
 }
 
 impl Compressing<'_> {
-    /// An image to compress, opened.
+    /// Opens an image to compress.
     pub fn image<'b>(&self, source: Box<dyn ReadSeek>) -> ansel::Result<ImageReader<'b>> {
         let image = ansel::open_image(source, &self.limits)?;
         match image.lossy_source() {
@@ -56,12 +56,12 @@ impl Compressing<'_> {
         }
     }
 
-    /// What an image says of itself, and is not kept.
+    /// Information in an image that is not kept.
     pub fn not_kept(&self, image: &ImageReader<'_>) -> Vec<String> {
         if self.arguments.strip { Vec::new() } else { image.not_kept().to_vec() }
     }
 
-    /// The metadata that is kept of an image.
+    /// The metadata of an image that are kept.
     pub fn metadata(&self, image: &ImageReader<'_>) -> Metadata {
         let mut metadata = if self.arguments.strip { Metadata::default() } else { image.metadata().clone() };
         if self.arguments.clear_hidden_colour {
@@ -70,7 +70,7 @@ impl Compressing<'_> {
         metadata
     }
 
-    /// The next rows of an image, as they are compressed.
+    /// The next rows of an image, as they will be compressed.
     pub fn rows(&self, image: &mut ImageReader<'_>, rows: u32) -> ansel::Result<Planes> {
         let mut planes = image.read_rows(rows)?;
         if self.arguments.clear_hidden_colour {

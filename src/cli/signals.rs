@@ -1,4 +1,4 @@
-//! Unfinished files, which are removed when the program is told to end.
+//! Unfinished files, and their removal when the program is interrupted.
 
 use std::fs::File;
 use std::io;
@@ -18,14 +18,14 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     lock(&UNFINISHED)
 }
 
-/// Removes unfinished files at an interrupt, and then ends as the signal asks for.
+/// Removes unfinished files at an interrupt, then ends as the signal demands.
 #[cfg(unix)]
 pub fn watch() -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            let unfinished = unfinished(); // held, so that there will be no more of them
+            let unfinished = unfinished(); // held, so that no more are created
             unfinished.iter().for_each(|path| _ = std::fs::remove_file(path));
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
@@ -33,20 +33,20 @@ pub fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Elsewhere, what an interrupt leaves behind is named by the next run.
+/// On other systems, the next run reports what an interrupt left behind.
 #[cfg(not(unix))]
 pub fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// A file that is renamed when it is complete, and removed if it never is.
+/// A file that is renamed once it is complete, and removed otherwise.
 #[derive(Debug)]
 pub struct Unfinished {
     pub file: NamedTempFile,
     listed: Listed,
 }
 
-/// A path among the unfinished ones.
+/// A path in the list of unfinished files.
 #[derive(Debug)]
 struct Listed(PathBuf);
 
@@ -65,12 +65,12 @@ impl Unfinished {
         let mut unfinished = unfinished();
         let file = builder.tempfile_in(folder)?;
         unfinished.push(file.path().to_owned());
-        let _ = file.as_file().lock(); // shows that it is in use; not all file systems have locks
+        let _ = file.as_file().lock(); // marks it as in use; some file systems have no locks
         let listed = Listed(file.path().to_owned());
         Ok(Self { file, listed })
     }
 
-    /// Gives the file its name.
+    /// Renames the file to its final name.
     pub fn finish(self, path: &Path, overwrite: bool) -> io::Result<()> {
         let Self { file, listed } = self;
         let finished = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
@@ -79,7 +79,7 @@ impl Unfinished {
     }
 }
 
-/// The unfinished files that a run which was killed left in a folder: those that nobody has locked.
+/// Unfinished files that a killed run left in a folder: those that are not locked.
 pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let is_ours = |path: &PathBuf| {

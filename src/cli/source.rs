@@ -1,4 +1,4 @@
-//! The input of a compression, which is read more than once: for its checksum, for its samples, to compare a result.
+//! The input of a compression, which is read several times: for its checksum, for its samples, and to compare a result.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
@@ -10,12 +10,12 @@ use super::failure::{Failure, Result};
 use super::input::{self, ReadSeek};
 use super::place::Place;
 
-/// An input. An object of a store is fetched once, to a file without a name.
+/// An input. An object of a store is downloaded once, to an anonymous temporary file.
 #[derive(Debug)]
 pub struct Source<'a> {
     place: &'a Place,
     fetched: Option<File>,
-    /// Its size; 0 where it is not known, of standard input and pipes.
+    /// Its length in bytes; 0 if unknown, as for standard input and pipes.
     pub bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A file that can seek -> any rectangle of it, or what is left of it.
+//! A seekable file -> any rectangle of the image, or all that is intact.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -12,8 +12,8 @@ use crate::base::limits::check_memory;
 use crate::container::Header;
 use crate::image::{Metadata, Planes, Rect};
 
-/// An open file: rectangles of it are decompressed in any order, any number of times, and only the tiles that they need
-/// are read.
+/// An open file. Rectangles of the image can be decompressed in any order and any number of times; only the tiles that
+/// they need are read.
 ///
 /// ```
 /// # let planes = ansel::Planes::new(ndarray::Array3::from_shape_fn((1, 9, 30), |(_, y, x)| (x + y) as u16), 8)?;
@@ -29,11 +29,11 @@ pub struct Archive<R> {
     input: R,
     header: Header,
     metadata: Metadata,
-    /// Where the first band begins.
+    /// Position of the first band, in bytes.
     start: u64,
 }
 
-/// What could be decompressed of a damaged file.
+/// The intact rest of a damaged file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Salvaged {
@@ -41,7 +41,7 @@ pub struct Salvaged {
     pub planes: Planes,
     /// The metadata.
     pub metadata: Metadata,
-    /// The rectangles of the image that are lost, from the top.
+    /// The lost rectangles of the image, from top to bottom.
     pub lost: Vec<Rect>,
 }
 
@@ -68,12 +68,12 @@ impl<R: Read + Seek> Archive<R> {
     /// The samples of a rectangle of the image.
     ///
     /// # Errors
-    /// As [`Codec::decompress`], and [`Error::Misuse`] for a rectangle that is not within the image.
+    /// As [`Codec::decompress`], and [`Error::Misuse`] for a rectangle that is not inside the image.
     pub fn region(&mut self, region: Rect) -> Result<Planes> {
         let Header { width, height, .. } = self.header;
         let within = |start: u32, length: u32, all: u32| length > 0 && length <= all && start <= all - length;
         if !within(region.x, region.width, width) || !within(region.y, region.height, height) {
-            return Err(Error::Misuse(format!("a region that is not within {width} x {height} pixels")));
+            return Err(Error::Misuse(format!("a region that is not within the image of {width} x {height} pixels")));
         }
         let mut wanted = Vec::new();
         self.for_bands(|input, header, band| {
@@ -117,10 +117,10 @@ impl<R: Read + Seek> Archive<R> {
         Ok(planes)
     }
 
-    /// All that can be decompressed of a file whose header is intact.
+    /// Decompresses all that is intact of a file; the header must be.
     ///
     /// # Errors
-    /// As [`Codec::decompress`], but for damage of bands and tiles, and for a file that ends early.
+    /// As [`Codec::decompress`], except for damage to bands and tiles, and for a file that ends early.
     pub fn salvage(&mut self) -> Result<Salvaged> {
         let Header { width, height, .. } = self.header;
         let samples = self.header.samples().saturating_add(self.header.band_samples());
@@ -134,7 +134,7 @@ impl<R: Read + Seek> Archive<R> {
             let band = match OpenBand::read(&mut self.input, &self.header, (first_row, rows)) {
                 Ok(band) => band,
                 Err(Error::Format(_)) => {
-                    // Where the next band begins is not known without this one's table.
+                    // Without this band's table, the position of the next one is unknown.
                     lost.push(Rect { x: 0, y: first_row, width, height: height - first_row });
                     break;
                 }
@@ -158,7 +158,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Salvaged { planes, metadata: self.metadata.clone(), lost })
     }
 
-    /// What is known without decoding.
+    /// All that is known without decoding samples.
     ///
     /// # Errors
     /// As [`Codec::read_info`].
@@ -180,7 +180,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(FileInfo { header: self.header, metadata: self.metadata, bands, bytes: end })
     }
 
-    /// Reads the tables of all bands; `visit` takes each, and then goes on from wherever its streams end.
+    /// Reads the tables of all bands. Calls `visit` for each, and continues wherever the band's streams end.
     fn for_bands(&mut self, mut visit: impl FnMut(&mut R, &Header, OpenBand) -> Result<()>) -> Result<()> {
         let mut position = self.start;
         for index in 0..self.header.bands() {
@@ -194,7 +194,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// Goes over so many bytes.
+/// Skips bytes.
 fn skip(input: &mut impl Seek, bytes: u64) -> Result<()> {
     input.seek_relative(i64::try_from(bytes).unwrap_or(i64::MAX)).map_err(read_error)
 }

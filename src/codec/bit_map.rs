@@ -1,4 +1,4 @@
-//! Bytes -> the bits of each sample: what a file spends where.
+//! Bytes -> the bits of each sample: where a file spends them.
 
 use std::io::Read;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use crate::image::Planes;
 use crate::image::planes::zeroed;
 use crate::streams::DecodedTile;
 
-/// Times the memory of its samples that an image takes with the bits of each: 2 and 4 bytes.
+/// Memory of an image with the bits of each sample, relative to its samples: 2 and 4 bytes.
 const MEMORY_OF_SAMPLES: u64 = 3;
 
-/// The bits of each sample of a file, and what they are the bits of.
+/// The samples of a file, with the bits that each takes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BitMap {
@@ -23,20 +23,22 @@ pub struct BitMap {
     pub planes: Planes,
     /// The ideal code length of each sample in bits, `-log2` of its probability, with axes (channel, row, column).
     ///
-    /// Where a transform changes channels, they are those of what is coded: a lattice has luma, blue and red chroma in the place
-    /// of red, green and blue; the index of a palette, and a grey sample for three, are spread evenly over the channels.
+    /// Where a transform changes channels, these are the bits of what is coded: with a lattice, luma, blue and red
+    /// chroma stand in place of red, green and blue. The bits of a palette index, or of a grey sample coded for three
+    /// equal ones, are spread evenly over the channels.
     pub bits: Array3<f32>,
-    /// Samples that are coded together by what codes no sample by itself (VP8L, PNG's coding, bits-back): the bits of their
-    /// tile are spread evenly over them.
+    /// Number of samples coded by methods that do not code single samples (VP8L, PNG's coding, bits-back): the bits of
+    /// each such tile are spread evenly over its samples.
     pub spread_samples: u64,
-    /// The ideal code length of all samples, as of [`Verified`](super::Verified): the sum of `bits`, but for rounding.
+    /// The ideal code length of all samples in bits, as in [`Verified`](super::Verified): the sum of `bits`, up to
+    /// rounding.
     pub ideal_bits: f64,
-    /// What is known without decoding.
+    /// All that is known without decoding.
     pub info: FileInfo,
 }
 
 impl Codec {
-    /// Decodes a file and tells the bits of each of its samples.
+    /// Decodes a file, and returns the bits of each sample.
     ///
     /// ```
     /// # let planes = ansel::Planes::new(ndarray::Array3::from_shape_fn((1, 9, 30), |(_, y, x)| (x * y) as u16), 9)?;
@@ -76,28 +78,28 @@ impl Codec {
     }
 }
 
-/// The bits of each sample of some rectangle of an image.
+/// The bits of each sample in a rectangle of the image.
 #[derive(Debug)]
 pub(super) struct ToldBits {
     /// With axes (channel, row, column).
     pub samples: Array3<f32>,
-    /// Samples over which those of their tile are spread evenly.
+    /// Number of samples over which the bits of their tile are spread evenly.
     pub spread: u64,
 }
 
 impl ToldBits {
-    /// None yet.
+    /// All bits are 0.
     pub fn new(shape: (usize, usize, usize)) -> Result<Self> {
         Ok(Self { samples: zeroed(shape)?, spread: 0 })
     }
 
-    /// Adds a part of a tile, of these channels.
+    /// Adds a part of a tile, with these channels.
     pub fn add_part(&mut self, tile: &DecodedTile, channels: Range<usize>) {
         let count = channels.len();
         let mut bits = self.samples.slice_mut(s![channels, .., ..]);
         match &tile.told {
             Some(coded) if coded.dim() == bits.dim() => bits.assign(coded),
-            // An array of two axes is taken for each channel.
+            // An array with two axes is broadcast to all channels.
             Some(coded) => bits.assign(&(coded.sum_axis(Axis(0)) / count as f32)),
             None => {
                 let samples = bits.len();

@@ -1,4 +1,4 @@
-//! Bytes -> planes: bands are read one after the other, their tiles decoded and compared with their checksums.
+//! Bytes -> planes: reads bands one after the other, decodes their tiles, and checks them against their checksums.
 
 use std::io::Read;
 
@@ -15,7 +15,7 @@ use crate::image::{Metadata, Planes, Rect};
 use crate::streams::{self, IdealBits, TileStream, work};
 use crate::walk::bits_back::BoundTerms;
 
-/// A file that is decompressed band by band, from its first byte to its last; it need not be able to seek.
+/// Decompresses a file band by band, from the first byte to the last; the input need not be seekable.
 ///
 /// ```
 /// # let row = ansel::Planes::new(ndarray::Array3::from_shape_fn((1, 9, 30), |(_, _, x)| x as u16), 8)?;
@@ -34,12 +34,12 @@ pub struct Decoder<R> {
     header: Header,
     metadata: Metadata,
     done: Done,
-    /// Bands that are decoded.
+    /// Bands decoded so far.
     bands: u32,
     last: Option<Band>,
     bits: IdealBits,
     told: Option<Box<ToldBits>>,
-    /// Multiplications that the bands so far may have cost.
+    /// Upper bound on the multiplications for the bands so far.
     work: u64,
 }
 
@@ -65,19 +65,19 @@ impl<R: Read> Decoder<R> {
         &self.metadata
     }
 
-    /// The metadata, for whoever has read all bands.
+    /// The metadata, after all bands were read.
     #[must_use]
     pub fn into_metadata(self) -> Metadata {
         self.metadata
     }
 
-    /// The table of the band that was decoded last.
+    /// The table of the band decoded last.
     #[must_use]
     pub fn band(&self) -> Option<&Band> {
         self.last.as_ref()
     }
 
-    /// Bytes that were read so far: those of the whole file, after the last band.
+    /// Bytes read so far; after the last band, those of the whole file.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.input.bytes
@@ -89,24 +89,24 @@ impl<R: Read> Decoder<R> {
         self.bits.total
     }
 
-    /// What of [`ideal_bits`](Self::ideal_bits) the bits-back family codes, by the terms of its bound.
+    /// The part of [`ideal_bits`](Self::ideal_bits) that the bits-back family codes, by the terms of its bound.
     #[must_use]
     pub fn bound(&self) -> Option<BoundTerms> {
         self.bits.bound
     }
 
-    /// The bits of each sample of the band that was decoded last, if the codec tells them.
+    /// The bits of each sample in the band decoded last, if the codec keeps them.
     pub(super) fn take_told_bits(&mut self) -> Option<Box<ToldBits>> {
         self.told.take()
     }
 
-    /// The whole image, for whoever has read no band yet.
+    /// The whole image; no band may have been read before.
     ///
     /// # Errors
     /// As [`Codec::decompress`]; [`Error::Misuse`] after the first band.
     pub fn decode_all(mut self) -> Result<Decoded> {
         if self.bands > 0 {
-            return Err(Error::Misuse("a whole image is asked for after its first band".to_owned()));
+            return Err(Error::Misuse("the whole image is requested after its first band was read".to_owned()));
         }
         let header = &self.header;
         check_memory(header.samples().saturating_add(header.band_samples()), &self.codec.settings.limits)?;
@@ -120,10 +120,11 @@ impl<R: Read> Decoder<R> {
         Ok(Decoded { planes, metadata: self.into_metadata() })
     }
 
-    /// The rows of the next band; `None` after the last, when the file has been found to end there.
+    /// The rows of the next band; `None` after the last, once the end of the file was checked.
     ///
     /// # Errors
-    /// As [`Codec::decompress`]. After an error, the next call reads on where the last one ended, which is of no use.
+    /// As [`Codec::decompress`]. After an error, a further call would continue at an arbitrary position, and is
+    /// useless.
     pub fn next_band(&mut self) -> Result<Option<Planes>> {
         if self.bands == self.header.bands() {
             return match self.input.read(&mut [0]).map_err(read_error)? {
@@ -145,17 +146,17 @@ impl<R: Read> Decoder<R> {
 }
 
 impl Codec {
-    /// Adds to `spent` what the networks may multiply for some tiles of a band.
+    /// Adds to `spent` the multiplications of the networks for some tiles of a band.
     ///
     /// # Errors
-    /// [`Error::LimitsExceeded`] beyond the limit of work.
+    /// [`Error::LimitsExceeded`] if the sum exceeds the limit of work.
     pub(super) fn spend<'a>(&self, spent: &mut u64, band: &Band, tiles: impl Iterator<Item = &'a Rect>) -> Result<()> {
         let pixels = tiles.map(|rect| rect.pixels() as u64).sum();
         work::spend(spent, self.engine.models(), &band.parts, pixels, &self.settings.limits)
     }
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 #[derive(Debug)]
 struct Counted<R> {
     input: R,
@@ -170,7 +171,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Reads the header and the metadata behind it.
+/// Reads the header and the metadata that follow it.
 pub(super) fn read_header(input: &mut dyn Read, limits: &Limits) -> Result<(Header, Metadata)> {
     let header = Header::read(&mut *input, limits)?;
     let mut stored = Vec::new();
@@ -179,31 +180,31 @@ pub(super) fn read_header(input: &mut dyn Read, limits: &Limits) -> Result<(Head
     Ok((header, metadata))
 }
 
-/// A band whose table was read, and where it lies in the image.
+/// A band whose table was read, with its position in the image.
 #[derive(Debug)]
 pub(super) struct OpenBand {
     pub table: Band,
-    /// Its tiles, as seen from its first row.
+    /// Its tiles, relative to its first row.
     pub rects: Vec<Rect>,
     /// Its first row in the image.
     pub first_row: u32,
     pub rows: u32,
-    /// Bytes of the table.
+    /// Length of the table, in bytes.
     pub table_bytes: u64,
 }
 
-/// A tile of a band: its index, and the streams of all parts, one after the other.
+/// A tile of a band: its index, and the concatenated streams of all parts.
 pub(super) type StoredTile = (usize, Vec<u8>);
 
 impl OpenBand {
-    /// Reads the table of the band at these rows.
+    /// Reads the table of the band with these rows (first, number).
     pub fn read(input: &mut dyn Read, header: &Header, (first_row, rows): (u32, u32)) -> Result<Self> {
         let (table, table_bytes) = Band::read(input, header, rows)?;
         let rects = table.grid(header, rows).rects();
         Ok(Self { table, rects, first_row, rows, table_bytes })
     }
 
-    /// Reads the streams of a tile, which are next.
+    /// Reads the streams of a tile, which must be next in the input.
     pub fn read_tile(&self, input: &mut dyn Read, index: usize) -> Result<StoredTile> {
         let (length, mut bytes) = (self.table.tiles[index].bytes(), Vec::new());
         input.take(length).read_to_end(&mut bytes).map_err(read_error)?;
@@ -214,7 +215,7 @@ impl OpenBand {
         Ok((index, bytes))
     }
 
-    /// Reads the streams of all tiles, which are next.
+    /// Reads the streams of all tiles, which must be next in the input.
     pub fn read_tiles(&self, input: &mut dyn Read) -> Result<Vec<StoredTile>> {
         (0..self.rects.len()).map(|index| self.read_tile(input, index)).collect()
     }
@@ -227,26 +228,26 @@ impl OpenBand {
     }
 }
 
-/// A band that was decoded.
+/// A decoded band.
 #[derive(Debug)]
 pub(super) struct DecodedBand {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
-    /// If the codec tells them.
+    /// The bits of each sample, if the codec keeps them.
     pub told: Option<Box<ToldBits>>,
 }
 
-/// Tiles of a band that were decoded.
+/// Decoded tiles of a band.
 #[derive(Debug)]
 pub(super) struct DecodedTiles {
-    /// The samples of each.
+    /// The samples of each tile.
     pub samples: Vec<Array3<u16>>,
     pub bits: IdealBits,
-    /// Of each, if the codec tells them.
+    /// The bits of each tile's samples, if the codec keeps them.
     told: Vec<ToldBits>,
 }
 
-/// The samples of a band whose tiles are all there.
+/// Decodes a whole band.
 pub(super) fn decode_band(
     codec: &Codec,
     header: &Header,
@@ -270,7 +271,7 @@ pub(super) fn decode_band(
     Ok(DecodedBand { samples, bits: decoded.bits, told })
 }
 
-/// Decodes tiles of a band and compares their checksums.
+/// Decodes tiles of a band, and checks them against their checksums.
 pub(super) fn decode_tiles(
     codec: &Codec,
     header: &Header,

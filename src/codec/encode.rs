@@ -1,4 +1,4 @@
-//! Rows -> bytes: bands of rows are planned, coded, put into the container, and decoded again.
+//! Rows -> bytes: bands of rows are planned, coded, written to the container, and decoded again.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ use crate::image::{ImageInfo, Metadata, Planes, Rect};
 use crate::streams::{self, Source};
 use crate::tile::TileGrid;
 
-/// An image that is being compressed: its rows go in, bytes go out, band by band.
+/// Compresses an image whose rows arrive one after the other; writes bytes band by band.
 ///
 /// ```
 /// use ansel::{Codec, ImageInfo, Metadata, Planes};
@@ -36,13 +36,13 @@ pub struct Encoder<W> {
     header: Header,
     output: W,
     done: Done,
-    /// Rows of the current band that are waiting for the others.
+    /// Rows of the current band, which is not complete yet.
     waiting: Vec<Planes>,
-    /// The next band, and the next row of the image.
+    /// The index of the current band, and the next row of the image.
     band: u32,
     row: u32,
     written: u64,
-    /// Whether an error has ended the work.
+    /// Whether an error has ended the encoding.
     failed: bool,
 }
 
@@ -80,7 +80,8 @@ impl<W: Write> Encoder<W> {
         self.header.info()
     }
 
-    /// The number of rows that complete the current band: given at once, they are not copied. 0 after the last row.
+    /// The number of rows that complete the current band; 0 after the last row. Rows given in exactly this number are
+    /// not copied.
     #[must_use]
     pub fn rows_wanted(&self) -> u32 {
         if self.row == self.header.height {
@@ -90,15 +91,15 @@ impl<W: Write> Encoder<W> {
         first + rows - self.row
     }
 
-    /// Takes the next rows, any number of them; each band that is complete is coded and written.
+    /// Takes the next rows, any number of them; codes and writes each band that becomes complete.
     ///
     /// # Errors
-    /// As [`Codec::compress`]; [`Error::Misuse`] for rows of another width, number of channels or depth, for more rows than
-    /// the image has, and after an error.
+    /// As [`Codec::compress`]; [`Error::Misuse`] for rows with another width, number of channels or depth, for more
+    /// rows than the image has, and for any call after an error.
     pub fn write_rows(&mut self, rows: &Planes) -> Result<()> {
         let (given, info) = (ImageInfo::of(rows), self.info());
         if self.failed {
-            return Err(Error::Misuse("an encoder goes on after an error".to_owned()));
+            return Err(Error::Misuse("an encoder is used after an error".to_owned()));
         }
         if given != (ImageInfo { height: given.height, ..info }) {
             return Err(Error::Misuse(format!("rows of {given:?} for an image of {info:?}")));
@@ -133,10 +134,10 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// Ends the file; returns the output and the number of bytes that were written to it.
+    /// Completes the file; returns the output, and the number of bytes written to it.
     ///
     /// # Errors
-    /// [`Error::Misuse`] if rows are missing, or after an error; those of flushing the output.
+    /// [`Error::Misuse`] if rows are missing, or after an error; errors of flushing the output.
     pub fn finish(mut self) -> Result<(W, u64)> {
         if self.failed || self.row < self.header.height {
             let left = self.header.height - self.row;
@@ -164,7 +165,7 @@ fn write_error(source: std::io::Error) -> Error {
     Error::Io { action: "write", path: "the file".into(), source }
 }
 
-/// Encodes the rows of one band: the smaller of what the planned parts and a coder for long-range repetition take.
+/// Encodes the rows of a band: with the planned parts, or with a coder for long-range repetition, whichever is smaller.
 fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, done: &Done) -> Result<Vec<u8>> {
     let (engine, settings) = (&codec.engine, &codec.settings);
     let mut parts = plan::choose(engine, settings.transforms, samples, header.depth())?;
@@ -196,7 +197,7 @@ fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, don
                 best = other;
                 others.extend(stronger);
             }
-            Ok(_) | Err(Error::Unsupported(_)) => {} // the latter if it is too large, or of no use
+            Ok(_) | Err(Error::Unsupported(_)) => {} // unsupported: too large, or useless
             Err(error) => return Err(error),
         }
     }
@@ -207,7 +208,7 @@ fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, don
     Ok(best)
 }
 
-/// Fails unless a band was decoded to its samples.
+/// Fails unless a band decodes to its samples.
 fn check(decoded: Result<Array3<u16>>, samples: ArrayView3<'_, u16>) -> Result<()> {
     match decoded {
         Ok(decoded) if decoded == samples => Ok(()),
@@ -217,7 +218,7 @@ fn check(decoded: Result<Array3<u16>>, samples: ArrayView3<'_, u16>) -> Result<(
     }
 }
 
-/// Codes a band in these parts, in tiles of at most so many pixels a side; the result is a band of the container.
+/// Encodes a band with these parts, in tiles with sides of at most `side` pixels; returns a band of the container.
 fn encode_parts(
     codec: &Codec,
     header: &Header,

@@ -1,4 +1,4 @@
-//! A JPEG file <-> a file that holds it, byte for byte: recompressed where that is smaller, and else as it is.
+//! A JPEG file <-> an ansel file that holds it, byte for byte: recompressed if that is smaller, otherwise stored.
 
 use std::io::Read;
 
@@ -16,7 +16,7 @@ use crate::files::read_image;
 use crate::image::jpeg::{Frame, START, frame};
 use crate::streams::lepton;
 
-/// What is known of a file that holds a JPEG file, without decoding it.
+/// All that is known of a file that holds a JPEG file, without decoding it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JpegInfo {
@@ -24,27 +24,27 @@ pub struct JpegInfo {
     pub width: u32,
     /// Rows of the image.
     pub height: u32,
-    /// Components: 1 (grey), 3 (colour, mostly as luma and chroma) or 4 (mostly CMYK).
+    /// Components: 1 (grey), 3 (colour, usually luma and chroma) or 4 (usually CMYK).
     pub components: usize,
     /// Bits per sample.
     pub depth: u32,
     /// Whether the JPEG file is progressive.
     pub progressive: bool,
-    /// Bytes of the JPEG file.
+    /// Length of the JPEG file, in bytes.
     pub jpeg_bytes: u64,
     /// The SHA-256 of the JPEG file.
     pub sha256: [u8; 32],
-    /// What codes it: `Lepton`, or `stored`.
+    /// The coder: `Lepton`, or `stored`.
     pub coder: &'static str,
-    /// Bytes of the ansel file.
+    /// Length of the ansel file, in bytes.
     pub bytes: u64,
 }
 
 impl Codec {
-    /// Compresses a JPEG file so that [`decompress_jpeg`](Self::decompress_jpeg) gives back the same bytes, metadata and
-    /// whatever follows the image included. The result is decoded and compared, whatever [`Verify`](crate::Verify) says. A
-    /// file that cannot be compressed in this way (of four components, arithmetic-coded, damaged in some ways) is stored as
-    /// it is.
+    /// Compresses a JPEG file so that [`decompress_jpeg`](Self::decompress_jpeg) restores the same bytes, including
+    /// metadata and whatever follows the image. The result is decoded and compared, whatever the setting of
+    /// [`Verify`](crate::Verify). Files that cannot be recompressed (with four components, arithmetic coding, or some
+    /// kinds of damage) are stored unchanged.
     ///
     /// ```
     /// # let mut photo = std::io::Cursor::new(Vec::new());
@@ -58,7 +58,7 @@ impl Codec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Image`] if it is no JPEG file, or none with a frame header; [`Error::LimitsExceeded`],
+    /// [`Error::Image`] if it is not a JPEG file, or has no frame header; [`Error::LimitsExceeded`],
     /// [`Error::OutOfMemory`], [`Error::Stopped`].
     pub fn compress_jpeg(&self, jpeg: &[u8]) -> Result<Vec<u8>> {
         let Some(frame) = frame_of(jpeg) else {
@@ -77,17 +77,17 @@ impl Codec {
             let file = file(JpegCoder::Lepton, &stream);
             match self.decompress_jpeg(&file[..]) {
                 Ok(decoded) if decoded == jpeg => return Ok(file),
-                Ok(_) | Err(Error::Format(_)) => {} // the library does not write every file again as it was
+                Ok(_) | Err(Error::Format(_)) => {} // the library cannot restore every file
                 Err(error) => return Err(error),
             }
         }
         Ok(file(JpegCoder::Stored, jpeg))
     }
 
-    /// The JPEG file that a file holds, as [`compress_jpeg`](Self::compress_jpeg) took it; its SHA-256 is compared.
+    /// The JPEG file that [`compress_jpeg`](Self::compress_jpeg) compressed; its SHA-256 is checked.
     ///
     /// # Errors
-    /// [`Error::Format`] if the file is damaged, or holds no JPEG file; [`Error::LimitsExceeded`],
+    /// [`Error::Format`] if the file is damaged, or does not hold a JPEG file; [`Error::LimitsExceeded`],
     /// [`Error::OutOfMemory`], [`Error::Stopped`], [`Error::Io`].
     pub fn decompress_jpeg(&self, input: impl Read) -> Result<Vec<u8>> {
         let (header, stream) = read(input)?;
@@ -106,10 +106,10 @@ impl Codec {
         Ok(jpeg)
     }
 
-    /// What is known of a file that holds a JPEG file, without decoding it.
+    /// All that is known of a file that holds a JPEG file, without decoding it.
     ///
     /// # Errors
-    /// As [`decompress_jpeg`](Self::decompress_jpeg), but for damage behind the header.
+    /// As [`decompress_jpeg`](Self::decompress_jpeg), except for damage after the header.
     pub fn read_jpeg_info(&self, input: impl Read) -> Result<JpegInfo> {
         let (header, stream) = read(input)?;
         let Frame { width, height, components, depth, progressive } =
@@ -146,12 +146,12 @@ fn stored_frame(header: &JpegHeader, stream: &[u8], limits: &Limits) -> Result<F
         JpegCoder::Lepton => lepton::read_frame(stream, header.bytes.into(), limits),
         JpegCoder::Stored => match frame_of(stream) {
             Some(frame) => Ok(frame),
-            None => malformed(FormatErrorKind::InvalidField, "what is stored is no JPEG file"),
+            None => malformed(FormatErrorKind::InvalidField, "the stored bytes are not a JPEG file"),
         },
     }
 }
 
-/// Reads the header, and the stream, with which the file ends. Memory grows with what is there.
+/// Reads the header, and the stream, which extends to the end of the file. Allocates as the bytes arrive.
 fn read(mut input: impl Read) -> Result<(JpegHeader, Vec<u8>)> {
     let header = JpegHeader::read(&mut input)?;
     let mut stream = Vec::new();

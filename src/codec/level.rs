@@ -1,11 +1,12 @@
-//! The scale of effort: which networks, and how they are fitted to the image.
+//! The scale of effort: the choice of networks, and how they are fitted to the image.
 
 use std::str::FromStr;
 
 use super::options::Effort;
 use crate::base::error::Error;
 
-/// A level of effort: 1, the fastest, to 9, the smallest file. It names networks and how they are fitted to the image.
+/// A level of effort, from 1 (fastest) to 9 (smallest files). It determines the networks, and how they are fitted to
+/// the image.
 ///
 /// ```
 /// use ansel::{Codec, Effort, Level};
@@ -30,7 +31,7 @@ impl FromStr for Level {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Misuse`] for what is neither a number from 1 to 9 nor `fast`, `low`, `default`, `high` or `max`.
+    /// [`Error::Misuse`] for text other than a number from 1 to 9, `fast`, `low`, `default`, `high` or `max`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let named = NAMES.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
         match named.or_else(|| text.parse().ok()) {
@@ -50,7 +51,7 @@ impl std::fmt::Display for Level {
 }
 
 impl Level {
-    /// The name of the networks.
+    /// The name of the level's networks.
     #[must_use]
     pub fn model(self) -> &'static str {
         match self.0 {
@@ -61,7 +62,7 @@ impl Level {
         }
     }
 
-    /// How they are fitted to the image.
+    /// How the level fits them to the image.
     #[must_use]
     pub fn effort(self) -> Effort {
         match self.0 {

@@ -1,5 +1,6 @@
-//! Planes <-> bytes. A [`Codec`] holds what all calls share; [`encode`] takes rows, plans, codes and verifies them band by
-//! band; [`decode`] reads bands in their order, [`archive`] any rectangle of a file, and [`bit_map`] the bits of each sample. [`jpeg`] keeps JPEG files.
+//! Planes <-> bytes. A [`Codec`] holds what all calls share. [`encode`] takes rows, and plans, codes and verifies them
+//! band by band; [`decode`] reads bands in order, [`archive`] any rectangle of a file, [`bit_map`] the bits of each
+//! sample. [`jpeg`] stores JPEG files.
 
 mod archive;
 mod bit_map;
@@ -35,7 +36,7 @@ use crate::infer::session::EngineInfo;
 use crate::model::family::Content;
 use crate::walk::bits_back::BoundTerms;
 
-/// What a file held.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Decoded {
@@ -45,7 +46,7 @@ pub struct Decoded {
     pub metadata: Metadata,
 }
 
-/// What is known of a file without decoding its samples.
+/// All that is known of a file without decoding its samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {
@@ -55,24 +56,24 @@ pub struct FileInfo {
     pub metadata: Metadata,
     /// All bands.
     pub bands: Vec<Band>,
-    /// Bytes of the whole file.
+    /// Length of the file, in bytes.
     pub bytes: u64,
 }
 
-/// A file that decodes, and the information content of its samples under its models.
+/// A file that decodes without error, and the information content of its samples under its models.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// What is known without decoding.
+    /// All that is known without decoding.
     pub info: FileInfo,
     /// The ideal code length of all samples, in bits: `-log2` of their probabilities.
     pub ideal_bits: f64,
-    /// What of these bits the bits-back family codes, by the terms of its bound; `None` if it codes nothing.
+    /// The part of these bits that the bits-back family codes, by the terms of its bound; `None` if it codes nothing.
     pub bound: Option<BoundTerms>,
 }
 
-/// Compresses and decompresses. It is cheap to clone, and clones share models, sessions and threads, so make one and use
-/// it, from any number of threads.
+/// Compresses and decompresses images. Cloning is cheap, and clones share models, sessions and threads: make one codec
+/// and use it from any number of threads.
 #[derive(Debug, Clone)]
 pub struct Codec {
     engine: Engine,
@@ -83,7 +84,7 @@ pub struct Codec {
 }
 
 impl Default for Codec {
-    /// A codec with the default of every option.
+    /// A codec with default options.
     fn default() -> Self {
         let engine = Engine::new(Default::default(), Default::default(), crate::infer::pool::Threads::own(None));
         Self { engine, settings: Arc::default(), progress: None, tells_bits: false }
@@ -91,18 +92,18 @@ impl Default for Codec {
 }
 
 impl Codec {
-    /// Makes a codec with other options than the default ones.
+    /// Starts a codec with other options.
     pub fn builder() -> CodecBuilder {
         CodecBuilder::default()
     }
 
-    /// The bounds on the input.
+    /// The limits on input.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
     }
 
-    /// This codec, but work that it does ends when `stop` is set.
+    /// The same codec, whose work ends when `stop` is set.
     #[must_use]
     pub fn stopped_by(&self, stop: &Stop) -> Self {
         let mut codec = self.clone();
@@ -110,13 +111,13 @@ impl Codec {
         codec
     }
 
-    /// This codec, but it tells what it has done.
+    /// The same codec, which reports its progress.
     #[must_use]
     pub fn reporting(&self, progress: Progress) -> Self {
         Self { progress: Some(progress), ..self.clone() }
     }
 
-    /// Compresses planes, and decodes the result before returning it.
+    /// Compresses planes, and decodes the result to verify it.
     ///
     /// # Errors
     /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Model`](crate::Error::Model),
@@ -128,23 +129,24 @@ impl Codec {
         Ok(encoder.finish()?.0)
     }
 
-    /// Starts to compress an image whose rows are given one after the other. Memory does not grow with its height.
+    /// Starts to compress an image whose rows arrive one after the other. Memory does not grow with the height of the
+    /// image.
     ///
     /// # Errors
-    /// As [`compress`](Self::compress), and what `output` returns; [`Error::Unsupported`](crate::Error::Unsupported) for a
-    /// shape that no [`Planes`] have.
+    /// As [`compress`](Self::compress), and those of writing to `output`;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for an invalid shape.
     pub fn encoder<W: Write>(&self, info: ImageInfo, metadata: &Metadata, output: W) -> Result<Encoder<W>> {
         Encoder::new(self.clone(), info, metadata, output)
     }
 
-    /// Decompresses a file. Of one that holds a JPEG file, it gives the pixels, with the feature `files`;
-    /// [`decompress_jpeg`](Self::decompress_jpeg) gives the file.
+    /// Decompresses a file. If it holds a JPEG file, returns the pixels (with the feature `files`);
+    /// [`decompress_jpeg`](Self::decompress_jpeg) returns the JPEG file itself.
     ///
     /// # Errors
     /// [`Error::Format`](crate::Error::Format) if the file is damaged or not an ansel file,
     /// [`Error::LimitsExceeded`](crate::Error::LimitsExceeded), [`Error::Runtime`](crate::Error::Runtime),
-    /// [`Error::Stopped`](crate::Error::Stopped), [`Error::Unsupported`](crate::Error::Unsupported) for pixels of a JPEG
-    /// file of a rare kind.
+    /// [`Error::Stopped`](crate::Error::Stopped); [`Error::Unsupported`](crate::Error::Unsupported) if the pixels of a
+    /// rare kind of JPEG file are wanted.
     pub fn decompress(&self, file: &[u8]) -> Result<Decoded> {
         #[cfg(feature = "files")]
         if crate::FileKind::of(file) == Some(crate::FileKind::Jpeg) {
@@ -153,7 +155,7 @@ impl Codec {
         self.decoder(file)?.decode_all()
     }
 
-    /// Starts to decompress a file band by band, from its first byte to its last.
+    /// Starts to decompress a file band by band, from the first byte to the last.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
@@ -161,7 +163,7 @@ impl Codec {
         Decoder::new(self.clone(), input)
     }
 
-    /// Opens a file for any number of rectangles.
+    /// Opens a file, to decompress any number of rectangles.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
@@ -169,7 +171,7 @@ impl Codec {
         Archive::new(self.clone(), input)
     }
 
-    /// Decodes a file, band by band, and drops the samples: shows that it is intact.
+    /// Decodes a file band by band and discards the samples, to check that it is intact.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
@@ -185,7 +187,7 @@ impl Codec {
         Ok(Verified { info, ideal_bits, bound })
     }
 
-    /// Reads all of a file but the streams: header, metadata, tables.
+    /// Reads all of a file except the streams: header, metadata, tables.
     ///
     /// # Errors
     /// As [`decompress`](Self::decompress).
@@ -193,10 +195,10 @@ impl Codec {
         self.open(input)?.into_info()
     }
 
-    /// How networks are evaluated for an image of a shape: where, and by what.
+    /// How networks are evaluated for an image of this shape: the device and the engine.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if they cannot be.
+    /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if they cannot be evaluated.
     pub fn engine(&self, info: ImageInfo) -> Result<EngineInfo> {
         let engine = self.clone().for_image(info).engine;
         let model = match engine.models().external() {
@@ -206,19 +208,19 @@ impl Codec {
         engine.info(&model)
     }
 
-    /// This codec, for an image of a shape.
+    /// The same codec, for an image of this shape.
     fn for_image(mut self, info: ImageInfo) -> Self {
         self.engine = self.engine.for_pixels(u64::from(info.width) * u64::from(info.height));
         self
     }
 
-    /// Progress through so many samples.
+    /// A counter for progress through `all` samples.
     fn done(&self, all: u64) -> Done {
         Done { progress: self.progress.clone(), done: Mutex::new(0), all }
     }
 }
 
-/// Samples that are done, of all samples of an image.
+/// Progress: samples done, out of all samples of an image.
 #[derive(Debug)]
 struct Done {
     progress: Option<Progress>,
@@ -228,7 +230,7 @@ struct Done {
 
 impl Done {
     fn add(&self, samples: u64) {
-        // Reports are made under the lock, so that they ascend.
+        // Reports under the lock, so that the numbers ascend.
         let mut done = lock(&self.done);
         *done += samples;
         if let Some(Progress(report)) = &self.progress {
@@ -236,13 +238,13 @@ impl Done {
         }
     }
 
-    /// Reports to nobody.
+    /// A counter that reports to nobody.
     fn silent() -> Self {
         Self { progress: None, done: Mutex::new(0), all: 0 }
     }
 }
 
-/// A band that was encoded, read back and decoded, for the encoder to compare.
+/// Reads back and decodes an encoded band, for the encoder to compare.
 fn decoded_band(codec: &Codec, header: &Header, rows: u32, bytes: &[u8]) -> Result<ndarray::Array3<u16>> {
     let mut input = Cursor::new(bytes);
     let band = decode::OpenBand::read(&mut input, header, (0, rows))?;

@@ -1,4 +1,4 @@
-//! The search for [bias offsets](crate::model::offsets): what of a part they are found in, and whether they pay.
+//! The search for [bias offsets](crate::model::offsets): the squares in which they are found, and whether they pay.
 
 use crate::base::bytes::NUMBER_BYTES;
 use crate::base::error::Result;
@@ -11,15 +11,16 @@ use crate::streams::network::{active, alphabets, check_channels, measure};
 use crate::transforms::Coded;
 use crate::walk::autoregressive::code_with;
 
-/// Offsets are found in squares of this side, scattered over so large a share of a part, up to so many pixels; from fewer
-/// than so many, there is little to learn. What they gain is measured in some larger squares.
+/// Side of the squares in which offsets are found, in pixels; the squares cover one pixel in [`SHARE`], up to
+/// [`MOST_PIXELS`], and with fewer than [`LEAST_PIXELS`] there is too little to learn from. The gain is measured in
+/// larger squares.
 const SIDE: u32 = 32;
 const SHARE: usize = 5;
 const MOST_PIXELS: usize = 1 << 16;
 const LEAST_PIXELS: usize = 1 << 9;
 const MEASURED_SIDE: u32 = 64;
 
-/// Offsets for a part, found in some squares of it, if they make it smaller by more than they take.
+/// Finds offsets for a part in some squares of it; `None` unless they save more bits than they take.
 ///
 /// # Errors
 /// Those of the network.
@@ -44,8 +45,8 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
     Ok((gain > 8.0 * (offsets.len() + NUMBER_BYTES) as f64).then_some(offsets))
 }
 
-/// What is added to a network's biases when they learn from some squares, in lockstep; `None` if there is too little to
-/// learn from.
+/// Lets a network's biases learn from some squares, in lockstep; returns what is added to them, or `None` if there is
+/// too little to learn from.
 fn learned(network: &Network, coded: &Coded, squares: &[Rect]) -> Result<Option<Offsets>> {
     let mut tiles: Vec<_> = squares.iter().map(|&square| active(coded, square, None)).collect();
     let pixels = squares.iter().map(|square| square.pixels()).sum();
@@ -69,7 +70,7 @@ mod tests {
         let engine = Engine::new(Models::default(), Device::Cpu, Threads::own(None));
         let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
         let grey = |samples: Array3<u16>| Coded { samples, sizes: vec![256] };
-        // Steps of ten and more in each row, which no photograph has.
+        // Steps of ten and more in every row, which photographs do not have.
         let pattern = |y: usize, x: usize| (100 + 25 * (x % 3) + 11 * (y % 2) + x * y % 4) as u16;
         let coded = grey(Array3::from_shape_fn((1, 160, 160), |(_, y, x)| pattern(y, x)));
         let offsets = find(&engine, &model, &coded).expect("a session").expect("offsets");

@@ -1,4 +1,4 @@
-//! How a codec works: what a caller may choose, and how images are divided.
+//! The options of a codec, and how it divides images.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::infer::pool::{Engine, Threads};
 use crate::infer::session::Device;
 use crate::model::registry::{ModelChoice, Models};
 
-/// How the images that are written are divided.
+/// How images are divided when they are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Division {
-    /// Largest side of a tile, in pixels: of photographs, and of graphics, which repeat themselves over longer
+    /// Largest side of a tile, in pixels: for photographs; and for graphics, which repeat themselves over longer
     /// distances.
     pub tile_side: u32,
     pub graphics_tile_side: u32,
-    /// Most pixels of a band, unless a row has more.
+    /// Most pixels of a band, unless a single row has more.
     pub band_pixels: u32,
-    /// Tiles of so many pixels have a state of the entropy coder for each lane, which costs 72 bytes.
+    /// Tiles with at least this many pixels have one state of the entropy coder per lane, which costs 72 bytes.
     pub lanes_from: u32,
 }
 
@@ -32,7 +32,8 @@ impl Default for Division {
 }
 
 impl Division {
-    /// Rows of a band: all; or a multiple of the side of a graphics tile; or, where the image is so wide, fewer.
+    /// Rows per band: all rows of the image; or a multiple of the side of a graphics tile; or, for very wide images,
+    /// fewer.
     pub fn band_rows(self, width: u32, height: u32) -> u32 {
         let rows = (self.band_pixels / width).max(1);
         if rows >= height {
@@ -52,11 +53,11 @@ pub enum Transforms {
     /// All of them.
     #[default]
     All,
-    /// None: the planes are coded as they are. To see what the transforms gain.
+    /// None: the planes are coded unchanged, to see what the transforms gain.
     None,
 }
 
-/// How much time may be spent for a smaller file, by encoder and decoder alike. The file records it.
+/// How much time encoder and decoder may spend on a smaller file. The file records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Effort {
@@ -65,25 +66,25 @@ pub enum Effort {
     /// The networks for photographs with bias offsets, where that makes the file smaller. Decoding takes no longer.
     #[default]
     Default,
-    /// The networks for photographs go on learning from each tile while it is coded, where that makes it smaller.
-    /// Tiles are larger, so that fewer threads can be used.
+    /// The networks for photographs continue to learn from each tile while it is coded, where that makes it smaller.
+    /// Tiles are larger, so fewer threads can be used.
     Max,
 }
 
-/// Whether what is encoded is decoded before it is handed out.
+/// Whether encoded data are decoded and compared before they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Verify {
-    /// The bytes of each band are decoded, by the decoder that will read the file, and all samples compared.
+    /// The bytes of each band are decoded as a reader of the file would, and all samples are compared.
     #[default]
     Full,
-    /// Nothing is decoded: a fault of this library or of the machine would show when the file is read, by its
-    /// checksums. To see what verification costs, and to compare with codecs that have none.
+    /// Nothing is decoded. A fault of this library or of the machine would be detected when the file is read, by its
+    /// checksums. Useful to see what verification costs, and to compare with codecs that have none.
     None,
 }
 
-/// A function of (samples done, samples in all), called as tiles are done, in ascending order. Those in all are the
-/// samples of the image, or of the tiles that a region needs.
+/// A function of (samples done, all samples), called as tiles are completed, with ascending numbers. All samples are
+/// those of the image, or those of the tiles that a region needs.
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
 
@@ -93,7 +94,7 @@ impl std::fmt::Debug for Progress {
     }
 }
 
-/// What a [`Codec`] does; none of it changes the samples that come back.
+/// The options of a [`Codec`]; none of them changes the decoded samples.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub transforms: Transforms,
@@ -103,7 +104,7 @@ pub(super) struct Settings {
     pub division: Division,
 }
 
-/// Makes a [`Codec`].
+/// Builds a [`Codec`].
 ///
 /// ```
 /// use ansel::{Codec, Effort, Limits};
@@ -122,12 +123,12 @@ pub struct CodecBuilder {
 }
 
 impl CodecBuilder {
-    /// The model to compress with, and the model file to decompress with if a file asks for one.
+    /// The model to compress with, and the model file to decompress with where a file needs one.
     pub fn model(self, model: ModelChoice) -> Self {
         Self { model, ..self }
     }
 
-    /// The networks and the effort of this level.
+    /// Sets the networks and the effort of this level.
     pub fn level(self, level: Level) -> Self {
         self.model(ModelChoice::Named(level.model().to_owned())).effort(level.effort())
     }
@@ -138,36 +139,36 @@ impl CodecBuilder {
         self
     }
 
-    /// How much time may be spent for a smaller file.
+    /// How much time may be spent on a smaller file.
     pub fn effort(mut self, effort: Effort) -> Self {
         self.settings.effort = effort;
         self
     }
 
-    /// Whether what is encoded is decoded before it is handed out.
+    /// Whether encoded data are decoded and compared before they are written.
     pub fn verify(mut self, verify: Verify) -> Self {
         self.settings.verify = verify;
         self
     }
 
-    /// Bounds on the input.
+    /// Limits on the input.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
-    /// So many threads for all calls together; 0, and the default, is one per core. With 1, work is done in the thread
-    /// that calls. The bytes are the same for any number.
+    /// The number of threads for all calls together; 0, the default, is one per core. With 1, all work is done in the
+    /// calling thread. The bytes are the same for any number.
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: NonZeroUsize::new(threads), ..self }
     }
 
-    /// The caller's threads instead of those of the codec's own.
+    /// Uses the caller's threads instead of the codec's own.
     pub fn pool(self, pool: Arc<ThreadPool>) -> Self {
         Self { pool: Some(pool), ..self }
     }
 
-    /// Where networks run.
+    /// The device that runs networks.
     pub fn device(self, device: Device) -> Self {
         Self { device, ..self }
     }
@@ -178,11 +179,10 @@ impl CodecBuilder {
         self
     }
 
-    /// The codec. ONNX Runtime is loaded when it is first needed.
+    /// Builds the codec. ONNX Runtime is loaded when it is first needed.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) if no model has the name that was given, or the model file breaks the
-    /// contract.
+    /// [`Error::Model`](crate::Error::Model) if no model has the given name, or the model file breaks the contract.
     pub fn build(self) -> Result<Codec> {
         let threads = self.pool.map_or_else(|| Threads::own(self.threads), Threads::Callers);
         let engine = Engine::new(Models::new(&self.model)?, self.device, threads);

@@ -1,7 +1,7 @@
-//! Planes -> parts: which transforms and which model each group of channels is coded with, by measured cost.
+//! Planes -> parts: chooses transforms and a model for each group of channels, by measured cost.
 //!
-//! Input: the samples of a band. Output: coded planes, and how they came about. What is chosen is recorded in the file,
-//! so the choice is the encoder's own affair.
+//! Input: the samples of a band. Output: coded planes, and how they are coded. The choice is recorded in the file, so
+//! the format does not depend on how it is made.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,66 +20,67 @@ use crate::model::registry::Model;
 use crate::streams::{self, png, vp8l};
 use crate::transforms::{Coded, Transform, depth_of};
 
-/// Most colours of a palette.
+/// Most colours in a palette.
 const MAX_COLOURS: usize = 256;
-/// Shares of the runs that repeat an earlier one: below, only networks for photographs are tried, which repeat one run in
-/// thirty at most; above, only those for graphics.
+/// Share of the runs that repeat an earlier one. Below the first, only networks for photographs are tried (photographs
+/// repeat at most one run in thirty); above the second, only those for graphics.
 const FEW_REPEATS: f64 = 0.15;
 const MOST_REPEATS: f64 = 0.6;
-/// Pixels of a run, and the most runs that are looked at.
+/// Pixels per run, and the most runs that are examined.
 const RUN: usize = 8;
 const MOST_RUNS: usize = 1 << 20;
 const LEAST_HASH_BITS: u32 = 22;
-/// To compare candidates, [some tiles](Rect::sampled) of an image are coded, of so many pixels a side: more of graphics,
-/// which differ from place to place and repeat themselves.
+/// To compare candidates, [some tiles](Rect::sampled) of an image are coded, with sides of this many pixels; larger
+/// ones for graphics, which vary from place to place and repeat themselves.
 const MEASURED_SIDE: u32 = 96;
 const MEASURED_GRAPHICS_SIDE: u32 = 512;
-/// What takes so many times the bits of another candidate in small squares is not the cheapest in large ones.
+/// A candidate that takes this many times the bits of another in small squares is not tried in large ones.
 const CLEARLY_MORE: f64 = 1.3;
-/// Bits by which a band names a model, which decides for images that cost next to nothing.
+/// Bits with which a band names a model: decisive for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 136;
 
-/// Coders for long-range repetition are tried on all images of few pixels, where more than few runs repeat, where there
-/// is a palette, where the networks predict so badly that they need this many bits per 8-bit sample, and, of samples of
-/// more bits, where the centre of the image is little larger as PNG; not on larger ones that a network for photographs
-/// codes, if VP8L's quickest encoder makes them more than a little larger.
+/// Coders for long-range repetition are tried on all images with at most [`LONG_RANGE_PIXELS`]; and on larger ones if
+/// more than few runs repeat, if there is a palette, if the networks need at least [`LONG_RANGE_BITS`] per 8-bit
+/// sample, or, for samples of more than 8 bits, if the centre of the image is little larger as PNG. They are not tried
+/// on larger images that a network for photographs codes if the result of VP8L's quickest encoder is more than
+/// [`PROBE_RATIO`] times as large.
 const LONG_RANGE_PIXELS: usize = 1 << 14;
 const LONG_RANGE_BITS: f64 = 4.5;
 const PROBE_RATIO: f64 = 1.1;
-/// Up to this many pixels, VP8L's slowest encoder is tried whatever its quick one gave.
+/// Up to this many pixels, VP8L's slowest encoder is tried whatever the quick one yields.
 const SLOW_PIXELS: usize = 1 << 17;
-/// Up to this many, PNG is tried for samples of up to 8 bits.
+/// Up to this many pixels, PNG is tried for samples of up to 8 bits.
 const PNG_PIXELS: usize = 1 << 22;
-/// VP8L's slowest encoder is tried after a quick one was best, up to this many pixels.
+/// Up to this many pixels, VP8L's slowest encoder is tried if a quick one was best.
 const SLOWEST_PIXELS: usize = 1 << 21;
 
-/// A group of channels, ready to be coded.
+/// A group of channels with all that is chosen for it.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedPart {
-    /// Of the image.
+    /// Number of channels of the image.
     pub channels: usize,
     /// In the order in which they were applied.
     pub transforms: Vec<Transform>,
     pub coded: Arc<Coded>,
     pub coder: Coder,
-    /// Whether the slowest encoder is used, where there are several.
+    /// Whether to use the slowest encoder, where there are several.
     pub thorough: bool,
-    /// Whether the model is one for graphics, which gain by large tiles.
+    /// Whether the model is for graphics, which profit from large tiles.
     pub graphics: bool,
-    /// The share of the runs of coded pixels that repeat an earlier one, if it was counted.
+    /// The share of runs of coded pixels that repeat an earlier one, if it was counted.
     repeats: Option<f64>,
-    /// The stream of all of it as one tile, if it was coded in this way to measure it.
+    /// The stream of the whole part as a single tile, if it was coded like this to measure it.
     pub whole: Option<Vec<u8>>,
 }
 
 impl PlannedPart {
-    /// An alternative under a coder for long-range repetition.
+    /// A candidate with a coder for long-range repetition.
     fn long_range(alternative: &Alternative, coder: Coder, thorough: bool) -> Self {
         let Alternative { channels, transforms, coded } = alternative.clone();
         Self { channels, transforms, coded, coder, thorough, graphics: true, repeats: None, whole: None }
     }
 
-    /// The model, if it may be adapted: not one for graphics, whose pinned components do not learn, nor a flow.
+    /// The model, if it can be adapted: not one for graphics, since pinned components do not learn, and not a flow.
     fn adaptable(&self, engine: &Engine) -> Result<Option<Model>> {
         let Some(network) = self.coder.network().filter(|_| !self.graphics) else { return Ok(None) };
         let model = engine.models().find(network.model)?;
@@ -92,7 +93,7 @@ impl PlannedPart {
         Self { coder: Coder::Network(network), whole, ..self }
     }
 
-    /// The same with a state of the entropy coder for each lane, if its network may have them.
+    /// The same part with one state of the entropy coder per lane, if its network allows that.
     ///
     /// # Errors
     /// Those of the model.
@@ -107,7 +108,7 @@ impl PlannedPart {
         Ok(self)
     }
 
-    /// The same with a network that learns, if it may.
+    /// The same part with a network that learns, if its network can.
     ///
     /// # Errors
     /// Those of the model.
@@ -117,7 +118,7 @@ impl PlannedPart {
         Ok(self.adapted(&model, Adaptation::Learning(Learning::for_pixels(height * width))))
     }
 
-    /// The same with bias offsets, if they are worth it.
+    /// The same part with bias offsets, if they pay.
     ///
     /// # Errors
     /// Those of the network.
@@ -127,7 +128,7 @@ impl PlannedPart {
         Ok(self.adapted(&model, found.map_or(Adaptation::None, Adaptation::Offsets)))
     }
 
-    /// The same under a slower encoder, if there is one that is not tried anyway.
+    /// The same part with a slower encoder, if there is one that is not tried anyway.
     pub fn stronger(&self) -> Option<Self> {
         let (_, height, width) = self.coded.samples.dim();
         let slower = self.coder == Coder::Vp8l && !self.thorough;
@@ -136,8 +137,8 @@ impl PlannedPart {
     }
 }
 
-/// A whole band under coders for long-range repetition, as far as they are worth trying, from the last to the first, when
-/// the chosen parts took so many bytes.
+/// Candidates for a whole band with coders for long-range repetition, as far as they are worth trying, to be tried from
+/// the last to the first; `bytes` is what the chosen parts took.
 pub(crate) fn long_range(
     parts: &[PlannedPart],
     samples: ArrayView3<'_, u16>,
@@ -172,7 +173,7 @@ pub(crate) fn long_range(
     Ok(others)
 }
 
-/// Whether coders for long-range repetition are worth trying on an image of more than few pixels.
+/// Whether coders for long-range repetition are worth trying on an image with more than few pixels.
 fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, bytes: usize) -> Result<bool> {
     let (_, height, width) = samples.dim();
     let bits = 8.0 * bytes as f64 / samples.len() as f64;
@@ -193,11 +194,11 @@ fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, b
     if !likely || graphics || height * width <= SLOW_PIXELS {
         return Ok(likely);
     }
-    // The backgrounds of photographs often repeat, and nothing else of them.
+    // In photographs, often the background repeats and nothing else.
     Ok(vp8l::probe(samples)?.is_some_and(|probe| probe as f64 <= PROBE_RATIO * bytes as f64))
 }
 
-/// Whether PNG takes little more than so many bits per sample for the centre of an image.
+/// Whether PNG takes little more than `bits` bits per sample for the centre of an image.
 fn png_is_near(samples: ArrayView3<'_, u16>, depth: u32, bits: f64) -> Result<bool> {
     let (_, height, width) = samples.dim();
     let side = MEASURED_GRAPHICS_SIDE as usize;
@@ -205,7 +206,7 @@ fn png_is_near(samples: ArrayView3<'_, u16>, depth: u32, bits: f64) -> Result<bo
     let centre = samples.slice(s![.., within(height), within(width)]);
     let probe = match png::probe(centre, depth) {
         Ok(bytes) => 8.0 * bytes as f64 / centre.len() as f64,
-        Err(Error::Unsupported(_)) => return Ok(false), // what cannot be probed cannot be coded
+        Err(Error::Unsupported(_)) => return Ok(false), // if it cannot be probed, it cannot be coded
         Err(error) => return Err(error),
     };
     Ok(probe <= PROBE_RATIO * bits)
@@ -214,7 +215,7 @@ fn png_is_near(samples: ArrayView3<'_, u16>, depth: u32, bits: f64) -> Result<bo
 /// Chooses how the channels of a band are coded.
 ///
 /// # Errors
-/// [`Error::Model`](crate::Error::Model) if no model has the name that was given, or a model file does not fit.
+/// [`Error::Model`](crate::Error::Model) if no model has the given name, or if a model file does not fit.
 pub(crate) fn choose(
     engine: &Engine,
     transforms: Transforms,
@@ -240,7 +241,7 @@ pub(crate) fn choose(
     if channels == colours {
         return Ok(parts);
     }
-    // A model file is for the colours; alpha is coded with one of the registry.
+    // A model file is for colours only; alpha is coded with a model of the registry.
     parts.push(group(colours..channels)?);
     if external.is_none()
         && transforms == Transforms::All
@@ -256,7 +257,7 @@ pub(crate) fn choose(
     Ok(parts)
 }
 
-/// Planes that stand for a group of channels, before a model is chosen.
+/// One way to represent a group of channels, before a model is chosen.
 #[derive(Debug, Clone)]
 struct Alternative {
     channels: usize,
@@ -269,7 +270,7 @@ impl Alternative {
         Self { channels, transforms, coded: Arc::new(coded) }
     }
 
-    /// The planes as they are.
+    /// The planes without a transform.
     fn plain(samples: ArrayView3<'_, u16>, depth: u32) -> Self {
         let channels = samples.dim().0;
         let coded = Coded { samples: samples.to_owned(), sizes: vec![1 << depth; channels] };
@@ -277,7 +278,7 @@ impl Alternative {
     }
 }
 
-/// What a group of 1 or 3 channels can be transformed into; as they are, to begin with.
+/// The ways to represent a group of 1 or 3 channels; the first is without transforms.
 fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
     let Alternative { channels, mut transforms, mut coded } = Alternative::plain(samples, depth);
     let mut found = Vec::new();
@@ -299,7 +300,7 @@ fn alternatives(samples: ArrayView3<'_, u16>, depth: u32) -> Vec<Alternative> {
     alternatives
 }
 
-/// An alternative under every model that is for such planes.
+/// A representation with each model that is meant for such planes.
 fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<PlannedPart>> {
     let under = |coder: Coder, graphics: bool, repeats: Option<f64>| {
         let Alternative { channels, transforms, coded } = alternative.clone();
@@ -325,7 +326,7 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
     Ok(parts)
 }
 
-/// The samples as they are, under the model file that was given.
+/// The samples without transforms, with the given model file.
 fn with_model(engine: &Engine, model: &Model, samples: ArrayView3<'_, u16>, depth: u32) -> Result<PlannedPart> {
     let Alternative { channels, transforms, coded } = Alternative::plain(samples, depth);
     let coder = Coder::Network(network_coder(engine, model)?);
@@ -333,20 +334,21 @@ fn with_model(engine: &Engine, model: &Model, samples: ArrayView3<'_, u16>, dept
     Ok(PlannedPart { channels, transforms, coded, coder, thorough: false, graphics, repeats: None, whole: None })
 }
 
-/// A model as it is, and what primes it, if it is of the bits-back family.
+/// A model without adaptation, with its primer if it is of the bits-back family.
 fn network_coder(engine: &Engine, model: &Model) -> Result<NetworkCoder> {
     let primed = model.file.family == Family::BitsBack;
     let primer = primed.then(|| engine.models().primer(model.file.shape().channels)).transpose()?;
     Ok(NetworkCoder { primer: primer.map(|primer| primer.identity), ..NetworkCoder::plain(model.identity) })
 }
 
-/// The share of the runs of [`RUN`] pixels in a row that were seen before, in a row above or to the left.
+/// The share of horizontal runs of [`RUN`] pixels that occurred before, in a row above or to the left.
 fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     const FIRST: u64 = FACTOR.wrapping_pow(RUN as u32 - 1);
     let (_, height, width) = samples.dim();
     let step = (height * width).div_ceil(MOST_RUNS);
-    // A bit for each of at least 64 times as many hashes as there are runs: one in a hundred at most is taken for another.
+    // One bit per hash, at least 64 times as many as there are runs: about one new run in a hundred is mistaken for a
+    // repeat.
     let bits = ((height.div_ceil(step) * width).next_power_of_two().ilog2() + 6).max(LEAST_HASH_BITS);
     let mut seen = vec![0u64; 1 << (bits - 6)];
     let (mut runs, mut repeated) = (0u64, 0u64);
@@ -357,7 +359,7 @@ fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
                 *pixel = (*pixel ^ u64::from(sample)).wrapping_mul(FACTOR).rotate_left(29);
             });
         }
-        // The run that ends at a pixel, as the value of a polynomial.
+        // The run that ends at a pixel, as a polynomial rolling hash.
         let mut run = 0u64;
         for (x, &pixel) in pixels.iter().enumerate() {
             run = run.wrapping_mul(FACTOR).wrapping_add(pixel);
@@ -375,8 +377,8 @@ fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
     repeated as f64 / runs.max(1) as f64
 }
 
-/// The cheapest of some parts; a single one is not measured. What small squares of a larger image show to be far from the
-/// cheapest is not measured in large ones.
+/// The cheapest of some parts; a single one is not measured. In larger images, those that are far from the cheapest in
+/// small squares are not measured in large ones.
 fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart> {
     let graphics = parts.iter().any(|part| part.graphics);
     let pixels = parts.first().map_or(0, |part| part.coded.samples.len() / part.coded.sizes.len());
@@ -387,7 +389,7 @@ fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart>
     Ok(parts.into_iter().next().expect("at least one model is for any planes"))
 }
 
-/// Keeps the parts that cost at most so many times what the cheapest does; a single one is not measured.
+/// Keeps the parts whose cost is at most `times` that of the cheapest; a single one is not measured.
 fn keep_cheap(engine: &Engine, parts: &mut Vec<PlannedPart>, side: u32, times: f64) -> Result<()> {
     if parts.len() < 2 {
         return Ok(());
@@ -399,13 +401,13 @@ fn keep_cheap(engine: &Engine, parts: &mut Vec<PlannedPart>, side: u32, times: f
     Ok(())
 }
 
-/// The cost of a part in bits, estimated from some of its tiles. If they are all of it, their stream is kept.
+/// The estimated cost of a part in bits, from some of its tiles. If these are all of it, keeps their stream.
 fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
     let mut description = Vec::new();
     part.transforms.iter().for_each(|transform| transform.write(&mut description));
     let header = 8 * description.len() as u64;
     let Some(network) = part.coder.network() else { return Ok(header) };
-    // What is primed is measured by its primer: the samples are small.
+    // A model with a primer is measured by its primer, since the squares are small.
     let primed = network.primer.is_some();
     let model = engine.models().find(network.primer.unwrap_or(network.model))?;
     let header = header + IDENTITY_BITS;

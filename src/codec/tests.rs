@@ -16,7 +16,7 @@ fn dividing(threads: usize) -> Codec {
 
 static CODEC: LazyLock<Codec> = LazyLock::new(|| dividing(2));
 
-/// Something smooth with a little noise.
+/// Smooth samples with a little noise.
 fn smooth(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
     let mut random = Random(7);
     let sample = |(c, y, x): (usize, usize, usize)| {
@@ -27,7 +27,7 @@ fn smooth(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
 }
 
-/// A pattern that repeats, with a change here and there.
+/// A repeating pattern, with changes here and there.
 fn pattern(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
     let mut random = Random(9);
     let sample = |(c, y, x): (usize, usize, usize)| {
@@ -37,7 +37,7 @@ fn pattern(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
 }
 
-/// A piece of the photograph: its green channel, or all three, and green again.
+/// A piece of the photograph: its green channel, or all three, then green again.
 fn photograph(channels: usize, width: usize, height: usize) -> Planes {
     let bytes = include_bytes!("../../tests/images/kodim23.png");
     let all = crate::read_image(Cursor::new(bytes), &Limits::default()).expect("the photograph").planes;
@@ -46,7 +46,7 @@ fn photograph(channels: usize, width: usize, height: usize) -> Planes {
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("valid planes")
 }
 
-/// A photograph at the top, a pattern in the middle, constant at the bottom: each band is planned for itself.
+/// A photograph at the top, a pattern in the middle, constant at the bottom: each band is planned separately.
 fn mixed(channels: usize) -> Planes {
     let (width, height) = (40, 75);
     let (photograph, pattern) = (photograph(channels, width, height), pattern(channels, width, height, 8));
@@ -136,13 +136,13 @@ fn every_rectangle_of_an_image_is_decoded_alone() {
 
 #[test]
 fn regions_of_transformed_and_vp8l_bands_are_right() {
-    // Grey as colour, a palette, sparse values, luma and chroma; and tiles in two directions.
+    // Grey as colour, a palette, sparse values, luma and chroma; with tiles in both directions.
     let (grey, colour) = (photograph(1, 60, 40), photograph(3, 60, 40).samples().clone());
     let equal = Array3::from_shape_fn((3, 40, 60), |(_, y, x)| grey.samples()[(0, y, x)]);
     let sparse = grey.samples().mapv(|sample| sample / 5 * 5);
     let pattern = pattern(3, 60, 40, 4).samples().clone();
     let images = [(equal, "grey"), (pattern, ""), (sparse, "unused values"), (colour, "")];
-    // Tiles that are large enough for networks to pay.
+    // Tiles large enough for networks to pay.
     let division = Division { tile_side: 30, graphics_tile_side: 40, ..DIVISION };
     let codec = Codec::builder().division(division).build().expect("a codec");
     for (samples, transform) in images {
@@ -182,7 +182,7 @@ fn rows_that_come_in_pieces_give_the_bytes_of_the_whole() {
     metadata.set(crate::MetadataKind::Icc, vec![5; 99]);
     for planes in [mixed(3), smooth(4, 33, 50, 12), pattern(1, 1001, 3, 8)] {
         let expected = CODEC.compress(&planes, &metadata).expect("a compressed image");
-        // One row at a time, a band at a time, and something that does not fit the bands.
+        // One row at a time, a band at a time, and a number that does not match the bands.
         for most in [1, u32::MAX, 13] {
             let mut encoder = CODEC.encoder(ImageInfo::of(&planes), &metadata, Vec::new()).expect("an encoder");
             let (mut first, mut pieces) = (0, 0);
@@ -371,7 +371,7 @@ fn work_ends_when_it_is_stopped() {
     assert!(matches!(codec.decompress(&file), Err(Error::Stopped)));
     assert!(matches!(codec.compress(&planes, &Metadata::default()), Err(Error::Stopped)));
     assert!(default.decompress(&file).is_ok(), "other clones go on");
-    // From another thread, in the middle of work that takes longer.
+    // From another thread, during work that takes longer.
     let learning = Codec::builder().effort(Effort::Max).threads(1).build().expect("a codec");
     let stop = Stop::default();
     let codec = learning.stopped_by(&stop);
@@ -446,7 +446,7 @@ fn damage_is_found_in_the_band_and_tile_where_it_lies() {
     file[last] ^= 1;
     let refused = CODEC.decompress(&file).map(drop).expect_err("damage");
     assert!(matches!(&refused, Error::Format(defect) if defect.kind() == FormatErrorKind::HeaderChecksum), "{refused}");
-    // What lies above the damage is there.
+    // What lies above the damage is intact.
     let region = Rect { x: 0, y: 0, width: 40, height: 20 };
     assert!(region_of(&file, region).is_err(), "all tables are read");
     let mut reader = CODEC.decoder(&file[..]).expect("a decoder");

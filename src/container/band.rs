@@ -1,4 +1,4 @@
-//! The band: rows of the image that are transformed and coded together. Format: section "Bands".
+//! Bands: rows of the image that are transformed and coded together. Format: section "Bands".
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use crate::base::limits::{MAX_NETWORK_TILE_SIDE, MAX_TILE_SIDE};
 use crate::tile::TileGrid;
 use crate::transforms::{GroupShape, Transform, depth_of};
 
-/// Most transforms of one part, applied one after the other.
+/// Most transforms of a part, applied one after the other.
 const MAX_TRANSFORMS: u64 = 2;
 
 /// Channels that are transformed and coded together.
@@ -26,7 +26,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Channels that are coded, and the size of each one's alphabet.
+    /// Alphabet size of each coded channel.
     pub fn coded_sizes(&self, depth: u32) -> Vec<u32> {
         let mut sizes = vec![1 << depth; self.channels];
         for transform in &self.transforms {
@@ -35,10 +35,11 @@ impl Part {
         sizes
     }
 
-    /// Undoes the transforms: the samples of a rectangle of coded planes whose first row and column are `origin`.
+    /// Inverts the transforms for a rectangle of coded planes, whose first column and row are `origin`; returns its
+    /// samples.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for planes that are not of their alphabets.
+    /// [`Error::Format`](crate::Error::Format) for symbols outside their alphabets.
     pub fn inverse(&self, coded: Array3<u16>, origin: (u32, u32), depth: u32) -> Result<Array3<u16>> {
         let mut channels = vec![self.channels];
         let mut sizes = vec![1 << depth; self.channels];
@@ -57,23 +58,23 @@ impl Part {
     }
 }
 
-/// A tile's line of a band's table.
+/// The entry of a tile in a band's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TileEntry {
     /// [Checksum](super::sample_checksum) of the decoded samples.
     pub checksum: [u8; SAMPLE_CHECKSUM_BYTES],
-    /// Bytes of the stream of each part.
+    /// Lengths of the streams of the parts, in bytes.
     pub stream_bytes: Vec<u32>,
 }
 
 impl TileEntry {
-    /// Bytes of all streams of the tile.
+    /// Length of all streams of the tile, in bytes.
     pub fn bytes(&self) -> u64 {
         self.stream_bytes.iter().map(|&bytes| u64::from(bytes)).sum()
     }
 }
 
-/// What a band says of itself before its streams.
+/// The description of a band, which precedes its streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Band {
     pub(crate) tile: (u32, u32),
@@ -82,7 +83,7 @@ pub struct Band {
 }
 
 impl Band {
-    /// Columns and rows of a whole tile.
+    /// Columns and rows of a full-size tile.
     #[must_use]
     pub fn tile_size(&self) -> (u32, u32) {
         self.tile
@@ -94,7 +95,7 @@ impl Band {
         self.tiles.len()
     }
 
-    /// For each group of channels that is coded together: how many channels, through which transforms, by which coder.
+    /// For each group of channels that is coded together: the number of channels, the transforms, and the coder.
     #[must_use]
     pub fn parts(&self) -> Vec<PartSummary> {
         let summary = |part: &Part| PartSummary {
@@ -108,18 +109,18 @@ impl Band {
         self.parts.iter().map(summary).collect()
     }
 
-    /// Bytes of all streams.
+    /// Length of all streams, in bytes.
     #[must_use]
     pub fn stream_bytes(&self) -> u64 {
         self.tiles.iter().map(TileEntry::bytes).sum()
     }
 
-    /// The tiles of a band of this many rows.
+    /// The tiles of a band with this many rows.
     pub(crate) fn grid(&self, header: &Header, rows: u32) -> TileGrid {
         TileGrid { image: (header.width, rows), tile: self.tile }
     }
 
-    /// Appends the band up to its streams.
+    /// Appends the description of the band.
     pub(crate) fn write(&self, file: &mut Vec<u8>) {
         let mut body = Vec::new();
         put_number(&mut body, self.tile.0.into());
@@ -146,10 +147,10 @@ impl Band {
         file.extend(sum);
     }
 
-    /// Reads a band of `rows` rows up to its streams; returns it and the bytes that it took.
+    /// Reads the description of a band of `rows` rows; returns it and its length in bytes.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that is not a valid band.
+    /// [`Error::Format`](crate::Error::Format) for an invalid band.
     pub(crate) fn read(input: impl Read, header: &Header, rows: u32) -> Result<(Self, u64)> {
         let mut input = Input::new(input);
         let length = input.number(u64::MAX)?;
@@ -220,7 +221,7 @@ fn read_part(body: &mut Input<&[u8]>, header: &Header, rows: u32) -> Result<Part
     Ok(Part { channels, transforms, coder })
 }
 
-/// What is known of a part of a band, for people.
+/// A summary of a part of a band, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartSummary {
@@ -230,11 +231,12 @@ pub struct PartSummary {
     pub transforms: Vec<&'static str>,
     /// "network", "VP8L", "PNG" or "constant".
     pub coder: &'static str,
-    /// Of a network, the registry id (0xffff for a model from a file) and the first 16 bytes of its file's SHA-256.
+    /// For a network: the registry id (0xffff for a model from a file), and the first 16 bytes of the SHA-256 of its
+    /// file.
     pub model: Option<(u16, [u8; DIGEST_BYTES])>,
     /// Whether the network learns while coding.
     pub learning: bool,
-    /// Whether offsets are added to its biases for this image.
+    /// Whether offsets are added to its biases.
     pub offsets: bool,
 }
 

@@ -1,4 +1,5 @@
-//! What codes a part of a band: one value from the plan to the file to the decoder. Format: section "Bands".
+//! The coder of a part of a band: the same value from the plan through the file to the decoder. Format: section
+//! "Bands".
 
 use crate::base::bytes::{Input, put_number};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
@@ -12,45 +13,45 @@ const PNG: u8 = 3;
 const LEARNING: u8 = 4;
 const OFFSETS: u8 = 6;
 const BITS_BACK: u8 = 7;
-/// Added to the byte of a network that does not learn.
+/// Flag in the coder byte of a network: one state per lane.
 const LANES: u8 = 16;
 /// Most bytes of bias offsets.
 const MOST_OFFSETS: u64 = 1 << 16;
 
-/// What turns the planes of a part into streams, and back.
+/// How the planes of a part are coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Coder {
-    /// Nothing: all planes are constant, and there are no streams.
+    /// Not at all: all planes are constant, and there are no streams.
     Constant,
-    /// A network, of any family.
+    /// By a network of any family.
     Network(NetworkCoder),
-    /// VP8L, the lossless coding of WebP.
+    /// By VP8L, the lossless coding of WebP.
     Vp8l,
-    /// The coding of PNG.
+    /// By PNG's coding: filters and deflate.
     Png,
 }
 
-/// A network that codes, and how it is adapted.
+/// A network as a coder, and its adaptation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NetworkCoder {
     pub model: ModelIdentity,
     pub adaptation: Adaptation,
-    /// Whether tiles have a state of the entropy coder for each lane of a block of pixels: they decode faster, and are
-    /// some 72 bytes larger. Not if the network learns.
+    /// Whether the entropy coder has one state for each lane of a block of pixels: tiles then decode faster, and take
+    /// about 72 bytes more. Always false if the network learns.
     pub lanes: bool,
-    /// Of the bits-back family: the network that codes the pixels whose bits come first on the stack.
+    /// In the bits-back family: the network that codes the first pixels, whose bits serve as the initial stack.
     pub primer: Option<ModelIdentity>,
 }
 
 impl NetworkCoder {
-    /// A network as its model has it.
+    /// The network of a model without adaptation.
     pub fn plain(model: ModelIdentity) -> Self {
         Self { model, adaptation: Adaptation::None, lanes: false, primer: None }
     }
 }
 
 impl Coder {
-    /// The name, as users know it.
+    /// The name shown to users.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -60,12 +61,12 @@ impl Coder {
         }
     }
 
-    /// The network that codes, if one does.
+    /// The network, if the coder is one.
     pub fn network(&self) -> Option<&NetworkCoder> {
         if let Self::Network(network) = self { Some(network) } else { None }
     }
 
-    /// Appends it to the header of a band.
+    /// Appends the coder to a band's description.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Constant => out.push(CONSTANT),
@@ -100,10 +101,10 @@ impl Coder {
         }
     }
 
-    /// Reads it from the header of a band; `constant` says whether all planes of the part have one sample alone.
+    /// Reads the coder from a band's description; `constant` tells whether all planes of the part are constant.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that is not valid.
+    /// [`Error::Format`](crate::Error::Format) for an invalid coder.
     pub fn read(body: &mut Input<&[u8]>, constant: bool) -> Result<Self> {
         let kind = body.byte()?;
         if constant != (kind == CONSTANT) {

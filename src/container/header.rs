@@ -1,4 +1,4 @@
-//! The header of a file: what the image is. Format: section "Header".
+//! The header of a file: the shape of the image. Format: section "Header".
 
 use std::io::Read;
 
@@ -9,15 +9,16 @@ use crate::image::ImageInfo;
 use crate::image::MetadataEntry;
 use crate::image::info::MAX_CHANNELS;
 
-/// The first bytes of a file. Like PNG's, they show transfers that changed line ends or the eighth bit.
+/// The first bytes of a file. Like PNG's signature, they reveal transfers that changed line ends or stripped the eighth
+/// bit.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89ANSL\r\n\x1a";
-/// The format version that this library writes, and the only one it reads.
+/// The format version that this library writes, and the only one that it reads.
 pub(crate) const VERSION: u8 = 1;
 
-/// The byte of kind of a file that holds a JPEG file: no image has 15 channels.
+/// The kind byte of a file that holds a JPEG file: no image has 15 channels.
 pub(crate) const JPEG_KIND: u8 = 0x0f;
 
-/// What an ansel file holds.
+/// What kind of content an ansel file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -28,11 +29,11 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// First bytes of a file that are needed to tell.
+    /// Number of bytes from the start of a file that determine its kind.
     pub const BYTES: usize = MAGIC.len() + 2;
 
-    /// What a file with these first bytes holds; none if it is no ansel file of this version. Whether it is a valid one
-    /// shows when it is read.
+    /// The kind of a file with these first bytes; `None` if it is not an ansel file of this version. The rest of the
+    /// file is not checked.
     ///
     /// ```
     /// use ansel::FileKind;
@@ -49,7 +50,7 @@ impl FileKind {
     }
 }
 
-/// Reads magic and version, and the byte of kind.
+/// Reads magic, version and the kind byte.
 pub(super) fn read_kind(input: &mut Input<impl Read>) -> Result<u8> {
     for expected in MAGIC {
         if input.byte()? != expected {
@@ -64,7 +65,7 @@ pub(super) fn read_kind(input: &mut Input<impl Read>) -> Result<u8> {
     input.byte()
 }
 
-/// What a file says of itself before any sample is decoded.
+/// The header of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub(crate) width: u32,
@@ -112,18 +113,18 @@ impl Header {
         ImageInfo { width: self.width, height: self.height, channels: self.channels(), depth: self.depth() }
     }
 
-    /// The number of samples of the image.
+    /// The number of samples in the image.
     #[must_use]
     pub fn samples(&self) -> u64 {
         (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.channels.into())
     }
 
-    /// The number of samples of a band, of the last one at most.
+    /// The number of samples in a full-size band.
     pub(crate) fn band_samples(&self) -> u64 {
         u64::from(self.width) * u64::from(self.band_rows) * u64::from(self.channels)
     }
 
-    /// The number of bands, which are coded one after the other.
+    /// The number of bands.
     #[must_use]
     pub fn bands(&self) -> u32 {
         self.height.div_ceil(self.band_rows)
@@ -135,7 +136,7 @@ impl Header {
         (first, self.band_rows.min(self.height - first))
     }
 
-    /// Bytes of all metadata blocks, as stored.
+    /// Stored length of all metadata blocks, in bytes.
     #[must_use]
     pub fn metadata_bytes(&self) -> u64 {
         self.metadata.iter().map(|entry| u64::from(entry.stored_bytes)).sum()
@@ -161,8 +162,8 @@ impl Header {
     /// Reads the header from the start of a file.
     ///
     /// # Errors
-    /// [`Error::Format`] for anything that is not a valid header, [`Error::LimitsExceeded`] for an image or metadata beyond
-    /// `limits`, [`Error::Unsupported`] for a file that holds a JPEG file.
+    /// [`Error::Format`] for an invalid header, [`Error::LimitsExceeded`] for an image or metadata beyond `limits`,
+    /// [`Error::Unsupported`] for a file that holds a JPEG file.
     pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<Self> {
         let mut input = Input::new(input);
         let kind = read_kind(&mut input)?;

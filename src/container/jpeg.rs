@@ -1,4 +1,4 @@
-//! The header of a file that holds a JPEG file as it is, and not an image. Format: section "JPEG files".
+//! The header of a file that holds a JPEG file instead of an image. Format: section "JPEG files".
 
 use std::io::Read;
 
@@ -6,21 +6,21 @@ use super::header::{JPEG_KIND, MAGIC, VERSION, read_kind};
 use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, put_number};
 use crate::base::error::{FormatErrorKind, Result, malformed};
 
-/// Bytes of a SHA-256.
+/// Length of a SHA-256, in bytes.
 pub(crate) const SHA256_BYTES: usize = 32;
 const STREAM_CHECKSUM_BYTES: usize = 8;
 
-/// What turns a JPEG file into a stream, and back. The numbers are the format's.
+/// How a JPEG file is coded. The discriminants are those of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum JpegCoder {
-    /// Nothing: the stream is the file.
+    /// Not at all: the stream is the file itself.
     Stored = 0,
     Lepton = 1,
 }
 
 impl JpegCoder {
-    /// The name, as users know it.
+    /// The name shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -29,27 +29,27 @@ impl JpegCoder {
     }
 }
 
-/// What a file says of the JPEG file that it holds.
+/// The header of a file that holds a JPEG file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JpegHeader {
-    /// Bytes of the JPEG file.
+    /// Length of the JPEG file, in bytes.
     pub bytes: u32,
     /// The SHA-256 of the JPEG file.
     pub sha256: [u8; SHA256_BYTES],
     pub coder: JpegCoder,
-    /// Bytes of the stream.
+    /// Length of the stream, in bytes.
     pub stream_bytes: u32,
-    /// Of the stream.
+    /// Checksum of the stream.
     checksum: [u8; STREAM_CHECKSUM_BYTES],
 }
 
 impl JpegHeader {
-    /// The header of a file with this stream.
+    /// The header for this stream.
     pub fn new(bytes: u32, sha256: [u8; SHA256_BYTES], coder: JpegCoder, stream: &[u8]) -> Self {
         Self { bytes, sha256, coder, stream_bytes: stream.len() as u32, checksum: stream_checksum(stream) }
     }
 
-    /// Whether the stream is the one that was written.
+    /// Whether the stream matches its checksum.
     pub fn is_of(&self, stream: &[u8]) -> bool {
         self.stream_bytes as usize == stream.len() && self.checksum == stream_checksum(stream)
     }
@@ -71,7 +71,7 @@ impl JpegHeader {
     /// Reads the header from the start of a file.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that is not a valid header of this kind.
+    /// [`Error::Format`](crate::Error::Format) for an invalid header of this kind.
     pub fn read(input: impl Read) -> Result<Self> {
         let mut input = Input::new(input);
         if read_kind(&mut input)? != JPEG_KIND {
@@ -82,7 +82,7 @@ impl JpegHeader {
         let coder = match input.byte()? {
             0 => JpegCoder::Stored,
             1 => JpegCoder::Lepton,
-            other => return malformed(FormatErrorKind::InvalidField, format!("coder {other} of a JPEG file")),
+            other => return malformed(FormatErrorKind::InvalidField, format!("unknown coder {other} of a JPEG file")),
         };
         let stream_bytes = input.number(bytes.into())? as u32;
         if coder == JpegCoder::Stored && stream_bytes != bytes {

@@ -1,6 +1,7 @@
 #![doc = include_str!("FORMAT.md")]
 //!
-//! This module reads and writes the container: header, bands and their tables; the header of a JPEG file that is kept as it is.
+//! This module reads and writes the container: the header, bands with their tables, and the header of stored JPEG
+//! files.
 
 mod band;
 mod coder;

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView3, Axis};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Bytes of the checksum of a tile's samples.
+/// Length of the checksum of a tile's samples, in bytes.
 pub(crate) const SAMPLE_CHECKSUM_BYTES: usize = 8;
 
 /// The sample checksum of a tile: XXH3 of its samples in raster order, channels interleaved, 16-bit little-endian.
@@ -39,7 +39,7 @@ mod tests {
         }
     }
 
-    /// The digest of nothing, and of 1 byte, as xxHash gives them.
+    /// The digests of no bytes and of one byte, as xxHash computes them.
     #[test]
     fn a_sample_checksum_is_known() {
         let nothing = Array3::zeros((1, 0, 1));

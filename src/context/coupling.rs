@@ -1,27 +1,27 @@
-//! A coupling layer: `y = x - t`, where the translation `t` is interpolated from pixels that are known before the
-//! phase of `x`, and the context, of the same pixels, from which a network makes the mixture of `y`.
-//! Format: section "Levels".
+//! A coupling layer, `y = x - t`. The translation `t` is interpolated from pixels that are known before the phase of
+//! `x`; from the same pixels comes the context, from which a network makes the mixture of `y`. Format: section
+//! "Levels".
 //!
-//! The volume of `x -> y` is 1, so the probability of `y` is that of `x` (integer discrete flows, Hoogeboom et al.
-//! 2019). The mixture of `x` is that of `y`, moved by `t`; it is cut off where `x` would leave its alphabet, so that
-//! every decoded `y` has an `x`.
+//! The map `x -> y` preserves volume, so `y` has the probability of `x` (integer discrete flows, Hoogeboom et al.
+//! 2019). The mixture of `x` is that of `y` shifted by `t`, and cut off at the ends of the alphabet, so that every
+//! decoded `y` has an `x`.
 
 use super::levels::{self, LEVELS, Tap};
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::MAX_CHANNELS;
 use crate::tile::TileSamples;
 
-/// Taps that a translation is the mean of.
+/// Number of taps whose mean is the translation.
 const INTERPOLATED: usize = 4;
-/// Levels that networks tell apart; the coarser ones look like the last of these.
+/// Levels that networks distinguish; coarser levels look like the last of these.
 const NAMED_LEVELS: u32 = 4;
-/// What a level adds to its entry of the context.
+/// Step between levels in the level entry of a context.
 const LEVEL_UNIT: u32 = 64;
 
-/// The couplings of a phase of a level.
+/// The coupling layer of a phase of a level.
 #[derive(Debug)]
 pub(crate) struct Coupling {
-    /// In pixels.
+    /// Offsets in pixels.
     taps: Vec<Tap>,
     anchor: Tap,
     /// Rows and columns that the taps reach, in pixels.
@@ -39,9 +39,9 @@ impl Coupling {
         Self { taps, anchor: scaled(levels::anchor(phase)), reach, level }
     }
 
-    /// Appends the context of a pixel of `C` channels, and returns its translations. The context: the taps, channels
-    /// interleaved, each less the translation of its channel; then each translation less half the range; all in units
-    /// of 8-bit samples; then the level.
+    /// Appends the context of a pixel of `C` channels, and returns its translations. The context consists of the taps,
+    /// channels interleaved, minus the translation of their channel; then the translations minus half the range; all in
+    /// units of 8-bit samples; then the level.
     pub fn push_context<const C: usize>(
         &self,
         tile: &TileSamples,
@@ -65,7 +65,7 @@ impl Coupling {
         std::array::from_fn(|channel| if channel < C { translations[channel] } else { 0 })
     }
 
-    /// Appends the taps' part of a context, and returns the translations; `pixel` gives the pixel of a tap.
+    /// Appends the taps' part of a context, and returns the translations; `pixel` returns the pixel of a tap.
     fn push_taps<'a, const C: usize>(
         &self,
         pixel: impl Fn(Tap) -> &'a [u16; C],
@@ -87,7 +87,7 @@ impl Coupling {
         translations
     }
 
-    /// A tap, or, if that is outside of the tile, the first of its mirror images that is inside, or the anchor.
+    /// A tap inside the tile: the tap itself, or the first of its mirror images that is inside, or the anchor.
     fn within(&self, tile: &TileSamples, (x, y): (usize, usize), Tap { down, right }: Tap) -> Tap {
         let inside = |tap: &Tap| {
             x.checked_add_signed(tap.right).is_some_and(|x| x < tile.width())

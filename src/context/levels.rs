@@ -1,23 +1,23 @@
-//! The squeeze: in which order a tile's pixels are factored out, and which pixels a context is made of.
+//! The squeeze: the order in which a tile's pixels are factored out, and the pixels that make up a context.
 //! Format: section "Levels".
 //!
-//! Level `n` is the lattice of the pixels whose row and column are multiples of `2^n`, its *spacing*. Its pixels at odd
-//! rows or columns, counted in units of the spacing, are factored out in phases; the others are the next, coarser
-//! level. These are the masks of RealNVP (Dinh et al. 2017), three instead of its two, so that a pixel sees more of what
-//! is around it.
+//! Level `n` is the lattice of pixels whose row and column are multiples of `2^n`, its *spacing*. The pixels in odd
+//! rows or columns, counted in units of the spacing, are factored out in phases; the others form the next, coarser
+//! level. The phases are masks as in RealNVP (Dinh et al. 2017), but three instead of two, so that a pixel sees more of
+//! its surroundings.
 
 /// Levels of every tile, whatever its size.
 pub(crate) const LEVELS: u32 = 7;
 /// Phases of a level.
 pub(crate) const PHASES: usize = 3;
-/// Network evaluations that have to follow each other, for an image of any size.
+/// Network evaluations in sequence, for an image of any size.
 pub(crate) const PASSES: usize = LEVELS as usize * PHASES;
-/// Rows and columns that a context reaches, in units of the spacing.
+/// Rows and columns that a context reaches in each direction, in units of the spacing.
 const REACH: isize = 5;
 /// Taps of each phase's context.
 const TAPS: [usize; PHASES] = [16, 24, 40];
-/// The row and column of each phase's pixels, in units of the spacing, modulo 2. Those at (0, 0) are of the next level,
-/// and known before all phases.
+/// Row and column of each phase's pixels, in units of the spacing, modulo 2. Pixels at (0, 0) belong to the next level,
+/// and are known before all phases.
 const PLACES: [(usize, usize); PHASES] = [(1, 1), (0, 1), (1, 0)];
 
 /// The pixels of the coarsest lattice, as (column, row), in raster order.
@@ -33,14 +33,14 @@ pub(crate) fn pixels(level: u32, phase: usize, width: usize, height: usize) -> i
     places(row, height).flat_map(move |y| places(column, width).map(move |x| (x, y)))
 }
 
-/// A place relative to a pixel, in units of the spacing.
+/// An offset from a pixel, in units of the spacing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tap {
     pub down: isize,
     pub right: isize,
 }
 
-/// The taps of a phase: the nearest pixels that are known before it, by distance, then from the top left.
+/// The taps of a phase: the nearest pixels that are known before it, by distance; ties from the top left.
 pub(crate) fn taps(phase: usize) -> Vec<Tap> {
     let (row, column) = PLACES[phase];
     let known = |tap: &Tap| {
@@ -55,14 +55,14 @@ pub(crate) fn taps(phase: usize) -> Vec<Tap> {
     taps
 }
 
-/// The pixel of the next level that is nearest to the pixels of a phase, above, to the left, or both. It is in the
-/// same tile.
+/// The offset from the pixels of a phase to the nearest pixel of the next level above, to the left, or both. That pixel
+/// is always in the tile.
 pub(crate) fn anchor(phase: usize) -> Tap {
     let (row, column) = PLACES[phase];
     Tap { down: -(row as isize), right: -(column as isize) }
 }
 
-/// The number of contexts of a phase's network.
+/// The context size of a phase's network.
 pub(crate) fn context_size(phase: usize, channels: usize) -> usize {
     (TAPS[phase] + 1) * channels + 1
 }

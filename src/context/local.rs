@@ -1,17 +1,17 @@
-//! The local context: the taps around a pixel and the predictions of its channels. Format: section "Contexts".
+//! The local context: the taps around a pixel and the predictions of its channels. Format: section "Prediction and context".
 
 use super::repeats::{Found, Repeats};
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::MAX_CHANNELS;
 use crate::tile::{REACH, TAPS, TileSamples};
 
-/// The number of contexts per pixel of so many channels.
+/// The context size of a pixel with this many channels.
 pub(crate) const fn context_size(channels: usize) -> usize {
     (TAPS + 1) * channels
 }
 
-/// Appends the context of the pixel at column `x` of row `y`, and what repeats tell of it, if the network sees them.
-/// Returns the predictions of its channels, and the repeats that were found.
+/// Appends the context of the pixel at column `x` of row `y`, with that of repeats if the network uses them. Returns
+/// the predictions of its channels, and the repeats that were found.
 pub(crate) fn push_context(
     tile: &TileSamples,
     repeats: Option<&Repeats>,
@@ -25,9 +25,9 @@ pub(crate) fn push_context(
     }
 }
 
-/// For `C` channels: the taps in raster order, channels interleaved, each less the prediction of its channel; then each
-/// prediction less half the range; all in units of 8-bit samples; then what repeats tell. A row has `ABOVE` samples of
-/// taps above, `LEFT` to the left.
+/// For `C` channels: the taps in raster order, channels interleaved, minus the prediction of their channel; then the
+/// predictions minus half the range; all in units of 8-bit samples; then the context of repeats. A row of taps has
+/// `ABOVE` samples above the pixel, `LEFT` samples to its left.
 fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     tile: &TileSamples,
     repeats: Option<&Repeats>,
@@ -36,9 +36,9 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     contexts: &mut Vec<i16>,
 ) -> ([i32; MAX_CHANNELS], Option<Found>) {
     let predictions: [i32; C] = std::array::from_fn(|channel| tile.predict(x, y, channel));
-    // One prediction per sample of a row, so that whole rows are subtracted at once.
+    // The predictions, repeated along a row, so that whole rows are subtracted at once.
     let repeated: [i32; ABOVE] = std::array::from_fn(|i| predictions[i % C]);
-    let alphabet = alphabets[0]; // the depth is the same for all
+    let alphabet = alphabets[0]; // all have the same depth
     let relative = |tap: u16, prediction: i32| alphabet.to_eight_bits(i32::from(tap) - prediction) as i16;
     for row in 0..REACH {
         let taps: &[u16; ABOVE] = tile.taps(x, y, row);

@@ -1,4 +1,4 @@
-//! What a network sees of a tile: the contexts of each family, and their sizes. No networks here.
+//! The contexts of each family: what a network sees of a tile, and how many values that is. No networks here.
 
 pub(crate) mod coupling;
 pub(crate) mod levels;
@@ -7,23 +7,23 @@ pub(crate) mod normalized;
 pub(crate) mod patch;
 pub(crate) mod repeats;
 
-/// What the contexts of a network tell of a pixel's surroundings.
+/// What the contexts of a network consist of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContextKind {
     /// The taps around it.
     Local,
-    /// These, and what it may repeat.
+    /// The taps around a pixel, and the candidates for repeats.
     Repeats,
-    /// The taps around it, whatever their contrast and their sign.
+    /// The taps around a pixel, normalised for contrast and sign.
     Normalized,
-    /// The taps of a level of a flow.
+    /// The taps of a phase of a flow.
     Levels,
-    /// What a program says.
+    /// Defined by a program.
     Program,
 }
 
 impl ContextKind {
-    /// The kind that a model file names.
+    /// The kind with this name in a model file.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "local" => Some(Self::Local),
@@ -34,7 +34,7 @@ impl ContextKind {
         }
     }
 
-    /// The number of contexts per pixel of so many channels, in a phase if they are those of a flow.
+    /// The context size of a pixel with this many channels; for flows, in this phase.
     pub fn size(self, channels: usize, phase: usize) -> usize {
         match self {
             Self::Local => local::context_size(channels),

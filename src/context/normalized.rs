@@ -1,21 +1,21 @@
-//! The normalised context: the taps around a pixel, scaled by how much they differ and by their sign. Format: section
-//! "Normalised contexts".
+//! The normalised context: the taps around a pixel, scaled by their contrast and by a sign. Format: section "Normalised
+//! contexts".
 //!
-//! Where neighbours differ little, the taps are shifted left; if most of them lie below the prediction, they are negated.
-//! So surroundings that have the same form look alike, and the network sees them in fewer bits.
+//! Where neighbours differ little, the taps are shifted left; if most of them lie below the prediction, they are
+//! negated. Surroundings of the same shape then look alike, and take the network fewer bits.
 
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{MAX_CHANNELS, Normalisation};
 use crate::tile::{REACH, TAPS, TileSamples, median_edge};
 
-/// The taps are shifted by one bit for each of these that activity is below.
+/// The taps are shifted by the number of these thresholds that are above the activity.
 const SHIFT_THRESHOLDS: [i32; 4] = [480, 240, 120, 60];
-/// The class of a pixel is the number of these that activity reaches.
+/// The class of a pixel is the number of these thresholds that its activity reaches.
 const CLASS_THRESHOLDS: [i32; CLASSES - 1] = [1, 6, 12, 18, 24, 31, 40, 51, 67, 88, 119, 164, 233, 345, 564];
 pub(crate) const CLASSES: usize = 16;
-/// All activity from here on is of the last class.
+/// From this activity on, the class is the last.
 const MOST_ACTIVITY: i32 = CLASS_THRESHOLDS[CLASSES - 2];
-/// The class and the shift of each activity.
+/// Class and shift by activity.
 static CLASS_AND_SHIFT: [(u8, u8); MOST_ACTIVITY as usize + 1] = {
     let mut all = [(0, 0); MOST_ACTIVITY as usize + 1];
     let mut activity = 0;
@@ -32,36 +32,36 @@ static CLASS_AND_SHIFT: [(u8, u8); MOST_ACTIVITY as usize + 1] = {
     }
     all
 };
-/// The context of a pixel's class.
+/// The value of the context entry for the pixel's class; the entries of other classes are 0.
 const CLASS_FLAG: i16 = 32;
-/// Bits of a tap's context.
+/// Bits of a tap in the context.
 const TAP_BITS: i32 = 8;
 
-/// The number of contexts per pixel of so many channels.
+/// The context size of a pixel with this many channels.
 pub(crate) const fn context_size(channels: usize) -> usize {
     (TAPS + 1) * channels + CLASSES
 }
 
-/// Appends the context of the pixel at column `x` of row `y`. Returns the predictions of its channels, and what its taps were
-/// normalised by.
+/// Appends the context of the pixel at column `x` of row `y`. Returns the predictions of its channels, and how its taps
+/// were normalised.
 pub(crate) fn push_context(
     tile: &TileSamples,
     (x, y): (usize, usize),
     alphabets: &[Alphabet],
     contexts: &mut Vec<i16>,
 ) -> ([i32; MAX_CHANNELS], Normalisation) {
-    let alphabet = alphabets[0]; // the depth is the same for all
+    let alphabet = alphabets[0]; // all have the same depth
     match tile.channels() {
         1 => push::<1, 8, 8>(tile, (x, y), alphabet, contexts),
         _ => push::<3, 24, 16>(tile, (x, y), alphabet, contexts),
     }
 }
 
-/// For `C` channels: the taps in raster order, channels interleaved; then each prediction less half the range; then a
-/// flag for each class.
+/// For `C` channels: the taps in raster order, channels interleaved; then the predictions minus half the range; then
+/// one entry per class.
 ///
-/// Taps are read and written in whole vectors: `ABOVE` samples from the first one of a row above on, `LEFT` of the row to the
-/// left. What comes of those behind the taps is overwritten.
+/// Taps are read and written in whole vectors: `ABOVE` samples of each row above, `LEFT` samples of the row to the
+/// left. The entries computed from samples after the taps are overwritten.
 fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     tile: &TileSamples,
     (x, y): (usize, usize),
@@ -88,7 +88,7 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
         let difference = ((i32::from(tap) - i32::from(prediction)) ^ flip) - flip;
         ((difference << up) >> down).clamp(-128, 127) as i16
     };
-    // Differences of up to 15 bits have 16 bits, which vectors hold twice as many of.
+    // Differences of up to 15 bits fit 16 bits, and a vector holds twice as many 16-bit numbers.
     let narrow = |tap: u16, prediction: u16| {
         let difference = (tap.wrapping_sub(prediction) as i16 ^ flip as i16).wrapping_sub(flip as i16);
         ((difference << up) >> down).clamp(-128, 127)
@@ -113,7 +113,7 @@ fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     (predictions, Normalisation { sign: if negative { -1 } else { 1 }, shift: shift.into() })
 }
 
-/// One prediction per sample of a row, so that whole rows are normalised at once.
+/// The predictions, repeated along a row, so that whole rows are normalised at once.
 #[inline(always)]
 fn repeated<const C: usize>(predictions: &[u16; C]) -> [u16; 24] {
     // Twelve samples are whole pixels and whole words.
@@ -122,7 +122,7 @@ fn repeated<const C: usize>(predictions: &[u16; C]) -> [u16; 24] {
     bytemuck::cast::<_, [u16; 24]>([a, b, c, a, b, c]).map(u16::from_le)
 }
 
-/// Writes the contexts of the taps, from each and the prediction of its channel.
+/// Writes the context entries of a row of taps, from each tap and the prediction of its channel.
 #[inline(always)]
 fn put_taps<const C: usize, const ABOVE: usize, const LEFT: usize>(
     (above, left): ([&[u16; ABOVE]; REACH], &[u16; LEFT]),
@@ -137,7 +137,7 @@ fn put_taps<const C: usize, const ABOVE: usize, const LEFT: usize>(
     put_row(left, predictions, normalised, &mut contexts[REACH * width..]);
 }
 
-/// Writes the contexts of a row of taps in vectors of eight.
+/// Writes the context entries of a row of taps in vectors of eight.
 #[inline(always)]
 fn put_row<const N: usize>(
     row: &[u16; N],
@@ -155,8 +155,8 @@ fn put_row<const N: usize>(
     }
 }
 
-/// How much the neighbours of a pixel differ: the sum of the magnitudes of the differences of those that lie side by side or
-/// one above the other; and the sum of all channels of the six nearest ones. Rows two and one above, and the one to the left.
+/// The activity of a pixel's neighbourhood: the sum of absolute differences of horizontal and vertical neighbours. Also
+/// the sum of all channels of the six nearest pixels. The rows are those two and one above, and the pixels to the left.
 #[inline(always)]
 fn activity_and_nearest<const C: usize, S: Sums>(two_above: &[u16], above: &[u16], left: &[u16]) -> (i32, i32) {
     let (mut activity, mut nearest) = (S::default(), S::default());
@@ -170,15 +170,15 @@ fn activity_and_nearest<const C: usize, S: Sums>(two_above: &[u16], above: &[u16
     (activity.total(), nearest.total())
 }
 
-/// Sums of the first samples of slices.
+/// Sums over the first `count` samples of slices.
 trait Sums: Default {
     fn add(&mut self, samples: &[u16], count: usize);
-    /// Adds the magnitudes of differences.
+    /// Adds absolute differences.
     fn add_differences(&mut self, some: &[u16], others: &[u16], count: usize);
     fn total(self) -> i32;
 }
 
-/// Of samples of any depth.
+/// Sums for samples of any depth.
 #[derive(Default)]
 struct Numbers(i32);
 
@@ -199,11 +199,11 @@ impl Sums for Numbers {
     }
 }
 
-/// Of samples of up to [`WORD_DEPTH`] bits: four sums in a word, none of more than nine samples.
+/// Sums for samples of up to [`WORD_DEPTH`] bits: four 16-bit sums in a word, each of at most nine samples.
 #[derive(Default)]
 struct Words(u64);
 
-/// Nine of them have 16 bits.
+/// The sum of nine samples of this depth has 16 bits.
 const WORD_DEPTH: u32 = 12;
 
 impl Sums for Words {
@@ -218,10 +218,10 @@ impl Sums for Words {
     fn add_differences(&mut self, some: &[u16], others: &[u16], count: usize) {
         const HIGH: u64 = 0x8000_8000_8000_8000;
         for at in (0..count).step_by(4) {
-            // No difference borrows from the next one: it is 2^15 more than it is.
+            // Each difference is raised by 2^15, so that none borrows from the next.
             let raised = (word(first_four(&some[at..])) | HIGH) - word(first_four(&others[at..]));
             let negative = !raised & HIGH;
-            let ones = (negative << 1).wrapping_sub(negative >> 15); // in all bits of negative ones
+            let ones = (negative << 1).wrapping_sub(negative >> 15); // 0xffff for negative differences
             let magnitudes = (raised ^ HIGH ^ ones).wrapping_add(negative >> 15);
             self.0 += first_of(count - at, magnitudes);
         }
@@ -239,14 +239,14 @@ fn first_four(samples: &[u16]) -> &[u16; 4] {
     samples.first_chunk().expect("rows are read in whole vectors")
 }
 
-/// Four numbers in a word, the first one in the low bits.
+/// Packs four numbers into a word, the first in the low bits.
 #[inline(always)]
 fn word(numbers: &[u16; 4]) -> u64 {
     let [a, b, c, d] = numbers.map(u64::from);
     a | b << 16 | c << 32 | d << 48
 }
 
-/// Zeros in place of all but the first numbers of a word.
+/// Keeps the first `count` numbers of a word, and zeroes the others.
 #[inline(always)]
 fn first_of(count: usize, word: u64) -> u64 {
     word & u64::MAX >> (16 * (4 - count.min(4)))

@@ -1,32 +1,32 @@
-//! A patch on its way through a program: planes of integers on a grid, and what networks see of them. Format: section
-//! "Programs".
+//! A patch during the steps of a program: planes of integers on a grid, and the contexts that networks see. Format:
+//! section "Programs".
 
 use std::iter;
 use std::ops::Range;
 
-/// Places around a pixel that a context may have of each channel: all but the middle of 5 x 5 pixels; and the least, since the
-/// four nearest are the centre of a half.
+/// Most taps of a channel in a context: 5 x 5 pixels without the middle. Least: the four nearest, whose mean is the
+/// centre of a half.
 pub(crate) const MAX_TAPS: usize = 24;
 pub(crate) const MIN_TAPS: usize = 4;
 const REACH: isize = 2;
-/// Places around a pixel that samples are linear in, given latents.
+/// Taps around a pixel in the linear prediction of samples from latents.
 pub(crate) const LINEAR_TAPS: usize = 4;
-/// log2 of the units in which taps and centres are seen, in 8-bit samples.
+/// log2 of the resolution of taps and centres: units of 2^-bits of an 8-bit sample.
 const TAP_BITS: u32 = 2;
 const CENTRE_BITS: [u32; 2] = [1, 3];
-/// Largest magnitude of a context.
+/// Largest magnitude of a context entry.
 const CONTEXT_MAX: i64 = 256;
-/// Fractional bits of an 8-bit sample, in what the networks of dequantization see.
+/// Fractional bits of an 8-bit sample, in the contexts of dequantization networks.
 const NOISE_BITS: u32 = 6;
-/// The eight neighbours, by row.
+/// The eight neighbours, in raster order.
 const NEIGHBOURS: [(isize, isize); 8] = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)];
 
 /// The pixels that a coupling changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pixels {
-    /// All, and at once.
+    /// All, at once.
     All,
-    /// Those whose row and column have a sum of this parity, given the others.
+    /// Those with row + column of this parity, given the others.
     Parity(usize),
     /// All, in raster order, each given those before it.
     Raster,
@@ -41,7 +41,7 @@ impl Pixels {
         }
     }
 
-    /// Whether a place around a pixel that changes, as (rows down, columns to the right), does not change after it.
+    /// Whether a pixel that changes sees the pixel at an offset (down, right) in the channels that change.
     fn see(self, (down, right): (isize, isize)) -> bool {
         match self {
             Self::All => true,
@@ -51,16 +51,16 @@ impl Pixels {
     }
 }
 
-/// Planes of integers with equally many pixels on a side.
+/// Square planes of integers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Patch {
     pub side: usize,
-    /// By channel, then by row.
+    /// By channel, then in raster order.
     pub planes: Vec<Vec<i64>>,
 }
 
 impl Patch {
-    /// Blocks of 2 x 2 pixels become channels, by place in the block, then by channel.
+    /// Turns blocks of 2 x 2 pixels into channels, ordered by position in the block, then by channel.
     pub fn squeeze(&mut self) {
         let side = self.side / 2;
         let place = |down: usize, right: usize| {
@@ -74,7 +74,7 @@ impl Patch {
         *self = Self { side, planes };
     }
 
-    /// Undoes [`squeeze`](Self::squeeze).
+    /// Inverse of [`squeeze`](Self::squeeze).
     pub fn unsqueeze(&mut self) {
         let channels = self.planes.len() / 4;
         let side = 2 * self.side;
@@ -88,29 +88,31 @@ impl Patch {
         *self = Self { side, planes: (0..channels).map(plane).collect() };
     }
 
-    /// The places of the pixels of a parity, or of all, in raster order.
+    /// The positions of the pixels of one parity, or of all, in raster order.
     pub fn places(&self, parity: Option<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone + use<> {
         let (side, step) = (self.side, if parity.is_some() { 2 } else { 1 });
         let columns = move |y: usize| parity.map_or(0, |parity| (y + parity) % 2)..side;
         (0..side).flat_map(move |y| columns(y).step_by(step).map(move |x| (y, x)))
     }
 
-    /// The index in a plane of the pixel at (rows down, columns to the right) of one; beyond its edges, a patch is reflected.
+    /// The index in a plane of the pixel at offset (down, right); the patch is reflected at its edges.
     fn around(&self, (y, x): (usize, usize), (down, right): (isize, isize)) -> usize {
         let last = self.side as isize - 1;
         let reflect = |at: isize| if at > last { 2 * last - at } else { at.abs() } as usize;
         reflect(y as isize + down) * self.side + reflect(x as isize + right)
     }
 
-    /// The index in a plane of what a half of a plane has around a pixel; `None` beyond the edges if it is known in raster order.
+    /// The index in a plane of a tap in a channel that is known in part; `None` outside the patch, if it is known in raster
+    /// order.
     fn around_half(&self, (y, x): (usize, usize), (down, right): (isize, isize), seen: &Seen) -> Option<usize> {
         let within = |at: usize, step: isize| at.checked_add_signed(step).is_some_and(|at| at < self.side);
         let there = seen.pixels != Pixels::Raster || within(y, down) && within(x, right);
         there.then(|| self.around((y, x), (down, right)))
     }
 
-    /// Appends the context of a pixel: of each tap in turn, the channels less their centres; then the centres; first of the
-    /// channels that are known, then of those that are in part. Values have so many fractional bits.
+    /// Appends the context of a pixel: for each tap in turn, the channels minus their centres; then the centres. First
+    /// for the channels that are known whole, then for those that are known in part. Values have `fraction` fractional
+    /// bits.
     pub fn push_context(&self, place: (usize, usize), seen: &Seen, fraction: u32, contexts: &mut Vec<i16>) {
         let planes = &self.planes[seen.known.clone()];
         let here = self.around(place, (0, 0));
@@ -137,8 +139,8 @@ impl Patch {
         }
     }
 
-    /// The sum of the first planes at a pixel and at the nearest places around it, each times an entry: of each place in turn, all
-    /// planes.
+    /// The dot product of `entries` with the known channels at a pixel and its taps: all channels of one position, then
+    /// of the next.
     pub fn product(&self, place: (usize, usize), seen: &Seen, entries: &[i32]) -> i64 {
         let planes = &self.planes[seen.known.clone()];
         let places = iter::once(&(0, 0)).chain(&seen.whole_taps).map(|&tap| self.around(place, tap));
@@ -147,8 +149,8 @@ impl Patch {
         products.fold(0, i64::wrapping_add)
     }
 
-    /// Appends the context of a pixel for dequantization, of samples of 8 bits with [`NOISE_BITS`] of noise: of each neighbour in
-    /// turn, the channels less the middle of the pixel's own cell; then the noise of the pixel.
+    /// Appends the context of a pixel for dequantization, with 8-bit samples and [`NOISE_BITS`] bits of noise: for each
+    /// neighbour in turn, the channels minus the middle of the pixel's own cell; then the noise of the pixel.
     pub fn push_noise_context(&self, place: (usize, usize), contexts: &mut Vec<i16>) {
         let (cell, here) = (1 << NOISE_BITS, self.around(place, (0, 0)));
         let clamped = |value: i64| value.clamp(-CONTEXT_MAX, CONTEXT_MAX) as i16;
@@ -161,7 +163,7 @@ impl Patch {
     }
 }
 
-/// What a coupling sees: channels, and places around a pixel.
+/// What a coupling sees: channels, and taps around a pixel.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     known: Range<usize>,
@@ -180,8 +182,8 @@ impl Seen {
     }
 }
 
-/// The nearest so many places around a pixel, as (rows down, columns to the right), that do not change: by distance, then from
-/// the top left.
+/// The offsets (down, right) of the nearest `taps` pixels that are seen where `pixels` change, by distance; ties from the
+/// top left.
 fn nearest(taps: usize, pixels: Pixels) -> Vec<(isize, isize)> {
     let reach = -REACH..=REACH;
     let places = reach.clone().flat_map(|down| reach.clone().map(move |right| (down, right)));
@@ -191,19 +193,19 @@ fn nearest(taps: usize, pixels: Pixels) -> Vec<(isize, isize)> {
     places
 }
 
-/// A value in units of 2^-bits of an 8-bit sample, rounded.
+/// Converts a value with `fraction` fractional bits to units of 2^-bits of an 8-bit sample, rounded and clamped.
 fn in_units(value: i64, fraction: u32, bits: u32) -> i16 {
     let shift = fraction - bits;
     (value.wrapping_add(1 << (shift - 1)) >> shift).clamp(-CONTEXT_MAX, CONTEXT_MAX) as i16
 }
 
-/// Contexts of a pixel that sees so many channels whole, and so many but for the pixels that change.
+/// The context size of a pixel that sees this many channels whole, and this many without the pixels that change.
 pub(crate) fn context_size(known: usize, half: usize, pixels: Pixels, taps: usize) -> usize {
     let of = |channels: usize, pixels: Pixels| channels * (nearest(taps, pixels).len() + CENTRE_BITS.len());
     of(known, Pixels::All) + of(half, pixels)
 }
 
-/// Contexts of a pixel of so many channels for dequantization.
+/// The dequantization context size of a pixel with this many channels.
 pub(crate) fn noise_context_size(channels: usize) -> usize {
     (NEIGHBOURS.len() + 1) * channels
 }

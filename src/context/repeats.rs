@@ -1,65 +1,65 @@
-//! Exact repeats: which pixels a pinned component of the mixture can name, and how well they did nearby.
+//! Exact repeats: the pixels that pinned components of the mixture name, and how often these were right nearby.
 //!
-//! Photographs hardly ever repeat a pixel; screenshots, drawings and text do little else. A network with this
+//! Photographs rarely repeat a pixel; screenshots, drawings and text do so most of the time. A network with this
 //! context decides how much of the mixture goes to each of [`CANDIDATES`] pixels that the new one may repeat: its
-//! neighbours, linear extrapolations, and what followed when the same surroundings were last seen in the tile, however
-//! far away. Format: section "Repeats".
+//! neighbours, linear extrapolations, and what followed when the same surroundings were last seen in the tile, at any
+//! distance. Format: section "Repeats".
 
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{Candidate, PINNED};
 use crate::tile::TileSamples;
 
-/// Pixels that a new pixel may repeat.
+/// Number of candidates: pixels that a new pixel may repeat.
 pub(crate) const CANDIDATES: usize = NEIGHBOURS.len() + EXTRAPOLATIONS.len() + CONTEXTS;
 const _: () = assert!(CANDIDATES == PINNED);
-/// A place relative to a pixel: (rows down, columns to the right).
+/// An offset from a pixel: (down, right).
 type Offset = (isize, isize);
 const NEIGHBOURS: [Offset; 6] = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0)];
 /// `a + b - c`.
 const EXTRAPOLATIONS: [[Offset; 3]; 3] =
     [[(0, -1), (-1, 0), (-1, -1)], [(0, -1), (0, -1), (0, -2)], [(-1, 0), (-1, 0), (-2, 0)]];
-/// Hashed contexts: a long one and a short one.
+/// Number of hashed contexts: a long one and a short one.
 const CONTEXTS: usize = 2;
 const LONG: [Offset; 11] =
     [(-2, -1), (-2, 0), (-2, 1), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (0, -3), (0, -2), (0, -1)];
 const SHORT: [Offset; 5] = [(-1, -1), (-1, 0), (-1, 1), (0, -2), (0, -1)];
 /// Pixels whose match masks are part of the context.
 const MATCHES_AT: [Offset; 4] = [(0, -1), (-1, 0), (-1, -1), (-1, 1)];
-/// Pairs of candidates that the context compares: all with the first, all but that with the second, and the two of the
-/// hashed contexts.
+/// Pairs of candidates that the context compares: the first with all others, the second with all after it, and those of
+/// the two hashed contexts.
 const PAIRS: usize = (CANDIDATES - 1) + (CANDIDATES - 2) + 1;
 
-/// The tables have as many entries as the tile has pixels, rounded up to a power of two, within these bounds.
+/// log2 of the table size: the number of pixels in the tile, rounded up to a power of two, within these bounds.
 const TABLE_BITS: (u32, u32) = (10, 20);
 const HASH_MULTIPLIER: u32 = 0x9E37_79B1;
 const COUNT_MAX: u16 = 15;
-/// What a count of one, and a flag that is set, are in a context.
+/// Context entries of one count, and of a set flag.
 const COUNT_UNIT: i16 = 16;
 const FLAG: i16 = 64;
 
-/// The number of values that repeats add to a context.
+/// The number of entries that repeats add to a context.
 pub(crate) const fn context_size(channels: usize) -> usize {
     CONTEXTS * channels + CONTEXTS + MATCHES_AT.len() * CANDIDATES + PAIRS
 }
 
-/// What last followed a context, and how often in a row; 0 if nothing has.
+/// The pixel that last followed a context, and how many times in a row it did; count 0 if none has.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     pixel: Candidate,
     count: u16,
 }
 
-/// The repeats of one tile, as far as it is coded.
+/// The repeats of a tile, as far as it is coded.
 #[derive(Debug)]
 pub(crate) struct Repeats {
     tables: [Vec<Entry>; CONTEXTS],
     table_bits: u32,
-    /// For each coded pixel, with a border of one: which candidates it equalled.
+    /// For each coded pixel (with a border of one pixel), a bit mask of the candidates that it equalled.
     masks: Vec<u16>,
     stride: usize,
 }
 
-/// What is known of a pixel before it is coded.
+/// What is known about a pixel before it is coded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
     pub candidates: [Candidate; CANDIDATES],
@@ -68,7 +68,7 @@ pub(crate) struct Found {
 }
 
 impl Repeats {
-    /// Of a tile with no pixel coded yet.
+    /// For a tile with no pixel coded yet.
     pub fn new(width: usize, height: usize) -> Self {
         let table_bits = (width * height).next_power_of_two().ilog2().clamp(TABLE_BITS.0, TABLE_BITS.1);
         let table = || vec![Entry::default(); 1 << table_bits];
@@ -76,7 +76,8 @@ impl Repeats {
         Self { tables: [table(), table()], table_bits, masks: vec![0; stride * (height + 1)], stride }
     }
 
-    /// Finds the candidates of a pixel of `C` channels. All pixels of earlier steps have been [`note`](Self::note)d.
+    /// Finds the candidates of a pixel of `C` channels. All pixels of earlier steps must have been
+    /// [`note`](Self::note)d.
     pub fn find<const C: usize>(&self, tile: &TileSamples, x: usize, y: usize, alphabets: &[Alphabet]) -> Found {
         let at = |offset| tile.neighbour::<C>(x, y, offset);
         let mut candidates = [Candidate::default(); CANDIDATES];
@@ -103,8 +104,8 @@ impl Repeats {
         Found { candidates, entries, counts }
     }
 
-    /// Appends to a context what repeats tell: the predictions of the hashed contexts, relative to those of the
-    /// channels; their counts; which candidates matched nearby; which candidates equal one another.
+    /// Appends the context of repeats: the predictions of the hashed contexts, minus those of the channels; their
+    /// counts; which candidates matched nearby; which candidates are equal.
     pub fn push_context<const C: usize>(
         &self,
         (x, y): (usize, usize),
@@ -129,7 +130,7 @@ impl Repeats {
         context.push(equal(CANDIDATES - 2, CANDIDATES - 1));
     }
 
-    /// Learns a pixel that has been coded: after its whole step, from the top row down.
+    /// Learns a coded pixel; called after its whole step, from the top row down.
     pub fn note<const C: usize>(&mut self, tile: &TileSamples, x: usize, y: usize, found: &Found) {
         let mut pixel = Candidate::default();
         pixel[..C].copy_from_slice(tile.neighbour::<C>(x, y, (0, 0)));
@@ -151,7 +152,7 @@ impl Repeats {
     }
 }
 
-/// A hash of a context; its high bits lead to the entry of a table.
+/// A hash of a context; its high bits select the table entry.
 fn hash<'a, const C: usize, const N: usize>(at: impl Fn(Offset) -> &'a [u16; C], context: [Offset; N]) -> u32 {
     let samples = context.into_iter().flat_map(at);
     let step = |hash: u32, &sample: &u16| hash.wrapping_add(u32::from(sample) + 1).wrapping_mul(HASH_MULTIPLIER);

@@ -12,10 +12,11 @@ use ndarray::Array3;
 
 use super::lanes::{IntervalLanes, LANES, Lanes};
 use super::stack::{LaneStack, Stack};
+use super::tally::Tally;
 use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval};
 
 impl Interval {
-    /// The ideal code length of what lies in it.
+    /// The ideal code length of a sample with this interval, in bits.
     fn bits(self) -> f64 {
         CDF_BITS as f64 - f64::from(self.probability).log2()
     }
@@ -26,7 +27,7 @@ impl Interval {
     }
 }
 
-/// An interval is the model of the one sample that it belongs to.
+/// An interval as constriction's entropy model: it describes a single symbol, the sample that it belongs to.
 impl EntropyModel<CDF_BITS> for Interval {
     type Symbol = ();
     type Probability = u32;
@@ -45,48 +46,49 @@ impl DecoderModel<CDF_BITS> for Interval {
     }
 }
 
-/// Codes one sample after the other; what a tile's walk calls.
+/// The sample coder that a tile's walk calls: encoder or decoder.
 pub(crate) trait SampleCoder {
     /// Whether all samples are known before the walk, so that it may look ahead in large batches.
     const KNOWS_SAMPLES: bool;
 
-    /// Codes a sample. `sample` gives the value in the tile's buffer if `KNOWS_SAMPLES`, else a guess. Returns the
-    /// coded sample and its edges under each logistic component.
+    /// Codes a sample. `sample` returns the value in the tile's buffer if `KNOWS_SAMPLES`, otherwise a guess. Returns
+    /// the coded sample and the logistic functions at its edges, for each component.
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]);
 
-    /// Whether what is coded next lies at this edge out of 2^24, or above it; `known` tells if `KNOWS_SAMPLES`.
+    /// Whether the next quantile is at or above this edge, in units of 2^-24. An encoder returns `known`; a decoder
+    /// ignores it.
     fn is_above(&self, edge: u32, known: bool) -> bool;
 
-    /// Codes what [`is_above`](Self::is_above) has told to be in an interval.
+    /// Codes the interval that earlier calls of [`is_above`](Self::is_above) have narrowed down.
     fn settle(&mut self, interval: Interval);
 
-    /// Takes note that all of a sample is coded.
+    /// Marks the end of a sample, which may have taken several intervals.
     fn end_sample(&mut self);
 
-    /// Codes a sample that is known, in its interval.
+    /// Codes a known sample, given its interval.
     fn known(&mut self, _sample: u32, interval: Interval) {
         self.settle(interval);
         self.end_sample();
     }
 
-    /// What tells which intervals are next, if the tile has a state for each lane of a block: such a tile is decoded block
-    /// by block.
+    /// The next quantile of each lane, if the tile has one state per lane; such a tile is decoded in blocks of 16
+    /// pixels.
     fn quantiles(&self) -> Option<Lanes<i32>> {
         None
     }
 
-    /// Decodes intervals of the first `active` lanes of a block.
+    /// Pops the intervals of the first `active` lanes of a block.
     fn pop(&mut self, _intervals: &IntervalLanes, _active: usize) {
         unreachable!("this coder has no lanes");
     }
 
-    /// Takes note of the channel, row and column of the sample that was coded last.
+    /// Records the ideal code length of the sample just coded, at (channel, row, column).
     fn note(&mut self, _place: [usize; 3]) {}
 
-    /// Takes note of the channel, row and column of a sample that was decoded in a block, in this interval.
+    /// Records the ideal code length of a sample decoded in a block, at (channel, row, column), from its interval.
     fn note_in_block(&mut self, _place: [usize; 3], _interval: Interval) {}
 
-    /// Codes a binary decision, which is `true` with a probability of `probability` / 2^24, neither 0 nor 1.
+    /// Codes a binary decision that is `true` with probability `probability` / 2^24, which is neither 0 nor 1.
     fn decide(&mut self, probability: u32, known: bool) -> bool {
         let decision = !self.is_above(probability, !known);
         self.settle(if decision {
@@ -98,13 +100,13 @@ pub(crate) trait SampleCoder {
     }
 }
 
-/// Intervals in little memory, to be read from either end: an interval at an end of the range takes one word, its other edge;
-/// others take two, which are below [`Intervals::ONE_WORD`].
+/// Intervals stored compactly, readable from either end. An interval that touches an end of the range takes one word,
+/// which holds its other edge; any other takes two words, both below [`Intervals::ONE_WORD`].
 #[derive(Debug, Default)]
 struct Intervals(Vec<u32>);
 
 impl Intervals {
-    /// Flags of a word that is an interval: whether it is one, and whether it begins at 0.
+    /// Flags of a one-word interval: that it is one, and whether it begins at 0.
     const ONE_WORD: u32 = 1 << 31;
     const AT_ZERO: u32 = 1 << 30;
     const WHOLE: u32 = 1 << CDF_BITS;
@@ -117,7 +119,7 @@ impl Intervals {
         }
     }
 
-    /// The interval of one or two words, of which one is given, and the other is there if it is needed.
+    /// The interval that starts with `word`; `other` returns both words of a two-word interval.
     fn interval(word: u32, other: impl FnOnce() -> (u32, u32)) -> Interval {
         let edge = word & (2 * Self::WHOLE - 1);
         if word & Self::ONE_WORD == 0 {
@@ -138,7 +140,7 @@ impl Intervals {
         })
     }
 
-    /// Those of a range of words.
+    /// The intervals in a range of words.
     fn range(&self, range: Range<usize>) -> impl Iterator<Item = Interval> {
         let mut words = self.0[range].iter();
         std::iter::from_fn(move || {
@@ -152,7 +154,7 @@ impl Intervals {
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     intervals: Intervals,
-    /// For each sample, the words of `intervals` up to its end.
+    /// Per sample, the end of its intervals, as an index into the words of `intervals`.
     ends: Vec<u32>,
 }
 
@@ -161,33 +163,33 @@ impl Encoder {
         Self { intervals: Intervals(Vec::with_capacity(2 * samples)), ends: Vec::with_capacity(samples) }
     }
 
-    /// The ideal code length, in bits, of the samples of some pixels of so many channels.
+    /// The ideal code length of the chosen pixels, which have `channels` samples each, in bits.
     pub fn ideal_bits(&self, channels: usize, chosen: impl Iterator<Item = bool>) -> f64 {
-        let (mut start, mut length) = (0, IdealLength::default());
+        let (mut start, mut length) = (0, Tally::default());
         for (ends, chosen) in self.ends.chunks(channels).zip(chosen) {
             let end = ends[channels - 1] as usize;
             let range = std::mem::replace(&mut start, end)..end;
             if chosen {
-                self.intervals.range(range).for_each(|interval| length.add(interval.probability));
+                self.intervals.range(range).for_each(|interval| length.count_interval(interval));
             }
         }
         length.bits()
     }
 
-    /// The compressed words of one state, in the order of the file.
+    /// The compressed words of a stream with one state, in file order.
     pub fn finish(&self) -> Vec<u32> {
         let mut stack = Stack::default();
         self.push_to(&mut stack);
         stack.into_words()
     }
 
-    /// Puts all intervals on a stack, so that the first one is on top.
+    /// Pushes all intervals in reverse, so that the first one is on top.
     pub fn push_to(&self, stack: &mut Stack) {
         self.intervals.reversed().for_each(|interval| stack.push(interval));
     }
 
-    /// The compressed words of a state for each lane. Pixels, in coding order, are dealt out to the lanes anew in each of
-    /// these groups; all samples were coded whole.
+    /// The compressed words of a stream with one state per lane. In each group of pixels (in coding order), pixels are
+    /// assigned to lanes from lane 0 on; each sample took a single interval.
     pub fn finish_lanes(&self, groups: &[usize], channels: usize) -> Vec<u32> {
         let mut reversed = self.intervals.reversed();
         let mut stack = LaneStack::split(Stack::default());
@@ -230,50 +232,22 @@ impl SampleCoder for Encoder {
     }
 }
 
-/// Reads samples from words.
+/// Decodes samples from words.
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Decoder {
     states: States,
-    length: IdealLength,
+    length: Tally,
     told: Option<Box<ToldBits>>,
 }
 
-/// The ideal code length of what has some probabilities: they are multiplied up, and their logarithm is taken now and then.
-#[derive(Clone)]
-struct IdealLength {
-    product: f64,
-    bits: f64,
-}
-
-/// The bits of each sample, for whoever asks for them.
+/// The ideal code length of each sample, if the caller asked for it.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 struct ToldBits {
-    /// With axes (channel, row, column).
+    /// In bits, with axes (channel, row, column).
     samples: Array3<f32>,
-    /// Those of all samples so far.
+    /// The code length of all samples so far, in bits.
     sum: f64,
-}
-
-impl Default for IdealLength {
-    fn default() -> Self {
-        Self { product: 1.0, bits: 0.0 }
-    }
-}
-
-impl IdealLength {
-    /// Adds what has a probability in units of 2^-24.
-    fn add(&mut self, probability: u32) {
-        self.product *= f64::from(probability) / (1u64 << CDF_BITS) as f64;
-        if self.product < 1e-200 {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
-    }
-
-    fn bits(&self) -> f64 {
-        self.bits - self.product.log2()
-    }
 }
 
 #[cfg_attr(test, derive(Clone))]
@@ -283,44 +257,44 @@ enum States {
 }
 
 impl Decoder {
-    /// A decoder of one state; `None` for words that no encoder writes.
+    /// A decoder with one state; `None` for words that no encoder writes.
     pub fn new(words: Vec<u32>) -> Option<Self> {
         Stack::from_words(words).map(Self::of_stack)
     }
 
-    /// A decoder of what is on top of a stack.
+    /// A decoder that pops from a given stack.
     pub fn of_stack(stack: Stack) -> Self {
         Self::of_states(States::One(stack))
     }
 
     fn of_states(states: States) -> Self {
-        Self { states, length: IdealLength::default(), told: None }
+        Self { states, length: Tally::default(), told: None }
     }
 
-    /// This decoder of a tile of so many channels, rows and columns, but it keeps the bits of each sample.
+    /// The same decoder, which keeps the ideal code length of each sample of a tile of shape (channels, rows, columns).
     pub fn telling_bits(self, shape: (usize, usize, usize)) -> Self {
         let told = ToldBits { samples: Array3::zeros(shape), sum: 0.0 };
         Self { told: Some(Box::new(told)), ..self }
     }
 
-    /// The bits of each sample, with axes (channel, row, column), if they were kept.
+    /// The ideal code length of each sample in bits, with axes (channel, row, column), if it was kept.
     pub fn take_told_bits(&mut self) -> Option<Array3<f32>> {
         self.told.take().map(|told| told.samples)
     }
 
-    /// What is left of the stack of one state, and the ideal code length of what was decoded, in bits.
+    /// The rest of the stack (of a decoder with one state), and the ideal code length of what was decoded, in bits.
     pub fn into_stack(self) -> (Stack, f64) {
         let States::One(stack) = self.states else { unreachable!("a decoder of one state") };
         (stack, self.length.bits())
     }
 
-    /// A decoder of a state for each lane; `None` for words that no encoder writes.
+    /// A decoder with one state per lane; `None` for words that no encoder writes.
     pub fn of_lanes(words: Vec<u32>) -> Option<Self> {
         LaneStack::from_words(words).map(|stack| Self::of_states(States::Lanes(stack)))
     }
 
-    /// The ideal code length of what was decoded, in bits, if all words were read and the coder is back in its initial
-    /// state.
+    /// The ideal code length of what was decoded, in bits; `None` unless all words were read and the coder is back in
+    /// its initial state.
     pub fn finish(self) -> Option<f64> {
         let left = match self.states {
             States::One(stack) => stack,
@@ -357,7 +331,7 @@ impl SampleCoder for Decoder {
     fn settle(&mut self, interval: Interval) {
         let States::One(stack) = &mut self.states else { unreachable!("tiles with lanes are decoded block by block") };
         stack.pop(interval);
-        self.length.add(interval.probability);
+        self.length.count_interval(interval);
     }
 
     fn end_sample(&mut self) {}
@@ -382,9 +356,7 @@ impl SampleCoder for Decoder {
     fn pop(&mut self, intervals: &IntervalLanes, active: usize) {
         let States::Lanes(stack) = &mut self.states else { unreachable!("this tile has no lanes") };
         stack.pop(intervals, active);
-        for &probability in &intervals.probability[..active] {
-            self.length.add(probability as u32);
-        }
+        (0..active).for_each(|lane| self.length.count_interval(intervals.lane(lane)));
     }
 }
 

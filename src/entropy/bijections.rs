@@ -1,80 +1,42 @@
-//! Integers <-> integers and a stack: what bits-back coding is made of. Format: section "Bijections".
+//! Bijections of (integer, stack): the building blocks of bits-back coding. Format: section "Bijections".
 //!
-//! Each function has an inverse, and undoes it, and is undone by it, on any stack, empty ones included. So all that is built of
-//! them is one to one: what a decoder accepts is what an encoder writes. Values are on a grid of `2^-fraction`.
+//! Each function has an exact inverse, in both directions and on any stack, even an empty one. Compositions of them are
+//! bijections, too: any words that a decoder accepts are what an encoder writes for the result. Values are integers in
+//! units of `2^-fraction`.
 
 use super::cdf::{CDF_BITS, Interval};
 use super::stack::Stack;
 use super::tables::{EXP2, GAUSS, SIGMA};
+use super::tally::Tally;
 
-/// log2 of the states of a scale of 1.
+/// log2 of the number of states for a scale of 1.
 const SCALE_BITS: u32 = 10;
 /// Largest magnitude of the exponent of a scale, in units of 1/64.
 pub(crate) const EXPONENT_MAX: i32 = 6 << 6;
-/// What may be divided by a scale without overflow.
+/// Magnitude below which an integer can be divided by a scale without overflow.
 pub(crate) const DIVISIBLE: i64 = 1 << 54;
-/// The base distribution takes integers below this magnitude.
+/// Magnitude below which the base distribution can code an integer.
 pub(crate) const CODABLE: i64 = 1 << 47;
-/// log2 of the buckets of the base distribution that are 1 wide.
+/// log2 of the number of buckets in an interval of length 1.
 const BUCKET_BITS: u32 = 5;
-/// Buckets of the base distribution on either side of 0, and the symbols: two are for what lies beyond the buckets.
+/// Buckets on either side of 0; symbols, of which two stand for values beyond the buckets.
 const BUCKETS: i64 = 512;
 const SYMBOLS: u32 = 2 * BUCKETS as u32 + 2;
-/// Lengths of what lies beyond the buckets.
+/// Bit lengths that the distance beyond the buckets may have.
 const LENGTHS: u32 = 48;
-/// What noise may lie beyond the buckets.
+/// log2 of the bound on noise beyond the buckets.
 const DRAWN_BITS: u32 = 10;
 pub(crate) const DRAWN_REACH: u64 = 1 << DRAWN_BITS;
-/// Bits that are pushed at once.
+/// Bits pushed at once.
 const CHUNK: u32 = 16;
 
-/// Adds up ideal code lengths.
-#[derive(Debug, Clone)]
-pub(crate) struct Tally {
-    /// Probabilities are multiplied up, and their logarithm is taken now and then.
-    product: f64,
-    bits: f64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self { product: 1.0, bits: 0.0 }
-    }
-}
-
-impl Tally {
-    /// Takes note of something that has a probability, or a density.
-    pub fn count(&mut self, probability: f64) {
-        self.product *= probability;
-        if !(1e-200..1e200).contains(&self.product) {
-            self.bits -= self.product.log2();
-            self.product = 1.0;
-        }
-    }
-
-    /// Takes note of an interval that was pushed.
-    pub fn count_interval(&mut self, interval: Interval) {
-        self.count(f64::from(interval.probability) / (1u64 << CDF_BITS) as f64);
-    }
-
-    /// Takes note of bits.
-    pub fn add(&mut self, bits: f64) {
-        self.bits += bits;
-    }
-
-    /// The sum, in bits.
-    pub fn bits(&self) -> f64 {
-        self.bits - self.product.log2()
-    }
-}
-
-/// The interval of one of `count` symbols, at most 2^16, that are as likely.
+/// The interval of one of `count` equally likely symbols, at most 2^16.
 fn uniform(symbol: u32, count: u32) -> Interval {
     let edge = |symbol: u32| ((u64::from(symbol) << CDF_BITS) / u64::from(count)) as u32;
     Interval { left: edge(symbol), probability: edge(symbol + 1) - edge(symbol) }
 }
 
-/// Pushes one of `count` symbols, at most 2^16, that are as likely.
+/// Pushes one of `count` equally likely symbols, at most 2^16.
 pub(crate) fn push_uniform(stack: &mut Stack, symbol: u32, count: u32) {
     stack.push(uniform(symbol, count));
 }
@@ -86,7 +48,7 @@ pub(crate) fn pop_uniform(stack: &mut Stack, count: u32) -> u32 {
     symbol
 }
 
-/// Pushes a number of so many bits, all of which are as likely; the highest ones last.
+/// Pushes a uniformly distributed number of `bits` bits, the highest bits last.
 pub(crate) fn push_bits(stack: &mut Stack, value: u64, bits: u32) {
     for first in (0..bits).step_by(CHUNK as usize) {
         let count = CHUNK.min(bits - first);
@@ -103,15 +65,16 @@ pub(crate) fn pop_bits(stack: &mut Stack, bits: u32) -> u64 {
     })
 }
 
-/// The states of a scale of `2^(exponent / 64)`; of 1, they are 2^10.
+/// The number of states of a scale of `2^(exponent / 64)`, which is 2^10 for a scale of 1.
 pub(crate) fn states(exponent: i32) -> u32 {
     let exponent = exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX);
     let shift = 16 - SCALE_BITS as i32 - (exponent >> 6);
     (EXP2[(exponent & 63) as usize] + ((1 << shift) >> 1)) >> shift
 }
 
-/// Multiplies by a scale: the modular scale transform (iFlow, Zhang et al. 2021). What the product has below the grid is pushed,
-/// and what the factor has not is popped, so that as many bits go as the volume grows.
+/// Multiplies by a scale: the modular scale transform (iFlow, Zhang et al. 2021). Pushes the bits of the product below
+/// the grid, and pops the remainder modulo the factor, so that the length of the stack changes by the log2 of the
+/// volume change.
 pub(crate) fn scale(stack: &mut Stack, x: i64, states: u32) -> i64 {
     let remainder = i64::from(pop_uniform(stack, states));
     let factor = i64::from(states);
@@ -120,7 +83,7 @@ pub(crate) fn scale(stack: &mut Stack, x: i64, states: u32) -> i64 {
     factor.wrapping_mul(x >> SCALE_BITS).wrapping_add(below >> SCALE_BITS)
 }
 
-/// Undoes [`scale`]; magnitudes from [`DIVISIBLE`] on may give anything.
+/// Inverse of [`scale`]; for magnitudes from [`DIVISIBLE`] on, the result is unspecified.
 pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
     let factor = i64::from(states);
     let (quotient, rest) = (z.div_euclid(factor), z.rem_euclid(factor));
@@ -129,7 +92,7 @@ pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
     (quotient << SCALE_BITS).wrapping_add(below / factor)
 }
 
-/// What a base distribution is.
+/// The shape of a base distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Law {
     /// The standard logistic distribution.
@@ -139,7 +102,7 @@ pub(crate) enum Law {
 }
 
 impl Law {
-    /// The count below a symbol: the distribution's function, with a count for each symbol.
+    /// The cumulative count below a symbol: the distribution function, plus one count per symbol.
     fn edge(self, symbol: u32) -> u32 {
         let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
         let table = match self {
@@ -158,23 +121,23 @@ impl Law {
     }
 }
 
-/// A base distribution of integers on a grid of at least 2^-[`BUCKET_BITS`].
+/// A base distribution over integers in units of 2^-fraction, with a fraction of at least [`BUCKET_BITS`] bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Base {
     law: Law,
-    /// log2 of the integers of a bucket.
+    /// log2 of the integers per bucket.
     low: u32,
-    /// Lengths of what lies beyond the buckets.
+    /// Bit lengths that the distance beyond the buckets may have.
     lengths: u32,
 }
 
 impl Base {
-    /// Of all integers of a magnitude below [`CODABLE`].
+    /// A distribution over all integers of magnitude below [`CODABLE`].
     pub fn new(law: Law, fraction: u32) -> Self {
         Self { law, low: fraction - BUCKET_BITS, lengths: LENGTHS }
     }
 
-    /// Of noise, which has a bound: beyond the buckets it reaches [`DRAWN_REACH`].
+    /// A distribution of noise, which is bounded: it reaches [`DRAWN_REACH`] beyond the buckets.
     pub fn of_noise(law: Law, fraction: u32) -> Self {
         Self { lengths: fraction + DRAWN_BITS, ..Self::new(law, fraction) }
     }
@@ -187,18 +150,18 @@ impl Base {
         (z >> self.low) + BUCKETS
     }
 
-    /// How far an integer lies beyond the buckets, if it does: 1 or more.
+    /// The distance of an integer beyond the buckets, from 1; 0 within them.
     fn beyond(self, z: i64) -> u64 {
         let beyond = if z < 0 { (-self.end()).saturating_sub(z) } else { z - self.end() + 1 };
         beyond.max(0) as u64
     }
 
-    /// Whether an integer can be pushed.
+    /// Whether the distribution can code an integer.
     pub fn has(self, z: i64) -> bool {
         self.beyond(z) >> self.lengths == 0
     }
 
-    /// Pushes an integer that it has; `tally` takes note of its probability.
+    /// Pushes an integer that the distribution can code; adds its code length to `tally`.
     pub fn push(self, stack: &mut Stack, z: i64, tally: &mut Tally) {
         let bucket = self.bucket(z);
         if (0..2 * BUCKETS).contains(&bucket) {
@@ -217,7 +180,7 @@ impl Base {
         tally.count_interval(self.law.interval(symbol));
     }
 
-    /// Pops what [`push`](Self::push) pushed.
+    /// Inverse of [`push`](Self::push).
     pub fn pop(self, stack: &mut Stack, tally: &mut Tally) -> i64 {
         let quantile = stack.quantile();
         let (mut symbol, mut end) = (0, SYMBOLS);

@@ -1,5 +1,5 @@
-//! Mixture -> integer CDF -> intervals. Input: the components of one channel of one pixel. Output: the
-//! interval of a sample, or the sample of a quantile. Format: section "CDF".
+//! Mixture -> integer CDF -> intervals. Input: the components of one channel of one pixel. Output: the interval of a
+//! sample, or the sample that a quantile belongs to. Format: section "CDF".
 //!
 //! Guarantees, for every possible mixture, hostile ones included:
 //! 1. `cumulative(0) = 0` and `cumulative(size) = 2^24`;
@@ -7,9 +7,9 @@
 
 use crate::entropy::tables::SIGMA;
 
-/// Bits of the CDF.
+/// Bits of the CDF: probabilities are in units of 2^-24.
 pub(crate) const CDF_BITS: usize = 24;
-/// Fractional bits of a position, in 8-bit samples.
+/// Fractional bits of a position, which is in 8-bit samples.
 pub(crate) const POSITION_BITS: u32 = 10;
 /// Fractional bits of an inverse scale.
 pub(crate) const INVERSE_BITS: u32 = 18;
@@ -33,7 +33,7 @@ pub(crate) struct Component {
     pub inverse: i32,
 }
 
-/// A component that has all its probability on one sample.
+/// A component with all its probability on one sample.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pinned {
     /// Weight, in units of 2^-20.
@@ -50,16 +50,16 @@ pub(crate) struct Edges {
 }
 
 impl Edges {
-    /// The probability of the sample.
+    /// The probability of the sample under the component, in units of 2^-24.
     pub fn density(self) -> u32 {
         self.high - self.low
     }
 }
 
-/// The samples that a channel can have: `0..size`.
+/// The range of a channel's samples: `0..size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Alphabet {
-    /// Bits per sample, 1 to 16: what the network sees is scaled from this depth to 8 bits.
+    /// Bits per sample, 1 to 16. The network sees samples scaled from this depth to 8 bits.
     pub depth: u32,
     /// The number of samples, 1 to `2^depth`.
     pub size: u32,
@@ -72,12 +72,12 @@ impl Alphabet {
         Self { depth, size: 1 << depth }
     }
 
-    /// The position of a sample.
+    /// The position of a sample, in units of 2^-10 of an 8-bit sample.
     pub fn centre(self, sample: u32) -> i64 {
         i64::from(sample) << (POSITION_BITS + 8 - self.depth)
     }
 
-    /// Brings a difference of samples to the scale of 8-bit samples.
+    /// Scales a difference of samples to 8-bit samples.
     pub fn to_eight_bits(self, difference: i32) -> i32 {
         if self.depth >= 8 { difference >> (self.depth - 8) } else { difference << (8 - self.depth) }
     }
@@ -97,7 +97,7 @@ impl Interval {
     }
 }
 
-/// A discretized logistic mixture of `K` components, and pinned ones, over the samples of an alphabet.
+/// A discretized logistic mixture of `K` components, plus pinned components, over an alphabet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cdf<'a, const K: usize> {
     components: &'a [Component; K],
@@ -106,7 +106,7 @@ pub(crate) struct Cdf<'a, const K: usize> {
 }
 
 impl<'a, const K: usize> Cdf<'a, K> {
-    /// The CDF over the samples of an alphabet.
+    /// The CDF of the mixture over the samples of `alphabet`.
     pub fn new(components: &'a [Component; K], pinned: &'a [Pinned], alphabet: Alphabet) -> Self {
         debug_assert!((1..=16).contains(&alphabet.depth) && (1..=1 << alphabet.depth).contains(&alphabet.size));
         Self { components, pinned, alphabet }
@@ -117,7 +117,7 @@ impl<'a, const K: usize> Cdf<'a, K> {
         (2 * i64::from(sample) - 1) << (POSITION_BITS - 1 + 8 - self.alphabet.depth)
     }
 
-    /// The samples that it is over.
+    /// The alphabet of the CDF.
     pub fn alphabet(self) -> Alphabet {
         self.alphabet
     }
@@ -140,13 +140,13 @@ impl<'a, const K: usize> Cdf<'a, K> {
         self.pinned.iter().map(|pin| if pin.sample < sample { u64::from(pin.weight) } else { 0 }).sum()
     }
 
-    /// Scales a weighted sum of logistic values and adds one count per sample.
+    /// Scales a weighted sum of logistic values to leave room for one count per sample, and adds these counts.
     fn with_floor(self, sum: u64, sample: u32) -> u32 {
         let room = (1u64 << CDF_BITS) - u64::from(self.alphabet.size);
         sample + (((sum >> WEIGHT_BITS) * room) >> CDF_BITS) as u32
     }
 
-    /// The interval of a sample, and the sample's edges under each logistic component.
+    /// The interval of a sample, and the logistic functions at its edges, for each component.
     pub fn interval(self, sample: u32) -> (Interval, [Edges; K]) {
         let (first, last) = (sample == 0, sample + 1 == self.alphabet.size);
         let (low_edge, high_edge) = (self.edge(sample), self.edge(sample + 1));
@@ -165,10 +165,9 @@ impl<'a, const K: usize> Cdf<'a, K> {
         (Interval { left, probability: right - left }, edges)
     }
 
-    /// The sample whose interval contains `quantile` (below 2^24), searched from `guess`.
+    /// The sample whose interval contains `quantile` (below 2^24), searched from `guess` on.
     ///
-    /// The result does not depend on `guess`, the time does: a bracket grows from it by doubling steps, and
-    /// is then bisected.
+    /// Only the running time depends on `guess`: a bracket around it grows by doubling steps, and is then bisected.
     pub fn quantile(self, quantile: u32, guess: u32) -> u32 {
         let end = self.alphabet.size;
         let (mut low, mut high) = (0, end);
@@ -219,7 +218,7 @@ fn logistic(edge: i64, component: &Component) -> u32 {
     sigma(product >> (POSITION_BITS + INVERSE_BITS - ARGUMENT_BITS))
 }
 
-/// The logistic function of an argument in units of 2^-16, by linear interpolation in the table; units of 2^-24.
+/// The logistic function, in units of 2^-24, of an argument in units of 2^-16; interpolated linearly in the table.
 #[inline(always)]
 pub(crate) fn sigma(argument: i64) -> u32 {
     let argument = argument.clamp(-ARGUMENT_LIMIT, ARGUMENT_LIMIT - 1) + ARGUMENT_LIMIT;

@@ -1,10 +1,9 @@
-//! Network outputs -> mixture of one pixel. The only place where probabilities are made: encoder and decoder
-//! both call it. Input: one row of network outputs. Output: the integer components of each channel. Format:
-//! section "Mixture".
+//! Network outputs -> mixture of one pixel. The only place where probabilities are made, for encoder and decoder alike.
+//! Input: one row of network outputs. Output: the integer components of each channel. Format: section "Mixture".
 //!
-//! Discretized logistic mixture of PixelCNN++ (Salimans et al. 2017, section 2): the mean of a channel is
-//! linear in the residuals of the channels before it, and all channels of a pixel share the mixture weights,
-//! so that after each channel the weights become the posterior of the components.
+//! This is the discretized logistic mixture of PixelCNN++ (Salimans et al. 2017, section 2). The mean of a channel is
+//! linear in the residuals of the channels before it. All channels of a pixel share the mixture weights, which after
+//! each channel become the posterior of the components.
 
 use std::ops::RangeInclusive;
 
@@ -19,22 +18,22 @@ pub(crate) const LOGIT_LIMITS: (i32, i32) = (-2048, 2047);
 pub(crate) const LOG_SCALE_LIMITS: (i32, i32) = (-384, 511);
 pub(crate) const COEFFICIENT_LIMITS: (i32, i32) = (-128, 128);
 
-/// The logistic components that a mixture may have: walks are compiled for these.
+/// Numbers of logistic components that are supported: walks are compiled for each.
 pub(crate) const COMPONENTS: RangeInclusive<usize> = 3..=MAX_COMPONENTS;
 /// Most components of a mixture.
 pub(crate) const MAX_COMPONENTS: usize = 5;
-/// Pinned components, where a network has any.
+/// Number of pinned components in networks that have them.
 pub(crate) const PINNED: usize = 11;
 
-/// The pixel that a pinned component names; only the channels that there are count.
+/// The pixel that a pinned component names; channels that the image lacks are ignored.
 pub(crate) type Candidate = [u16; MAX_CHANNELS];
 
-/// What a network's mixture is made of.
+/// The shape of a network's mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MixtureShape {
     /// Logistic components.
     pub components: usize,
-    /// Channels that the mixture is joint over.
+    /// Channels that the mixture models jointly.
     pub channels: usize,
     /// Whether each repeat candidate has a pinned component.
     pub pinned: bool,
@@ -52,8 +51,8 @@ impl MixtureShape {
     }
 }
 
-/// What the contexts of a pixel were normalised by before the network saw them: its means are in units of
-/// `sign / 2^shift` of theirs, its scales in units of `1 / 2^shift`.
+/// How the contexts of a pixel were normalised. The network's means are in units of `sign / 2^shift`, its scales in
+/// units of `1 / 2^shift`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Normalisation {
     /// 1 or -1.
@@ -83,8 +82,8 @@ pub(crate) struct PixelMixture<'a, const K: usize, const P: usize> {
 }
 
 impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
-    /// The mixture of `channels` channels given by one row of network outputs, with a pinned component for each
-    /// candidate: all or none. Any outputs are valid.
+    /// The mixture of a pixel with `channels` channels, from one row of network outputs. The network has a pinned
+    /// component either for each candidate or for none. Any outputs are valid.
     pub fn new(channels: usize, outputs: &'a [i16], candidates: &'a [Candidate; P]) -> Self {
         const { assert!(P == 0 || P == PINNED) };
         let shape = MixtureShape { components: K, channels, pinned: P > 0 };
@@ -103,7 +102,7 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         mixture
     }
 
-    /// The same of outputs for normalised contexts.
+    /// The same mixture, for outputs of normalised contexts.
     pub fn normalised(self, normalisation: Normalisation) -> Self {
         Self { normalisation, ..self }
     }
@@ -114,7 +113,7 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         std::array::from_fn(|k| outputs[k].into())
     }
 
-    /// Makes the components of the next channel; `prediction` is the channel's, of samples of an alphabet.
+    /// Computes the components of the next channel; `prediction` is a sample of the channel's alphabet.
     pub fn next_channel(&mut self, prediction: i32, alphabet: Alphabet) {
         let (means, log_scales) = (self.group(1 + self.channel), self.group(1 + self.channels + self.channel));
         let Normalisation { sign, shift } = self.normalisation;
@@ -144,7 +143,7 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         Cdf::new(&self.components, &self.pinned, alphabet)
     }
 
-    /// A likely sample of the channel: that of the heaviest component.
+    /// A likely sample of the channel: the mean of the heaviest component.
     pub fn guess(&self, alphabet: Alphabet) -> u32 {
         let heaviest = self.components.iter().max_by_key(|component| component.weight);
         let (weight, mean) = heaviest.map_or((0, 0), |component| (component.weight, component.mean));
@@ -158,9 +157,9 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         }
     }
 
-    /// Moves to the next channel, if there is one: the weights become the posterior of the components.
+    /// Moves on to the next channel, if there is one: the weights become the posterior of the components.
     ///
-    /// `sample` is what was coded under `prediction`; `edges` come from [`Cdf::interval`].
+    /// `sample` is the one just coded, `prediction` the channel's; `edges` are those of [`Cdf::interval`].
     pub fn observe(&mut self, sample: u32, prediction: i32, edges: &[Edges; K]) {
         self.residuals[self.channel] = sample as i32 - prediction;
         self.channel += 1;
@@ -169,14 +168,14 @@ impl<'a, const K: usize, const P: usize> PixelMixture<'a, K, P> {
         }
     }
 
-    /// The weights become the posterior of the components after a sample.
+    /// The weights become the posterior of the components, given a sample.
     fn weigh(&mut self, sample: u32, edges: &[Edges; K]) {
         let weight = |k: usize| u64::from(self.components[k].weight) * u64::from(edges[k].density());
         let pinned = self.pinned.map(|pin| if pin.sample == sample { u64::from(pin.weight) << 24 } else { 0 });
         self.set_weights(&std::array::from_fn(weight), &pinned);
     }
 
-    /// Normalises weights to a sum of at most 2^20; weights that are all zero leave the old ones.
+    /// Normalises weights to a sum of at most 2^20; if all are zero, keeps the old ones.
     fn set_weights(&mut self, logistic: &[u64; K], pinned: &[u64; P]) {
         let sum = logistic.iter().chain(pinned).sum::<u64>();
         if sum == 0 {

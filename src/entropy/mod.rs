@@ -1,5 +1,5 @@
-//! Probabilities and words: network outputs -> mixture -> integer CDF -> intervals -> ANS; for one pixel, and for 16 side by
-//! side.
+//! Probabilities and words: network outputs -> mixture -> integer CDF -> intervals -> ANS; for single pixels, and for
+//! blocks of 16.
 
 pub(crate) mod ans;
 pub(crate) mod bijections;
@@ -8,4 +8,5 @@ pub(crate) mod lanes;
 pub(crate) mod mixture;
 pub(crate) mod stack;
 pub(crate) mod tables;
+pub(crate) mod tally;
 pub(crate) mod vectors;

@@ -1,24 +1,25 @@
-//! Intervals <-> words, as a stack: what is pushed last is popped first. Either side may do both, whatever it codes. Format:
-//! sections "Streams" and "Lanes".
+//! Intervals <-> words, as a stack: last in, first out. Encoder and decoder may both push and pop. Format: sections
+//! "Streams" and "Lanes".
 //!
-//! [`Stack`] is constriction's ANS coder (Duda 2013) with one state. [`LaneStack`] has a state for each lane of a block, all
-//! with the same words, so that a decoder knows the quantiles of 16 pixels at once (interleaved ANS, Giesen 2014).
+//! [`Stack`] is constriction's ANS coder (Duda 2013) with one state. [`LaneStack`] has one state for each lane of a
+//! block, which share the words, so that a decoder knows the quantiles of 16 pixels at once (interleaved ANS, Giesen
+//! 2014).
 //!
-//! Guarantees, for any words, hostile ones included:
-//! 1. a push is undone by a pop of the same interval, and a pop by a push, in any state, even if no words are left;
-//! 2. words that are not what an encoder wrote are popped without a panic and without end.
+//! Guarantees, for any words, even hostile ones:
+//! 1. a pop of the same interval undoes a push, and a push undoes a pop, in any state, even if no words are left;
+//! 2. words that no encoder wrote are popped without a panic, any number of times.
 //!
-//! # A state for each lane
+//! # One state per lane
 //!
-//! FORMAT.md, section "Lanes", has the bytes: version 1 begins with an [empty stack](Stack::default) below the lanes, so that all
-//! states begin at 2^33, and end there when a tile is decoded. What is below may be any stack of one state, though: its last
-//! words then become the states' first ones ([`LaneStack::split`]), and are given back ([`LaneStack::join`]). A family with
-//! latent variables needs that.
+//! FORMAT.md, section "Lanes", defines the bytes. Version 1 starts with an [empty stack](Stack::default) below the
+//! lanes, so all states start at 2^33, and are 2^33 again when a tile has been decoded. But any stack of one state may
+//! lie below: the lanes' states then start with its last words ([`LaneStack::split`]), and give them back at the end
+//! ([`LaneStack::join`]). Families with latent variables need this.
 //!
-//! Known words: on a stack of the intervals `[1000 i, 1000 i + 5000 + i)` for `i` from 39 to 0 lie three
-//! blocks `s` from 2 to 0 of `[4096 lane + s, 4096 lane + s + 2^(8 + lane))` in lanes 0 to 15. The stream has 32 words, which
-//! begin with `420000db 03005e9d 04004e60` and end with `03000230 012200d0 00000020`; the stack below by itself has 14, so that lanes
-//! 14 and 15 begin with 2^33.
+//! Known words: a stack of the intervals `[1000 i, 1000 i + 5000 + i)` for `i` from 39 to 0; on it, three blocks `s`
+//! from 2 to 0 of `[4096 lane + s, 4096 lane + s + 2^(8 + lane))` in lanes 0 to 15. The stream has 32 words, which
+//! begin with `420000db 03005e9d 04004e60` and end with `03000230 012200d0 00000020`. The stack below has 14 words by
+//! itself, so lanes 14 and 15 start at 2^33.
 
 use constriction::stream::stack::DefaultAnsCoder;
 use constriction::stream::{Decode, Encode};
@@ -46,22 +47,22 @@ impl Stack {
         }
     }
 
-    /// Whether nothing is left: no word, and a state of zero.
+    /// Whether the stack is empty: no words, and a state of zero.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty() && self.0.bulk().is_empty()
     }
 
-    /// Puts an interval on top, which must not be empty.
+    /// Pushes an interval, which must not be empty.
     pub fn push(&mut self, interval: Interval) {
         self.0.encode_symbol((), interval).expect("memory takes any number of words");
     }
 
-    /// What tells, by the interval that contains it, which interval is on top.
+    /// The quantile on top: the interval that contains it is the one on top.
     pub fn quantile(&self) -> u32 {
         (self.state() & QUANTILE_MASK) as u32
     }
 
-    /// Takes the interval from the top that contains the quantile.
+    /// Pops an interval, which must contain the quantile on top.
     pub fn pop(&mut self, interval: Interval) {
         debug_assert!(interval.contains(self.quantile()));
         self.0.decode_symbol(interval).expect("an empty stack can be popped");
@@ -71,13 +72,13 @@ impl Stack {
         constriction::stream::Code::state(&self.0)
     }
 
-    /// Pushes a number of at most 16 bits, all of which are as likely.
+    /// Pushes a uniformly distributed number of at most 16 bits.
     pub fn push_bits(&mut self, value: u32, bits: u32) {
         let unused = CDF_BITS as u32 - bits;
         self.push(Interval { left: value << unused, probability: 1 << unused });
     }
 
-    /// Pops a number of at most 16 bits.
+    /// Pops a uniformly distributed number of at most 16 bits.
     pub fn pop_bits(&mut self, bits: u32) -> u32 {
         let unused = CDF_BITS as u32 - bits;
         let value = self.quantile() >> unused;
@@ -86,22 +87,22 @@ impl Stack {
     }
 }
 
-/// The least state that has a word below it.
+/// The least state: below it, a word is moved into the state.
 const LEAST: u64 = 1 << 32;
-/// The state that a lane begins with if there is no word for it.
+/// The initial state of a lane if there is no word for it.
 const WITHOUT_WORD: u64 = 2 << 32;
 
-/// A stack of one state for each lane. All states are at least 2^32 at any time.
+/// A stack with one state per lane. All states are at least 2^32 at all times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LaneStack {
     states: Lanes<u64>,
     words: Vec<u32>,
-    /// Zeros that were taken from below the words, which none of `words` has been put back in place of.
+    /// Zeros that were taken from below the words, and not yet put back.
     borrowed: usize,
 }
 
 impl LaneStack {
-    /// Goes on with all that is on a stack of one state, below what is pushed from now on.
+    /// Starts the lanes on top of a stack of one state.
     pub fn split(stack: Stack) -> Self {
         let mut words = stack.into_words();
         let mut state = || words.pop().map_or(WITHOUT_WORD, |word| LEAST | u64::from(word));
@@ -109,7 +110,7 @@ impl LaneStack {
         Self { states, words, borrowed: 0 }
     }
 
-    /// What [`split`](Self::split) began with; `None` if it began with nothing that the states may have been.
+    /// Inverse of [`split`](Self::split); `None` if the states are none that `split` starts with.
     pub fn join(self) -> Option<Stack> {
         let Self { states, mut words, borrowed } = self;
         for state in states.into_iter().rev() {
@@ -122,7 +123,7 @@ impl LaneStack {
         if borrowed == 0 { Stack::from_words(words) } else { None }
     }
 
-    /// The stack of a stream of several states; `None` if no encoder writes it.
+    /// The stack of a stream with one state per lane; `None` if no encoder writes the stream.
     pub fn from_words(words: Vec<u32>) -> Option<Self> {
         let mut stack = Stack::from_words(words)?;
         let mut states = [0; LANES];
@@ -156,7 +157,7 @@ impl LaneStack {
         stack.into_words()
     }
 
-    /// Pushes the intervals of the first `active` lanes, the last one first.
+    /// Pushes the intervals of the first `active` lanes, from the last lane to the first.
     pub fn push(&mut self, intervals: &IntervalLanes, active: usize) {
         for lane in (0..active).rev() {
             let Interval { left, probability } = intervals.lane(lane);
@@ -170,12 +171,12 @@ impl LaneStack {
         }
     }
 
-    /// What tells which intervals are on top, of each lane.
+    /// The quantile on top, for each lane.
     pub fn quantiles(&self) -> Lanes<i32> {
         self.states.map(|state| (state & QUANTILE_MASK) as i32)
     }
 
-    /// Takes the intervals from the top that contain the quantiles, of the first `active` lanes.
+    /// Pops the intervals of the first `active` lanes, which must contain the quantiles on top.
     pub fn pop(&mut self, intervals: &IntervalLanes, active: usize) {
         for lane in 0..active {
             let Interval { left, probability } = intervals.lane(lane);

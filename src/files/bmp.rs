@@ -1,4 +1,5 @@
-//! BMP files, which the image crate decodes whole: a palette is kept, and what the decoder would change is refused.
+//! BMP files, which the image crate decodes whole: palettes are kept, and files that the decoder would alter are
+//! refused.
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
@@ -7,13 +8,14 @@ use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder};
 use ndarray::Axis;
 
-use super::{ImageInfo, ImageReader, Input, Whole, image_error, io_error, set_blocks};
+use super::errors::{image_error, io_error};
+use super::reader::{ImageReader, Input, Whole, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind, Palette};
+use crate::image::{ImageInfo, Metadata, MetadataKind, Palette};
 
-/// Opens a BMP file. One whose palette is the greys in order is grey; else the palette is kept.
+/// Opens a BMP file. If its palette is the grey ramp in order, the image is grey; otherwise the palette is kept.
 pub(super) fn open<'a>(mut input: Input<'a>, header: &[u8], limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;
     check_masks(header)?;
@@ -21,7 +23,7 @@ pub(super) fn open<'a>(mut input: Input<'a>, header: &[u8], limits: &Limits) -> 
     let left_out = pixels_left_out(&mut input, start, header)?;
     input.seek(SeekFrom::Start(start)).map_err(io_error("read"))?;
     let decoder = BmpDecoder::new(input).map_err(image_error("read"))?;
-    // The image crate fills the palette up to 256 colours.
+    // The image crate pads the palette to 256 colours.
     let colours = decoder.get_palette().map(|colours| colours[..colours.len().min(colours_in(header))].to_vec());
     let (width, height) = decoder.dimensions();
     let channels = decoder.color_type().channel_count().into();
@@ -51,7 +53,7 @@ pub(super) fn open<'a>(mut input: Input<'a>, header: &[u8], limits: &Limits) -> 
     Ok(reader)
 }
 
-/// Whether all pixels are of the palette: pixels that a compressed BMP file leaves out need not be.
+/// Whether all pixels have colours of the palette. Pixels that a run-length coded file skips may have others.
 fn holds(palette: &Palette, planes: &Planes) -> bool {
     let indices = palette.indices();
     let samples = planes.samples();
@@ -59,19 +61,19 @@ fn holds(palette: &Palette, planes: &Planes) -> bool {
     lanes.into_iter().all(|pixel| indices.contains_key(&[pixel[0] as u8, pixel[1] as u8, pixel[2] as u8, u8::MAX]))
 }
 
-/// Four bytes of a header as a number; zero behind its end.
+/// Four bytes of a header as a little-endian number; zero beyond its end.
 fn number(header: &[u8], at: usize) -> u32 {
     header.get(at..at + 4).map_or(0, LittleEndian::read_u32)
 }
 
-/// The number of colours in a palette, as the header says it.
+/// The number of palette colours that the header declares.
 fn colours_in(header: &[u8]) -> usize {
     let (short, used) = (number(header, 14) == 12, number(header, 46));
     let bits = number(header, if short { 24 } else { 28 }) & 0xff;
     if short || used == 0 { 1 << bits.min(8) } else { used as usize }
 }
 
-/// Refuses BMP files with more than eight bits of a channel: the image crate would drop bits.
+/// Refuses BMP files with more than eight bits per channel: the image crate would drop bits.
 fn check_masks(header: &[u8]) -> Result<()> {
     let (length, compression) = (number(header, 14), number(header, 30));
     let masks = match compression {
@@ -101,8 +103,8 @@ fn profile_of(input: &mut Input<'_>, start: u64, header: &[u8], limits: &Limits)
     Ok(Some(profile))
 }
 
-/// The pixels that run-length coding leaves out: rows may end early, and places may be passed over. What is wrong with
-/// the file, the decoder says.
+/// Counts the pixels that run-length coding skips: rows may end early, and escapes may move ahead. Errors in the data
+/// are left to the decoder.
 fn pixels_left_out(input: &mut Input<'_>, start: u64, header: &[u8]) -> Result<u64> {
     const RUN_LENGTHS: [u32; 2] = [1, 2]; // of 8 and 4 bits
     if number(header, 14) < 40 || !RUN_LENGTHS.contains(&number(header, 30)) {

@@ -1,4 +1,4 @@
-//! GIF files of one frame, read whole: colours of a palette.
+//! GIF files with a single frame, read whole: colours of a palette.
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Seek, SeekFrom};
@@ -6,12 +6,13 @@ use std::io::{ErrorKind, Seek, SeekFrom};
 use byteorder::ReadBytesExt;
 use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
+use super::errors::io_error;
 use super::png::put_colours;
-use super::{ImageInfo, ImageReader, Input, Whole, io_error, set_blocks};
+use super::reader::{ImageReader, Input, Whole, set_blocks};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind, Palette};
+use crate::image::{ImageInfo, Metadata, MetadataKind, Palette};
 
 pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let start = input.stream_position().map_err(io_error("read"))?;
@@ -54,7 +55,7 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     Ok(reader)
 }
 
-/// The kinds of text in a file. What is wrong with it, the decoder says.
+/// The kinds of text blocks in a file. Errors in them are left to the decoder.
 fn texts(input: &mut Input<'_>) -> Result<Vec<String>> {
     const SCREEN_BYTES: usize = 13;
     let mut found = BTreeSet::new();
@@ -87,12 +88,12 @@ fn texts(input: &mut Input<'_>) -> Result<Vec<String>> {
     }
 }
 
-/// The size of the colour table that flags declare.
+/// The size of the colour table that a flags byte declares, in bytes.
 fn colour_table_bytes(flags: u8) -> i64 {
     if flags & 0x80 == 0 { 0 } else { 3 << (1 + (flags & 7)) }
 }
 
-/// The palette of a frame, of which one index may be transparent.
+/// The palette of a frame; one index may be transparent.
 fn palette(colours: &[u8], transparent: Option<u8>) -> Result<Palette> {
     let colours: Vec<_> = colours.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]).collect();
     if !(1..=256).contains(&colours.len()) {

@@ -1,14 +1,15 @@
-//! What is checked of JPEG files before the image crate decodes them.
+//! Checks of JPEG files before the image crate decodes them.
 
 use byteorder::ReadBytesExt;
 
-use super::{Input, io_error};
+use super::errors::io_error;
+use super::reader::Input;
 use crate::base::error::{Error, Result};
 
 const SCAN: u8 = 0xda;
 
-/// Fails for kinds of JPEG that the decoder does not know, and unless the file goes on to its end marker: the decoder
-/// would fill up what is missing.
+/// Fails for kinds of JPEG that the decoder does not support, and for files without an end marker: the decoder would
+/// fill in what is missing.
 pub(super) fn check(input: &mut Input<'_>) -> Result<()> {
     let mut read = || input.read_u8().map_err(io_error("read"));
     let mut in_scan = false;
@@ -40,7 +41,7 @@ pub(super) fn check(input: &mut Input<'_>) -> Result<()> {
     }
 }
 
-/// Fails for the start of a frame that is not sequential or progressive Huffman coding of 8 bits (T.81, table B.1).
+/// Fails unless the frame is sequential or progressive Huffman coding with 8-bit samples (T.81, table B.1).
 fn check_frame(marker: u8, precision: u8) -> Result<()> {
     let kind = match marker {
         0xc0..=0xc2 if precision != 8 => return unsupported(&format!("{precision}-bit")),

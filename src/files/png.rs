@@ -1,5 +1,5 @@
-//! PNG files, read and written row by row. The png crate codes the samples; it sees the critical chunks alone. All
-//! other chunks go around it, byte for byte ([`chunks`]).
+//! PNG files, read and written row by row. The png crate codes the samples and sees only the critical chunks; all other
+//! chunks are handled here, byte for byte ([`chunks`]).
 
 mod behind;
 mod chunks;
@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex};
 use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
 use self::chunks::{Walked, chunk_bytes};
-use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, io_error, rows};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, ReadRows};
+use super::rows;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::base::lock::lock;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, Palette};
+use crate::image::{ImageInfo, Metadata, Palette};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
@@ -24,7 +27,7 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     let walked = chunks::walk(&mut input, limits)?;
     let data_behind = behind::has_more(&mut input, &walked, limits)?;
     let critical = CriticalChunks::new(input, &walked)?;
-    // Nothing but rows is left to allocate, and their size is checked here.
+    // The decoder allocates only rows, and their size is checked here.
     let mut decoder = png::Decoder::new_with_limits(critical, png::Limits { bytes: usize::MAX });
     decoder.ignore_checksums(false);
     let header = decoder.read_header_info().map_err(decoding_error)?;
@@ -50,10 +53,10 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     Ok(reader)
 }
 
-/// The critical chunks of a file, as if there were no others.
+/// The critical chunks of a file, without the others.
 struct CriticalChunks<'a>(io::Chain<BeforeEnd<'a>, &'static [u8]>);
 
-/// Signature, header and palette, and the samples.
+/// Signature, header and palette, followed by the samples.
 type BeforeEnd<'a> = io::Chain<Cursor<Vec<u8>>, io::Take<Input<'a>>>;
 
 impl<'a> CriticalChunks<'a> {
@@ -86,13 +89,13 @@ impl BufRead for CriticalChunks<'_> {
 }
 
 impl Seek for CriticalChunks<'_> {
-    /// The png crate asks for a reader that can seek, and does not seek.
+    /// The png crate requires a reader that can seek, but never seeks.
     fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-/// The rows of an interlaced image, which are there when all are.
+/// The rows of an interlaced image, which are complete only when all passes are read.
 enum Interlaced {
     No,
     Waiting,
@@ -150,13 +153,13 @@ impl ReadRows for PngReader<'_> {
 
     fn finish(&mut self) -> Result<()> {
         if matches!(self.interlaced, Interlaced::No) {
-            self.decoder.read_row(&mut self.row).map_err(decoding_error)?; // none is left: reads the data's end
+            self.decoder.read_row(&mut self.row).map_err(decoding_error)?; // no rows left: reads to the end of the data
         }
         self.decoder.finish().map_err(decoding_error)
     }
 }
 
-/// Puts a row of the colours of packed indices into planes of as many channels as the palette has.
+/// Writes the colours of a row of packed indices into planes with as many channels as the palette.
 pub(super) fn put_colours(planes: &mut Planes, row: u32, indices: &[u8], palette: &Palette) -> Result<()> {
     let (width, channels) = (planes.width() as usize, planes.channels());
     let mut samples = planes.samples_mut();
@@ -178,10 +181,10 @@ type Indices = HashMap<[u8; 4], u8>;
 /// Writes PNG files: the samples through the png crate, all other chunks around it.
 pub(super) struct PngWriter<'a> {
     stream: png::StreamWriter<'static, Splicer>,
-    /// What the encoder wrote, and the output does not have yet.
+    /// Bytes that the encoder has written and that are not passed on yet.
     encoded: Arc<Mutex<Vec<u8>>>,
     output: Output<'a>,
-    /// The chunks behind the samples.
+    /// The chunks after the samples.
     behind: Vec<u8>,
     indices: Option<Indices>,
     bits: u32,
@@ -201,7 +204,7 @@ impl<'a> PngWriter<'a> {
             (None, 3) => ColorType::Rgb,
             _ => ColorType::Rgba,
         };
-        // The encoder asks for it, and the splicer drops what it makes of it.
+        // The encoder requires a palette; the splicer drops the chunk that it writes.
         header.palette = palette.as_ref().map(|palette| palette.colours.as_flattened().to_vec().into());
         let encoded: Arc<Mutex<Vec<u8>>> = Arc::default();
         let splicer = Splicer { output: Arc::clone(&encoded), before, header: Vec::new(), left: 0, keep: false };
@@ -235,7 +238,7 @@ impl WriteRows for PngWriter<'_> {
     }
 }
 
-/// What the encoder wrote since it was last taken.
+/// Takes the bytes that the encoder has written since the last call.
 fn taken(encoded: &Mutex<Vec<u8>>) -> Vec<u8> {
     std::mem::take(&mut *lock(encoded))
 }
@@ -252,21 +255,21 @@ fn row_indices(planes: &Planes, row: u32, indices: &Indices) -> Result<Vec<u16>>
     pixels.columns().into_iter().map(index).collect()
 }
 
-/// Takes the encoder's file apart: passes on the header and the samples, puts the other chunks between them, and
-/// drops what else the encoder writes.
+/// Splits the encoder's output into chunks: passes on the header and the samples, inserts the other chunks between
+/// them, and drops all else that the encoder writes.
 struct Splicer {
     output: Arc<Mutex<Vec<u8>>>,
     /// The chunks before the samples.
     before: Vec<u8>,
-    /// The signature, or the first bytes of a chunk: its length and type, as far as they are known.
+    /// The signature, or the length and type of a chunk, as far as they have arrived.
     header: Vec<u8>,
-    /// Bytes left of the chunk: its data and checksum.
+    /// Bytes of the chunk still to come: data and checksum.
     left: usize,
     keep: bool,
 }
 
 impl Splicer {
-    /// Begins what the eight bytes of `header` say.
+    /// Starts on the chunk whose length and type are in `header`.
     fn begin(&mut self, output: &mut Vec<u8>) {
         let header = std::mem::take(&mut self.header);
         if header == SIGNATURE {

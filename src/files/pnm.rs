@@ -1,24 +1,27 @@
-//! PNM files: PBM, PGM, PPM and PAM, read and written row by row. The image crate reads the headers; it would scale
-//! samples and read the first of several images alone.
+//! PNM files: PBM, PGM, PPM and PAM, read and written row by row. The image crate reads the headers only: it would scale
+//! samples, and read only the first of several images.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use image::codecs::pnm::{ArbitraryTuplType, PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
 
-use super::{ImageInfo, ImageReader, Input, Output, ReadRows, WriteRows, image_error, io_error, rows};
+use super::errors::{image_error, io_error};
+use super::reader::{ImageReader, Input, ReadRows};
+use super::rows;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
-use crate::image::Metadata;
 use crate::image::planes::Planes;
+use crate::image::{ImageInfo, Metadata};
 
 /// How samples are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
-    /// Bits, of which 1 is black.
+    /// Bits; 1 is black.
     Bits,
-    /// Bytes, one or two (big-endian) for a sample.
+    /// Bytes: one per sample, or two (big-endian).
     Bytes,
-    /// Digits 0 and 1, of which 1 is black.
+    /// Digits 0 and 1; 1 is black.
     AsciiBits,
     /// Decimal numbers.
     Ascii,
@@ -86,7 +89,7 @@ struct PnmReader<'a> {
     input: Input<'a>,
     info: ImageInfo,
     coding: Coding,
-    /// Bits that a sample takes in binary files.
+    /// Bits per sample in binary files.
     bits: u32,
     row: Vec<u8>,
 }
@@ -135,7 +138,7 @@ impl PnmReader<'_> {
         self.input.by_ref().bytes().next().transpose().map_err(io_error("read"))
     }
 
-    /// The next number, or digit if samples are bits.
+    /// The next number, or the next digit if samples are bits.
     fn number(&mut self) -> Result<u16> {
         let (mut number, mut digits) = (0u32, 0);
         loop {
@@ -160,7 +163,7 @@ impl PnmReader<'_> {
     }
 }
 
-/// Writes PBM, PGM or PPM, or PAM if there is alpha.
+/// Writes PBM, PGM or PPM; PAM if there is alpha.
 pub(super) struct PnmWriter<'a> {
     output: Output<'a>,
     bits: u32,

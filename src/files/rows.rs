@@ -1,12 +1,12 @@
-//! Rows of interleaved samples, as files have them, <-> planes. Samples of fewer than eight bits are packed from the
-//! most significant bit on; samples of sixteen bits are big-endian.
+//! Rows of interleaved samples, as files store them, <-> planes. Samples of fewer than eight bits are packed, most
+//! significant bit first; samples of sixteen bits are big-endian.
 
 use byteorder::{BigEndian, ByteOrder};
 use ndarray::Axis;
 
 use crate::image::planes::Planes;
 
-/// Puts a row of samples of 1, 2, 4, 8 or 16 `bits` into the planes.
+/// Copies a row of samples of 1, 2, 4, 8 or 16 `bits` into the planes.
 pub(super) fn put(planes: &mut Planes, row: u32, bytes: &[u8], bits: u32) {
     let channels = planes.channels();
     let mut samples = planes.samples_mut();
@@ -23,14 +23,14 @@ pub(super) fn put(planes: &mut Planes, row: u32, bytes: &[u8], bits: u32) {
     }
 }
 
-/// The sample of `bits` at an index.
+/// The sample of `bits` bits at an index.
 pub(super) fn unpack(bytes: &[u8], index: usize, bits: u32) -> u16 {
     let at = index * bits as usize;
     let shift = 8 - bits - (at % 8) as u32;
     (u16::from(bytes[at / 8]) >> shift) & ((1 << bits) - 1)
 }
 
-/// Packs samples of 1, 2, 4, 8 or 16 `bits` into bytes, the last of which is filled with zeros.
+/// Packs samples of 1, 2, 4, 8 or 16 `bits` into bytes; the last byte is padded with zeros.
 pub(super) fn pack(samples: impl Iterator<Item = u16>, bits: u32, bytes: &mut Vec<u8>) {
     bytes.clear();
     match bits {

@@ -1,16 +1,16 @@
-//! What image files ask of the shape of an image.
+//! The shape of an image, as image files need it.
 
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, MAX_HEIGHT, MAX_WIDTH, check_samples};
 use crate::image::ImageInfo;
 
 impl ImageInfo {
-    /// Bytes of a row whose samples have so many bits.
+    /// Bytes of a row with this many bits per sample.
     pub(crate) fn row_bytes(&self, bits: u32) -> usize {
         (u64::from(self.width) * self.channels as u64 * u64::from(bits)).div_ceil(8) as usize
     }
 
-    /// Fails for what is no image, or beyond the limits. Called before anything of this size is allocated.
+    /// Fails for an invalid shape, or one beyond the limits. Called before anything of this size is allocated.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         if self.width == 0 || self.height == 0 {
             return Err(Error::Image(format!("an image of {} x {} pixels", self.width, self.height)));

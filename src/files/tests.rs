@@ -1,4 +1,5 @@
-//! Small files in memory: what is written is read, in every format and shape; what would not come back is refused.
+//! Small files in memory: what is written is read back, in every format and shape; what could not be restored is
+//! refused.
 
 use std::io::Cursor;
 
@@ -6,7 +7,7 @@ use ndarray::Array3;
 
 use super::*;
 use crate::base::error::ErrorKind;
-use crate::image::Palette;
+use crate::image::{MetadataKind, Palette};
 
 fn read(file: &[u8]) -> Result<ImageFile> {
     read_image(Cursor::new(file), &Limits::default())
@@ -26,7 +27,7 @@ fn example(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
     Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
 }
 
-/// What the error says; fails if there is none, or another kind.
+/// The message of the error; fails if there is none, or one of another kind.
 fn unsupported<T>(result: Result<T>) -> String {
     refusal(result, ErrorKind::Unsupported)
 }
@@ -43,7 +44,7 @@ fn refusal<T>(result: Result<T>, kind: ErrorKind) -> String {
     }
 }
 
-/// Whether a format can hold such samples, by the book.
+/// Whether the specification of a format allows such samples.
 fn holds(format: ImageFormat, channels: usize, depth: u32) -> bool {
     match format {
         ImageFormat::Png => matches!((channels, depth), (1, 1 | 2 | 4) | (_, 8 | 16)),
@@ -108,7 +109,7 @@ fn every_truncation_is_an_error() {
         let file = written(&example(3, 7, 6, 8), &Metadata::default(), format).expect("a file");
         for length in 0..file.len() {
             let result = read(&file[..length]);
-            // Directory of a TIFF file, padding of a WebP file: nothing of the image is missing.
+            // The directory of a TIFF file, or the padding of a WebP file: nothing of the image is missing.
             let end = if matches!(format, ImageFormat::WebP) { 1 } else { 0 };
             assert!(result.is_err() || length + end >= file.len(), "{format:?}: {length} of {} bytes", file.len());
             assert!(!matches!(result, Err(Error::Io { .. })), "{format:?}: {length} bytes");
@@ -142,7 +143,7 @@ fn images_beyond_the_limits_are_refused_before_they_are_read() {
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::WebP] {
         let file = written(&example(3, 5, 5, 8), &metadata, format).expect("a file");
         let refused = open_image(Cursor::new(&file), &limits);
-        let is = |value| (1000..1100).contains(&value); // with what tells a chunk
+        let is = |value| (1000..1100).contains(&value); // profile and chunk header
         assert!(matches!(refused, Err(Error::LimitsExceeded { value, limit: 400, .. }) if is(value)), "{format:?}");
         assert!(read(&file).expect("within the limits").metadata == metadata, "{format:?}");
     }
@@ -193,7 +194,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("deflated bytes")
 }
 
-/// The chunks of a PNG file; one empty IDAT for all.
+/// The chunks of a PNG file, all IDAT chunks as a single empty one.
 fn chunks_of(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     let mut rest = &file[8..];
@@ -247,7 +248,7 @@ fn png_chunks_come_back_in_their_places() {
     for format in [ImageFormat::Pnm, ImageFormat::Tiff, ImageFormat::Bmp] {
         assert!(unsupported(written(&image.planes, &stripped, format)).contains("strip"));
     }
-    // Without its block, a marker is no chunk.
+    // Without its block, a marker is not a chunk.
     stripped = Metadata::default();
     stripped.set(MetadataKind::PngChunks, image.metadata.get(MetadataKind::PngChunks).expect("chunks").to_vec());
     let kinds: Vec<_> = chunks_of(&written(&image.planes, &stripped, ImageFormat::Png).expect("a file"))
@@ -349,7 +350,7 @@ fn png_files_that_are_not_whole_or_not_one_image_are_refused() {
     assert_eq!(image.metadata.get(MetadataKind::Icc), None);
     let again = written(&image.planes, &image.metadata, ImageFormat::Png).expect("a file");
     assert_eq!(chunks_of(&again)[1], ("iCCP".to_owned(), b"name\0\0xyz".to_vec()));
-    // Bytes behind the file are no part of it.
+    // Bytes after the end of the file do not belong to it.
     let image = read(&[&file(&[idat])[..], b"more"].concat()).expect("an image");
     assert_eq!(image.not_kept, ["4 bytes behind the end of the PNG file"]);
 }

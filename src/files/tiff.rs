@@ -1,4 +1,4 @@
-//! TIFF files of one page: grey and RGB, with alpha or without, of 1 to 16 bits, read and written whole.
+//! TIFF files with one page: grey and RGB, with or without alpha, 1 to 16 bits, read and written whole.
 
 use std::io::{Seek, Write};
 
@@ -9,16 +9,18 @@ use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, ValueBuffer};
 use tiff::{ColorType, TiffError};
 
-use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
 const XMP: Tag = Tag::Unknown(700);
-/// Memory that decoding may use beside the samples.
+/// Memory that the decoder may use besides the samples, in bytes.
 const WORKING_BYTES: usize = 64 << 20;
-/// What the samples and the metadata blocks say by themselves.
+/// Tags whose information is in the samples and metadata blocks.
 const KEPT: [Tag; 23] = [
     Tag::NewSubfileType,
     Tag::ImageWidth,
@@ -68,7 +70,7 @@ pub(super) fn open<'a>(input: Input<'a>, limits: &Limits) -> Result<ImageReader<
     Ok(reader)
 }
 
-/// Channels and depth; fails for samples that would be converted.
+/// Channels and depth; fails for samples that the decoder would convert.
 fn shape(decoder: &mut Decoder<Input<'_>>) -> Result<(usize, u32)> {
     let unsupported = |what: String| Err(Error::Unsupported(format!("{what} in a TIFF file")));
     let numbers = |decoder: &mut Decoder<_>, tag| {
@@ -130,7 +132,7 @@ fn metadata(decoder: &mut Decoder<Input<'_>>, limits: &Limits) -> Result<(Metada
     let resolution = |tag: &Tag| matches!(tag, Tag::XResolution | Tag::YResolution | Tag::ResolutionUnit);
     for tag in decoder.image_ifd().directory().iter().map(|(tag, _)| tag).filter(|tag| !KEPT.contains(tag)) {
         if no_unit && resolution(&tag) {
-            continue; // says nothing but that pixels are square
+            continue; // only says that pixels are square
         }
         not_kept.push(match tag {
             Tag::Unknown(number) => format!("TIFF tag {number}"),
@@ -140,7 +142,7 @@ fn metadata(decoder: &mut Decoder<Input<'_>>, limits: &Limits) -> Result<(Metada
     Ok((metadata, not_kept))
 }
 
-/// Exif that says no more than the orientation: a header, and a directory of one entry.
+/// Exif that holds only the orientation: a header, and a directory with one entry.
 pub(super) fn exif(orientation: u16) -> Vec<u8> {
     let [low, high] = orientation.to_le_bytes();
     [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[low, high, 0, 0, 0, 0, 0, 0]].concat()
@@ -151,7 +153,7 @@ fn planes(decoder: &mut Decoder<Input<'_>>, info: ImageInfo) -> Result<Planes> {
     let mut buffer = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut buffer).map_err(tiff_error)?;
     let broken = || Error::Image("the samples of a TIFF file do not have its size".to_owned());
-    // Planar files have one plane of each channel.
+    // Planar files store one plane per channel.
     let planar = layout.planes > 1;
     let in_plane = if planar { 1 } else { channels };
     if planar && layout.planes != channels {
@@ -191,7 +193,7 @@ fn planes(decoder: &mut Decoder<Input<'_>>, info: ImageInfo) -> Result<Planes> {
     Ok(planes)
 }
 
-/// Writes a file without compression; the samples have 8 or 16 bits.
+/// Writes an uncompressed file; the samples have 8 or 16 bits.
 pub(super) fn write(planes: &Planes, metadata: &Metadata, output: impl Write + Seek) -> Result<()> {
     let samples = (0..planes.height()).flat_map(|row| rows::interleaved(planes, row));
     let samples8 = || samples.clone().map(|sample| sample as u8).collect::<Vec<_>>();

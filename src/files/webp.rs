@@ -1,15 +1,17 @@
-//! WebP files: read, and written without loss, whole.
+//! WebP files, read and written whole; written losslessly.
 
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
 use byteorder::{LittleEndian, ReadBytesExt};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
-use super::{ImageInfo, ImageReader, Input, Later, io_error, rows, set_blocks};
+use super::errors::io_error;
+use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
 pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
     let metadata_bytes = metadata_bytes(&mut input)?;
@@ -45,8 +47,8 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     Ok(reader)
 }
 
-/// The declared size of ICC profile, Exif and XMP. What is wrong with the chunks, the decoder says. Goes back to where
-/// the input was.
+/// The declared size of ICC profile, Exif and XMP, in bytes. Errors in the chunks are left to the decoder. Restores the
+/// input position.
 fn metadata_bytes(input: &mut Input<'_>) -> Result<u64> {
     const HEADER_BYTES: i64 = 12; // RIFF, size, WEBP
     let start = input.stream_position().map_err(io_error("read"))?;

@@ -1,4 +1,4 @@
-//! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; BMP in part.
+//! Formats that the image crate decodes and encodes whole: QOI, TGA, ICO, farbfeld, JPEG; partly BMP.
 
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
@@ -9,16 +9,19 @@ use image::codecs::qoi::QoiDecoder;
 use image::codecs::tga::TgaDecoder;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat};
 
-use super::{
-    ImageInfo, ImageReader, Input, Later, Output, WriteRows, bmp, image_error, io_error, jpeg, name, put_rows,
-    set_blocks, tiff, webp,
-};
+use super::bmp;
+use super::errors::{image_error, io_error, name};
+use super::jpeg;
+use super::reader::{ImageReader, Input, Later, put_rows, set_blocks};
+use super::tiff;
+use super::webp;
+use super::writer::{Output, WriteRows};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::image::planes::Planes;
-use crate::image::{Metadata, MetadataKind};
+use crate::image::{ImageInfo, Metadata, MetadataKind};
 
-/// Bytes of the longest header that is looked into: BMP's, with a file header and a header of version 5.
+/// Length of the longest header that is examined, in bytes: BMP's file header and version 5 header.
 const HEADER_BYTES: u64 = 14 + 124;
 
 pub(super) fn open<'a>(mut input: Input<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
@@ -74,7 +77,7 @@ fn decoder<'a>(input: Input<'a>, format: ImageFormat) -> Result<AnyDecoder<'a>> 
     decoder.map_err(image_error("read"))
 }
 
-/// Checks what a file says of itself; its samples are decoded when they are asked for.
+/// Checks what a file declares; its samples are decoded on demand.
 fn decode<'a>(mut decoder: AnyDecoder<'a>, format: ImageFormat, limits: &Limits) -> Result<ImageReader<'a>> {
     let (width, height) = decoder.dimensions();
     let colour = decoder.color_type();

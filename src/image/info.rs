@@ -21,7 +21,7 @@ pub struct ImageInfo {
     pub depth: u32,
 }
 
-/// Fails for the shape of an image that cannot be.
+/// Fails for a shape that no image can have.
 pub(crate) fn check_shape(info: ImageInfo) -> Result<()> {
     let ImageInfo { width, height, channels, depth } = info;
     let unsupported = |what: String| Err(Error::Unsupported(what));

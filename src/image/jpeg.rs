@@ -1,9 +1,9 @@
-//! What the frame header of a JPEG file says of its image.
+//! The frame header of a JPEG file.
 
-/// What a JPEG file begins with: the start of an image, and of another marker.
+/// The first bytes of a JPEG file: the start-of-image marker, and the first byte of the next marker.
 pub(crate) const START: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// What the frame header of a JPEG file says (T.81, B.2.2).
+/// The fields of the frame header of a JPEG file (T.81, B.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub width: u32,
@@ -14,8 +14,8 @@ pub(crate) struct Frame {
     pub progressive: bool,
 }
 
-/// The first frame header among the segments that follow the start of an image; none if there is no whole one before
-/// the first scan. Looks at segments only, whatever they hold.
+/// The first frame header among the segments after the start of an image; `None` if there is no complete one before the
+/// first scan. Other segments are skipped, whatever they hold.
 pub(crate) fn frame(mut segments: &[u8]) -> Option<Frame> {
     loop {
         let marker = loop {

@@ -1,4 +1,4 @@
-//! Metadata blocks: bytes that travel with the image unread. Format: section "Metadata".
+//! Metadata blocks: bytes stored beside the samples. Format: section "Metadata".
 
 mod chunks;
 mod palette;
@@ -17,7 +17,7 @@ use crate::base::bytes::{CHECKSUM_BYTES, Input, checksum, inflate, put_number};
 use crate::base::error::{FormatErrorKind, Result, malformed};
 use crate::base::limits::{Limits, check};
 
-/// What a metadata block holds. The numbers are the format's.
+/// What a metadata block holds. The discriminants are those of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum MetadataKind {
@@ -27,9 +27,9 @@ pub enum MetadataKind {
     Exif = 2,
     /// An XMP packet.
     Xmp = 3,
-    /// The palette that the pixels came from: index depth, colours, alpha.
+    /// The palette of the image file: index depth, colours, alpha.
     Palette = 4,
-    /// The chunks of a PNG file that have no block of their own, in their order.
+    /// The chunks of a PNG file that have no block of their own, in file order.
     PngChunks = 5,
 }
 
@@ -37,7 +37,7 @@ impl MetadataKind {
     /// All kinds, in the order of the format.
     pub const ALL: [Self; 5] = [Self::Icc, Self::Exif, Self::Xmp, Self::Palette, Self::PngChunks];
 
-    /// The name, as users know it.
+    /// The name shown to users.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ pub struct MetadataBlock {
 }
 
 impl MetadataBlock {
-    /// What the block holds, on one line: its kind, its size, and what is known of its parts.
+    /// A description on one line: kind, size, and the parts if they are known.
     ///
     /// ```
     /// use ansel::{MetadataBlock, MetadataKind};
@@ -78,7 +78,7 @@ impl MetadataBlock {
         }
     }
 
-    /// Fails for a palette or PNG chunks that are none.
+    /// Fails for an invalid palette, or invalid PNG chunks.
     fn check(&self) -> Result<()> {
         self.parts().map(drop)
     }
@@ -115,15 +115,15 @@ impl Metadata {
         self.blocks.sort_by_key(|block| block.kind);
     }
 
-    /// The bytes of a kind.
+    /// The bytes of the block of a kind.
     #[must_use]
     pub fn get(&self, kind: MetadataKind) -> Option<&[u8]> {
         self.blocks.iter().find(|block| block.kind == kind).map(|block| &block.bytes[..])
     }
 
-    /// Sets the colour of a palette's wholly transparent entries to 0, as
-    /// [`Planes::clear_hidden_colour`](crate::Planes::clear_hidden_colour) does with pixels, which then are of the
-    /// palette still. A palette that is not valid stays as it is.
+    /// Sets the colour of the palette's fully transparent entries to 0, as
+    /// [`Planes::clear_hidden_colour`](crate::Planes::clear_hidden_colour) does with pixels, so that the pixels still
+    /// match the palette. An invalid palette stays as it is.
     pub fn clear_hidden_colour(&mut self) {
         let Some(Ok(mut palette)) = self.get(MetadataKind::Palette).map(Palette::from_bytes) else { return };
         for (colour, _) in palette.colours.iter_mut().zip(&palette.alpha).filter(|(_, alpha)| **alpha == 0) {
@@ -138,7 +138,7 @@ impl Metadata {
         &self.blocks
     }
 
-    /// The table and the stored bytes of all blocks, which must be valid.
+    /// The metadata table, and the stored bytes of all blocks; fails for an invalid block.
     pub(crate) fn store(&self, limits: &Limits) -> Result<(Vec<MetadataEntry>, Vec<u8>)> {
         let total = self.blocks.iter().map(|block| block.bytes.len() as u64).sum();
         check("the size of the metadata in bytes", total, limits.metadata_bytes.min(u32::MAX.into()))?;
@@ -183,7 +183,7 @@ impl Metadata {
     }
 }
 
-/// A block's line of the metadata table.
+/// An entry of the metadata table: one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MetadataEntry {
     pub kind: u8,
@@ -214,13 +214,13 @@ impl MetadataEntry {
         Ok(entry)
     }
 
-    /// The kind of a valid entry.
+    /// The kind; fails for an invalid entry.
     pub fn check(&self) -> Result<MetadataKind> {
         let kind = MetadataKind::ALL.into_iter().find(|&kind| kind as u8 == self.kind);
         match kind {
             Some(kind) if self.stored_bytes <= self.bytes => Ok(kind),
             Some(_) => malformed(FormatErrorKind::InvalidField, "a metadata block is longer stored than uncompressed"),
-            None => malformed(FormatErrorKind::InvalidField, format!("metadata of kind {}", self.kind)),
+            None => malformed(FormatErrorKind::InvalidField, format!("metadata of unknown kind {}", self.kind)),
         }
     }
 }

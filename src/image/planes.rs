@@ -7,7 +7,7 @@ use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis};
 use super::info::{ImageInfo, MAX_DEPTH, check_shape};
 use crate::base::error::{Error, Result};
 
-/// All-zero samples with axes (channel, row, column), which may be more than there is memory for.
+/// Zeroed samples with axes (channel, row, column). The declared shape may be larger than memory.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -26,7 +26,7 @@ mod sealed {
     pub trait Sealed: Copy + Into<u16> {
         const BITS: u32;
 
-        /// A sample of at most so many bits.
+        /// A sample of at most `BITS` bits.
         fn of(sample: u16) -> Self;
     }
 
@@ -53,22 +53,22 @@ pub trait Sample: sealed::Sealed {}
 impl Sample for u8 {}
 impl Sample for u16 {}
 
-/// The shape of an image whose axes (channel, row, column) are so long.
+/// The shape of an image, from the lengths of its axes (channel, row, column).
 fn info_of((channels, height, width): (usize, usize, usize), depth: u32) -> ImageInfo {
     let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     ImageInfo { width: side(width), height: side(height), channels, depth }
 }
 
 impl ImageInfo {
-    /// The shape of these planes.
+    /// The shape of the image.
     #[must_use]
     pub fn of(planes: &Planes) -> Self {
         info_of(planes.samples.dim(), planes.depth)
     }
 }
 
-/// The samples of an image. The channels are grey; grey and alpha; red, green and blue; or these and alpha. Alpha is
-/// not multiplied into the others, and the greatest sample is opaque.
+/// The samples of an image. The channels are: grey; grey and alpha; red, green and blue; or red, green, blue and alpha.
+/// Alpha is straight (not premultiplied), and the greatest sample is opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planes {
     samples: Array3<u16>,
@@ -113,8 +113,8 @@ impl Planes {
         }
     }
 
-    /// Planes with the samples of any view with axes (channel, row, column): a part of a larger buffer, or one whose axes
-    /// lie in memory in another order.
+    /// Planes from a view with axes (channel, row, column): a part of a larger buffer, or one with its axes in another
+    /// order in memory.
     ///
     /// # Errors
     /// As [`new`](Self::new), and [`Error::OutOfMemory`].
@@ -171,7 +171,7 @@ impl Planes {
     /// A copy of some rows.
     ///
     /// # Panics
-    /// If there are no such rows, or none at all.
+    /// If the range is empty, or ends beyond the image.
     #[must_use]
     pub fn rows(&self, rows: Range<u32>) -> Self {
         assert!(rows.start < rows.end && rows.end <= self.height(), "rows {rows:?} of {}", self.height());
@@ -179,7 +179,7 @@ impl Planes {
         Self { samples: samples.to_owned(), depth: self.depth }
     }
 
-    /// Sets the colour of all pixels that are wholly transparent to 0: it cannot be seen, and is no longer kept.
+    /// Sets the colour of all fully transparent pixels to 0. It is invisible, and cannot be recovered.
     pub fn clear_hidden_colour(&mut self) {
         let colours = self.channels() - 1;
         if colours.is_multiple_of(2) {

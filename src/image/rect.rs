@@ -32,8 +32,8 @@ impl Rect {
         self.x as usize..self.x as usize + self.width as usize
     }
 
-    /// Four squares of this side that are spread over the rectangle, to measure something that is too slow for all of it;
-    /// the rectangle itself if it has no more pixels.
+    /// Four squares of this side, spread over the rectangle, to measure something that is too slow for all of it; the
+    /// rectangle itself if it has no more pixels than they.
     pub(crate) fn sampled(self, side: u32) -> Vec<Self> {
         const PER_SIDE: u32 = 2;
         if self.pixels() as u64 <= u64::from(PER_SIDE * side).pow(2) {
@@ -50,8 +50,8 @@ impl Rect {
         (0..PER_SIDE).flat_map(|row| (0..PER_SIDE).map(move |column| (row, column))).map(rect).collect()
     }
 
-    /// Squares of this side, evenly scattered over the rectangle, of about so many pixels in all: fewer where the rectangle
-    /// is too narrow for some.
+    /// Squares of this side, evenly scattered over the rectangle, with about `pixels` pixels in all; fewer where the
+    /// rectangle is too narrow for them.
     pub(crate) fn scattered(self, side: u32, pixels: usize) -> Vec<Self> {
         let squares = pixels as u64 / u64::from(side).pow(2);
         let places = |length: u32, count: u64| -> Vec<u32> {
@@ -62,7 +62,7 @@ impl Rect {
         if squares == 0 || self.width.min(self.height) < side {
             return Vec::new();
         }
-        // As many rows of squares to a row's squares as there are rows to columns.
+        // Rows of squares relate to columns of squares as rows of pixels to columns of pixels.
         let down = (squares * u64::from(self.height) / u64::from(self.width)).isqrt().max(1);
         let rows = places(self.height, down);
         let columns = places(self.width, squares / rows.len() as u64);
@@ -70,7 +70,7 @@ impl Rect {
         rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))).map(square).collect()
     }
 
-    /// The same rectangle as seen from the corner of one that it is in.
+    /// The same rectangle in the coordinates of one that contains it.
     pub(crate) fn relative_to(self, outer: Self) -> Self {
         Self { x: self.x - outer.x, y: self.y - outer.y, ..self }
     }
@@ -79,7 +79,7 @@ impl Rect {
         self.columns().contains(&x) && self.rows().contains(&y)
     }
 
-    /// What two rectangles share, if anything.
+    /// The intersection of two rectangles, unless it is empty.
     pub(crate) fn intersection(self, other: Self) -> Option<Self> {
         let (x, y) = (self.x.max(other.x), self.y.max(other.y));
         let width = (self.x + self.width).min(other.x + other.width).checked_sub(x)?;

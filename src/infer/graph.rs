@@ -1,6 +1,6 @@
-//! The plain graph of a network in a session of ONNX Runtime, for CUDA and for processors that the kernel has no
-//! instructions for. Input: rows of integer contexts. Output: blocks of integer mixture parameters, the same on every
-//! machine: see [`contract`](crate::model::contract). Floating point carries integers here, and ends here.
+//! The plain graph of a network in a session of ONNX Runtime, for CUDA and for processors whose instructions the kernel
+//! does not use. Input: rows of integer contexts. Output: blocks of integer mixture parameters, the same on every
+//! machine: see [`contract`](crate::model::contract). Floating point here only carries integers.
 
 use std::sync::Arc;
 
@@ -19,23 +19,23 @@ pub(super) struct GraphSession {
     model: Arc<CheckedModel>,
     session: Session,
     deltas: Vec<Tensor<f32>>,
-    /// What the session takes of the contexts.
+    /// The contexts as the session's input.
     contexts: Vec<f32>,
     #[cfg(feature = "cuda")]
     is_on_cuda: bool,
 }
 
 impl GraphSession {
-    /// On the CPU, with the model's own biases.
+    /// A session on the CPU, with the model's own biases.
     ///
     /// # Errors
-    /// [`Error::Runtime`] if ONNX Runtime is missing, or refuses the graph.
+    /// [`Error::Runtime`] if ONNX Runtime is missing, or rejects the graph.
     pub fn on_cpu(model: Arc<CheckedModel>, optimization: GraphOptimizationLevel) -> Result<Self> {
         let builder = Session::builder(runtime::environment()?).map_err(runtime_error)?;
         Self::commit(model, builder.with_optimization_level(optimization).map_err(runtime_error)?)
     }
 
-    /// On CUDA.
+    /// A session on CUDA.
     ///
     /// # Errors
     /// [`Error::Runtime`] if this machine has no CUDA.
@@ -53,7 +53,7 @@ impl GraphSession {
     }
 
     fn commit(model: Arc<CheckedModel>, builder: SessionBuilder) -> Result<Self> {
-        // Parallelism is over tiles: one thread per session, and none that spins while it waits.
+        // Tiles run in parallel, so a session has one thread, and does not spin.
         let builder = builder.with_intra_threads(1).map_err(runtime_error)?;
         let mut builder = builder.with_intra_op_spinning(false).map_err(runtime_error)?;
         let session = builder.commit_from_memory(&model.onnx).map_err(runtime_error)?;
@@ -70,7 +70,7 @@ impl GraphSession {
         Ok(graph)
     }
 
-    /// Sets what is added to the biases of each layer, from now on: integers of magnitude up to
+    /// Replaces the deltas: the numbers added to the biases of each layer, of magnitude up to
     /// [`DELTA_MAX`](crate::model::contract::DELTA_MAX).
     pub fn set_deltas(&mut self, deltas: &[Vec<i32>]) -> Result<()> {
         let tensor = |(layer, delta): (&Layer, &Vec<i32>)| {
@@ -93,7 +93,7 @@ impl GraphSession {
         let results = self.session.run(&inputs[..]).map_err(runtime_error)?;
         let (_, parameters) = results[0].try_extract_tensor::<f32>().map_err(runtime_error)?;
         if parameters.len() != rows * size {
-            return Err(Error::Runtime("a network returned a tensor of another shape than its model's".to_owned()));
+            return Err(Error::Runtime("a network returned a tensor of the wrong shape".to_owned()));
         }
         to_blocks(parameters.chunks_exact(size), size, outputs);
         Ok(())

@@ -1,8 +1,9 @@
-//! The known-answer test: seeded contexts and deltas, and the digest of what the network makes of them.
+//! The known-answer test: seeded contexts and deltas, and the digest of the network's outputs for them.
 //!
-//! Contexts: 1024 rows of SplitMix64 outputs (Steele et al. 2014; seed 0x616e73656c), `z mod 511 - 255`, of 8 bits
-//! `z mod 255 - 127`, shifted right by `row mod 8`. Deltas: the next outputs, `z mod 2049 - 1024`, layer after layer. The digest is
-//! the SHA-256 of all outputs as 16-bit little-endian integers, first with deltas of zero, then with these.
+//! Contexts: 1024 rows of SplitMix64 outputs (Steele et al. 2014; seed 0x616e73656c), as `z mod 511 - 255`, or `z mod
+//! 255 - 127` for 8 bits, shifted right by `row mod 8`. Deltas: the next outputs, as `z mod 2049 - 1024`, layer after
+//! layer. The digest is the SHA-256 of all outputs as 16-bit little-endian integers, first with deltas of zero, then
+//! with these.
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,7 @@ use crate::model::precision::Precision;
 
 const SEED: u64 = 0x61_6e73_656c;
 const ROWS: usize = 1024;
-/// The rows are evaluated in batches of these sizes: a small one, odd ones, a large one.
+/// The rows are evaluated in batches of these sizes: small, odd, and large.
 const BATCHES: [usize; 5] = [1, 3, 64, 257, 699];
 
 struct SplitMix64(u64);
@@ -30,8 +31,8 @@ impl SplitMix64 {
     }
 }
 
-/// The digest, in hexadecimal, of what `run` makes of the seeded inputs of a model. `run(contexts, deltas)` takes whole
-/// rows of contexts and one slice of deltas per layer, and returns the outputs, row after row.
+/// The digest, in hexadecimal, of the outputs of `run` for a model's seeded inputs. `run(contexts, deltas)` takes whole
+/// rows of contexts and one slice of deltas per layer, and returns the outputs row by row.
 pub(crate) fn digest<E>(
     model: &CheckedModel,
     mut run: impl FnMut(&[i16], &[Vec<i32>]) -> Result<Vec<i16>, E>,

@@ -1,17 +1,17 @@
-//! Exact learning while coding: after each chunk of pixels, encoder and decoder take the same step on the network's
-//! weights, from the pixels just coded. Input: contexts, and the errors of what was coded. Output: network outputs, as
-//! [`Network`](crate::infer::session::Network) gives them, of a network that changes. Format: section "Learning".
+//! Exact learning while coding: after each chunk of pixels, encoder and decoder make the same update to the network's
+//! weights, from the pixels just coded. Input: contexts, and the errors of the coded samples. Output: network outputs,
+//! as from [`Network`](crate::infer::session::Network), but the network changes. Format: section "Learning".
 //!
 //! This is dynamic evaluation (Krause et al. 2018), which NNCP (Bellard 2019) brought to lossless compression, with the
-//! sign updates of Lion (Chen et al. 2023). All of it is integer arithmetic. Matrix products carry the integers in
-//! float32, and no sum in them reaches 2^24, so that they are exact in any order:
+//! sign updates of Lion (Chen et al. 2023). All arithmetic is on integers. Matrix products carry the integers in
+//! float32; all sums stay below 2^24, so they are exact in any order:
 //!
 //! * the network itself, by the contract's bound on rows, which every update keeps;
 //! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
-//! * errors times inputs, over a chunk: `255 * 256 * 256 < 2^24`, activations of 11 bits being narrowed to 8.
+//! * errors times inputs, summed over a chunk: `255 * 256 * 256 < 2^24`, with 11-bit activations narrowed to 8 bits.
 //!
-//! The products are those of [`product`], not ONNX Runtime's: weights that change with every chunk would have to be inputs of
-//! the graph, packed again in each call, and the products of the update have no place in it.
+//! The products are computed by [`product`], not by ONNX Runtime: weights that change with every chunk would have to be
+//! inputs of the graph, packed again in each call, and the graph has no place for the products of the update.
 
 mod biases;
 mod layer;
@@ -31,20 +31,20 @@ use crate::infer::{Evaluator, LANES, to_blocks};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, Layer};
 
-/// A network that learns from one tile.
+/// A network that learns from a single tile.
 #[derive(Debug)]
 pub(crate) struct Learner {
     shape: MixtureShape,
     context: ContextKind,
     chunk: usize,
     layers: Vec<LearningLayer>,
-    /// What goes into each layer, and what comes out of the last: (chunk, padded inputs).
+    /// The inputs of each layer, and the outputs of the last, with axes (chunk, padded inputs).
     activations: Vec<Vec<f32>>,
-    /// The errors of each layer's rows: (chunk, padded rows).
+    /// The errors of each layer's rows, with axes (chunk, padded rows).
     errors: Vec<Vec<f32>>,
-    /// Pixels of the chunk that are coded.
+    /// Pixels of the chunk that are already coded.
     coded: usize,
-    /// Ends runs.
+    /// Cancels runs.
     stop: Stop,
     /// After each update: a digest of all parameters, and whether they keep the contract.
     #[cfg(test)]
@@ -52,7 +52,7 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// A network that starts with the weights of a model, which has no pinned components.
+    /// A network that starts with the weights of a model; the model must not have pinned components.
     pub fn new(model: &CheckedModel, learning: Learning) -> Self {
         let chunk = usize::from(learning.chunk);
         let last = model.layers.len() - 1;
@@ -81,19 +81,19 @@ impl Learner {
         }
     }
 
-    /// The same, but runs end when a caller says so.
+    /// The same learner, cancelled by `stop`.
     pub fn stopped_by(self, stop: &Stop) -> Self {
         Self { stop: stop.clone(), ..self }
     }
 
-    /// Where the errors of a pixel belong; pixels are counted from the first of the last [`run`](Self::run).
+    /// The place for the errors of a pixel, counted from the first of the last [`run`](Self::run).
     pub fn errors(&mut self, pixel: usize) -> &mut [f32] {
         let outputs = self.shape.outputs();
         let errors = self.errors.last_mut().expect("a network has a layer");
         &mut errors[(self.coded + pixel) * padded(outputs)..][..outputs]
     }
 
-    /// Whether all rows are exact in float32.
+    /// Whether all rows keep the bound that makes them exact in float32.
     #[cfg(any(test, fuzzing))]
     pub fn keeps_contract(&self) -> bool {
         let row = |layer: &LearningLayer, row: usize| {
@@ -108,7 +108,7 @@ impl Learner {
             .all(|layer| layer.used_weights.iter().all(valid) && (0..layer.rows).all(|index| row(layer, index)))
     }
 
-    /// Of values, momenta, and what the network uses.
+    /// A digest of values, momenta, and the rounded weights and biases.
     #[cfg(test)]
     fn digest(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -124,7 +124,7 @@ impl Learner {
         hasher.finish()
     }
 
-    /// Goes on behind so many pixels, whose errors are known; after a whole chunk, the network learns.
+    /// Advances by this many pixels, whose errors are set; after a whole chunk, the network learns.
     pub fn advance(&mut self, pixels: usize) {
         self.coded += pixels;
         if self.coded < self.chunk {

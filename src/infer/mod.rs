@@ -1,5 +1,5 @@
-//! What evaluates contexts: the fused kernel, as an operator of ONNX Runtime; the plain graph in sessions of ONNX Runtime; and
-//! networks that learn. And the pool of sessions.
+//! Evaluation of contexts: the fused kernel, alone or as an operator of ONNX Runtime; the plain graph in sessions of
+//! ONNX Runtime; networks that learn; and the pool of sessions.
 
 #[cfg(feature = "ort")]
 mod graph;
@@ -21,42 +21,42 @@ use crate::entropy::mixture::MixtureShape;
 /// Pixels in a block of outputs.
 pub(crate) use self::kernel::LANES;
 
-/// What evaluates contexts.
+/// Evaluates contexts.
 pub(crate) trait Evaluator {
-    /// What its mixtures are made of.
+    /// The shape of its mixtures.
     fn shape(&self) -> MixtureShape;
 
-    /// What its contexts are.
+    /// The kind of contexts it takes.
     fn context(&self) -> ContextKind;
 
-    /// Pixels that may be gathered before they have to be coded.
+    /// Most pixels per run.
     fn room(&self) -> usize {
         usize::MAX
     }
 
-    /// Evaluates rows of contexts (pixel, context). The outputs, which replace what `outputs` held, are in blocks of
-    /// [`LANES`] pixels: (block, output, lane). What lies in lanes beyond the last pixel has no meaning.
+    /// Evaluates contexts with axes (pixel, context). Replaces `outputs` by blocks of [`LANES`] pixels, with axes
+    /// (block, output, lane). Lanes after the last pixel are unspecified.
     ///
     /// # Errors
     /// [`Error::Runtime`](crate::Error::Runtime) if the engine fails; [`Error::Stopped`](crate::Error::Stopped).
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()>;
 
-    /// Whether it has to [`learn`](Self::learn) after each run.
+    /// Whether [`learn`](Self::learn) must be called after each run.
     fn learns(&self) -> bool {
         false
     }
 
-    /// Learns from the errors of the outputs of the last run, of so many pixels: (block, output).
+    /// Learns from the errors of the last run's outputs for this many pixels, with axes (block, output).
     fn learn(&mut self, _errors: &[Lanes<i32>], _pixels: usize) {}
 }
 
-/// The outputs of a pixel, of blocks of so many outputs.
+/// The outputs of a pixel, from blocks with `size` outputs per pixel.
 pub(crate) fn outputs_of(blocks: &[i16], size: usize, pixel: usize) -> impl Iterator<Item = i16> {
     let block = &blocks[pixel / LANES * size * LANES..][..size * LANES];
     block.iter().skip(pixel % LANES).step_by(LANES).copied()
 }
 
-/// Brings rows of outputs into blocks, which replace what `blocks` held.
+/// Transposes rows of outputs into blocks; replaces `blocks`.
 fn to_blocks<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, size: usize, blocks: &mut Vec<i16>) {
     blocks.clear();
     blocks.resize(rows.len().div_ceil(LANES) * LANES * size, 0);
@@ -67,10 +67,10 @@ fn to_blocks<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, size: usize, bl
     }
 }
 
-/// An integer that float32 carries, as an integer. A network's last operation clips to the range of `i16`.
+/// Converts an integer carried in float32. The last operation of a network clips to the range of `i16`.
 ///
-/// Adding 1.5 * 2^23 brings the integer to the low bits of the float32. Compilers vectorise that, and not the
-/// saturating conversion.
+/// Adding 1.5 * 2^23 moves the integer to the low bits of the float32. Compilers vectorise this, but not the saturating
+/// conversion.
 fn to_integer(value: f32) -> i16 {
     const SHIFTER: f32 = 12_582_912.0;
     (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i16

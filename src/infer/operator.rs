@@ -1,8 +1,9 @@
 //! The kernel as an operator of ONNX Runtime: a session on the CPU whose graph is the whole network as one node. Input:
-//! rows of contexts. Output: blocks of outputs, as of the kernel.
+//! rows of contexts. Output: blocks of outputs, as from the kernel.
 //!
-//! The node takes `contexts` (pixel, context) and `deltas` (row, of all layers in turn). Its output is as large as that
-//! of the largest batch, so that one tensor serves all runs; what the contexts do not reach keeps what it held.
+//! The node takes `contexts` (pixel, context) and `deltas` (the rows of all layers in turn). Its output has the size
+//! for the largest batch, so that one tensor serves all runs; elements beyond the contexts' pixels keep their old
+//! values.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,10 +25,10 @@ const DOMAIN: &str = "ansel";
 const OPERATOR: &str = "IntegerNetwork";
 const INPUTS: [(&str, i32); 2] = [("contexts", INT16), ("deltas", INT32)];
 const OUTPUT: (&str, i32) = ("outputs", INT16);
-/// The largest batch.
+/// The largest batch, in blocks of pixels.
 const BATCH_BLOCKS: usize = 16;
 
-/// A session that evaluates one network by the kernel. It belongs to one thread.
+/// A session that evaluates one network with the kernel. Belongs to one thread.
 pub(crate) struct OperatorSession {
     packed: Arc<Packed>,
     session: Session,
@@ -42,12 +43,12 @@ impl std::fmt::Debug for OperatorSession {
 }
 
 impl OperatorSession {
-    /// With the model's own biases.
+    /// A session with the model's own biases.
     ///
     /// # Errors
-    /// [`Error::Runtime`] if ONNX Runtime is missing, or refuses the operator.
+    /// [`Error::Runtime`] if ONNX Runtime is missing, or rejects the operator.
     pub fn new(packed: Arc<Packed>) -> Result<Self> {
-        // ONNX Runtime notes the domain of operators with each session, but not safely in two threads at once.
+        // ONNX Runtime records the domain of operators with each session, but not thread-safely.
         static CREATING: Mutex<()> = Mutex::new(());
         let _one_at_a_time = lock(&CREATING);
         let environment = runtime::environment()?;
@@ -65,7 +66,7 @@ impl OperatorSession {
         Ok(Self { packed, session, deltas: tensor(deltas)?, options })
     }
 
-    /// Adds `deltas`, by layer and row, to the model's biases, from now on.
+    /// Replaces the deltas: numbers added to the model's biases, by layer and row.
     ///
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime fails.
@@ -74,7 +75,7 @@ impl OperatorSession {
         Ok(())
     }
 
-    /// As [`Kernel::run`].
+    /// Like [`Kernel::run`].
     ///
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime fails.
@@ -88,7 +89,7 @@ impl OperatorSession {
             let results = self.session.run_with_options(inputs, &self.options).map_err(runtime_error)?;
             let (_, blocks) = results[0].try_extract_tensor::<i16>().map_err(runtime_error)?;
             let Some(used) = blocks.get(..self.packed.outputs_of(rows[0])) else {
-                return Err(Error::Runtime("an operator returned a tensor of another shape than its own".to_owned()));
+                return Err(Error::Runtime("an operator returned a tensor of the wrong shape".to_owned()));
             };
             outputs.extend_from_slice(used);
         }
@@ -104,7 +105,7 @@ fn output_shape(packed: &Packed) -> [usize; 3] {
     [BATCH_BLOCKS, packed.output_size(), LANES]
 }
 
-/// The graph: one node.
+/// The ONNX model, with a single node.
 fn model() -> ModelProto {
     let value = |(name, element): (&str, i32)| {
         // TypeProto.tensor_type.elem_type, without a shape.
@@ -129,7 +130,7 @@ fn model() -> ModelProto {
     ModelProto { ir_version: 9, graph: Some(graph), opset_import, metadata_props: Vec::new() }
 }
 
-/// Evaluates one network.
+/// The operator: evaluates one network.
 struct NetworkOperator {
     packed: Arc<Packed>,
 }
@@ -162,7 +163,7 @@ impl Operator for NetworkOperator {
                 || pixels > BATCH_BLOCKS * LANES
                 || deltas.len() != in_force.len()
             {
-                return Err(ort::Error::new("inputs of other shapes than the operator's"));
+                return Err(ort::Error::new("inputs of the wrong shapes"));
             }
             if deltas != in_force {
                 in_force.copy_from_slice(deltas);

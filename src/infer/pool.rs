@@ -1,4 +1,4 @@
-//! Sessions and threads: runs work on groups of tiles, each with a session of its own.
+//! Sessions and threads: runs work on groups of tiles, each with its own sessions.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -16,16 +16,16 @@ use crate::base::stop::Stop;
 use crate::image::Rect;
 use crate::model::registry::{Model, Models};
 
-/// Sessions that no thread is using, by the digest of their model. Creating one takes milliseconds, coding a
-/// thumbnail less, so they are kept.
+/// Idle sessions, by the digest of their model. They are kept because creating one takes milliseconds, longer than
+/// coding a thumbnail.
 #[derive(Debug, Default)]
 struct Sessions(Mutex<HashMap<[u8; DIGEST_BYTES], OfModel>>);
 
-/// The sessions of one model that no thread is using, and the weights that all of them share.
+/// The idle sessions of one model, and the weights that all its sessions share.
 #[derive(Debug)]
 struct OfModel {
     packed: Arc<PackedNetworks>,
-    /// For many pixels, and for few.
+    /// Two kinds: for many pixels, and for few.
     idle: [Vec<Networks>; 2],
 }
 
@@ -50,12 +50,12 @@ impl Sessions {
     }
 }
 
-/// Threads: all work of an engine and its clones shares them.
+/// The threads shared by an engine and its clones.
 #[derive(Debug, Default)]
 pub(crate) enum Threads {
-    /// So many of the engine's own, `None` for one per core; they are started when they are first needed.
+    /// Threads of the engine's own, started when first needed; `None` is one per core.
     Own(Option<NonZeroUsize>, OnceLock<ThreadPool>),
-    /// Those of a pool that the caller has.
+    /// The threads of a pool supplied by the caller.
     Callers(Arc<ThreadPool>),
     /// The calling thread alone.
     #[default]
@@ -63,7 +63,7 @@ pub(crate) enum Threads {
 }
 
 impl Threads {
-    /// Threads of the engine's own: so many, or one per core.
+    /// Threads of the engine's own: this number, or one per core.
     pub fn own(number: Option<NonZeroUsize>) -> Self {
         if number == Some(NonZeroUsize::MIN) { Self::Calling } else { Self::Own(number, OnceLock::new()) }
     }
@@ -79,7 +79,7 @@ impl Threads {
         }
     }
 
-    /// What `work` makes of each index, in order; the first error ends the work.
+    /// The results of `work` for each index, in order; the first error ends the work.
     fn run<T: Send>(&self, count: usize, work: impl Fn(usize) -> Result<T> + Sync + Send) -> Result<Vec<T>> {
         if count < 2 || self.number() < 2 {
             return (0..count).map(work).collect();
@@ -101,22 +101,23 @@ impl Threads {
     }
 }
 
-/// Most pixels, and most tiles, that one thread codes in lockstep, unless a single tile has more: network calls of
-/// some hundred pixels, in bounded memory. A tile of one column has one pixel in a call, so that many are needed.
+/// Most pixels, and most tiles, that one thread codes in lockstep (a single tile may have more pixels): this makes
+/// network calls of some hundred pixels, in bounded memory. A tile with one column adds one pixel to a call, so many
+/// tiles are needed.
 const LOCKSTEP_PIXELS: usize = 1 << 20;
 const LOCKSTEP_TILES: usize = 1024;
 
-/// An image of so many pixels is coded without sessions of ONNX Runtime: see [`Wanted::few`].
+/// Images with at most this many pixels are coded without sessions of ONNX Runtime: see [`Wanted::few`].
 const FEW_PIXELS: u64 = 1 << 16;
 
-/// What runs networks on tiles. Clones share models, sessions and threads, and have a [`stop`](Self::stop) and an image of
-/// their own.
+/// Runs networks on tiles. Clones share models, sessions and threads; each has its own [`stop`](Self::stop) flag and
+/// image.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    /// Ends the work of this clone.
+    /// Cancels the work of this clone.
     pub stop: Stop,
-    /// Whether this clone codes an image of few pixels.
+    /// Whether this clone codes an image with few pixels.
     few: bool,
 }
 
@@ -129,18 +130,18 @@ struct Shared {
 }
 
 impl Engine {
-    /// An engine without sessions yet.
+    /// An engine that has no sessions yet.
     pub fn new(models: Models, device: Device, threads: Threads) -> Self {
         let shared = Shared { models, sessions: Sessions::default(), device, threads };
         Self { shared: Arc::new(shared), ..Self::default() }
     }
 
-    /// This engine, for an image of so many pixels.
+    /// The same engine, for an image with this many pixels.
     pub fn for_pixels(self, pixels: u64) -> Self {
         Self { few: pixels <= FEW_PIXELS, ..self }
     }
 
-    /// The models that may be used.
+    /// The models available to the engine.
     pub fn models(&self) -> &Models {
         &self.shared.models
     }
@@ -161,14 +162,14 @@ impl Engine {
         Wanted { device: self.shared.device, few: self.few }
     }
 
-    /// Runs `work` on groups of tiles in parallel, each with a session of its own, and returns what it made of each
-    /// tile, in their order.
+    /// Runs `work` on groups of tiles in parallel, each with its own sessions, and returns its results for each tile,
+    /// in order.
     ///
     /// The first error ends the work. Groups are independent: neither their size nor the number of threads changes a
     /// result.
     ///
     /// # Errors
-    /// Those of `work`, and of the sessions; [`Error::Stopped`].
+    /// Those of `work` and of the sessions; [`Error::Stopped`].
     pub fn for_tiles<T: Send>(
         &self,
         model: &Model,
@@ -178,7 +179,7 @@ impl Engine {
         self.for_tiles_of([model], rects, |[networks], range| work(networks, range))
     }
 
-    /// As [`for_tiles`](Self::for_tiles), with sessions of several models.
+    /// Like [`for_tiles`](Self::for_tiles), with sessions of several models.
     ///
     /// # Errors
     /// As [`for_tiles`](Self::for_tiles).
@@ -192,9 +193,8 @@ impl Engine {
         let wanted = self.wanted();
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
         let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
-        // Fewer in a group where there would not be a group for every thread.
-        let group = rects.len().div_ceil(threads.number()).clamp(1, most);
-        let done = threads.run(rects.len().div_ceil(group), |index| {
+        let groups = groups(rects.len(), most, threads.number());
+        let done = threads.run(groups, |index| {
             self.stop.check()?;
             let mut networks = Vec::with_capacity(N);
             for model in models {
@@ -202,7 +202,7 @@ impl Engine {
             }
             networks.iter_mut().for_each(|networks| networks.stop_with(&self.stop));
             let mut networks: [Networks; N] = networks.try_into().expect("one for each model");
-            let result = work(&mut networks, index * group..rects.len().min((index + 1) * group))?;
+            let result = work(&mut networks, index * rects.len() / groups..(index + 1) * rects.len() / groups)?;
             networks.into_iter().zip(models).for_each(|(networks, model)| sessions.give_back(model, wanted, networks));
             Ok(result)
         })?;
@@ -210,13 +210,18 @@ impl Engine {
     }
 }
 
+/// The number of groups of so many tiles, of `most` at most: as many for each thread, as long as there are tiles.
+fn groups(tiles: usize, most: usize, threads: usize) -> usize {
+    (tiles.div_ceil(most).next_multiple_of(threads)).min(tiles)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::family::Content;
 
-    /// The number of tiles that are coded together with each of so many tiles of a size.
-    fn groups(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
+    /// For each of `count` tiles of a size, the number of tiles in its group.
+    fn group_sizes(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
         let threads = Threads::own(NonZeroUsize::new(threads));
         let engine = Engine::new(Models::default(), Device::Cpu, threads).for_pixels(1);
         let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
@@ -226,16 +231,20 @@ mod tests {
 
     #[test]
     fn narrow_tiles_are_coded_together_by_the_hundreds() {
-        let sizes = groups(1, 3000, (1, 512));
-        assert!(sizes[..2048].iter().all(|&size| size == LOCKSTEP_TILES));
-        assert!(sizes[2048..].iter().all(|&size| size == 952));
-        // No fewer groups than threads.
-        assert!(groups(4, 3000, (1, 512)).iter().all(|&size| size == 750));
+        assert_eq!(group_sizes(1, 3000, (1, 512)), vec![1000; 3000]);
+        // At least as many groups as threads.
+        assert_eq!(group_sizes(4, 3000, (1, 512)), vec![750; 3000]);
     }
 
     #[test]
     fn tiles_that_are_coded_together_have_so_many_pixels_in_all() {
-        assert_eq!(groups(1, 9, (512, 512)), [4, 4, 4, 4, 4, 4, 4, 4, 1]);
-        assert_eq!(groups(1, 2, (2048, 2048)), [1, 1]);
+        assert_eq!(group_sizes(1, 9, (512, 512)), vec![3; 9]);
+        assert_eq!(group_sizes(1, 2, (2048, 2048)), [1, 1]);
+    }
+
+    #[test]
+    fn threads_have_as_many_groups_each() {
+        assert_eq!(group_sizes(2, 12, (512, 512)), vec![3; 12]);
+        assert_eq!((groups(13, 4, 2), groups(13, 4, 3), groups(3, 4, 8), groups(0, 4, 2)), (4, 6, 3, 0));
     }
 }

@@ -6,17 +6,17 @@ use ort::environment::Environment;
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// An error of ONNX Runtime.
+/// Converts an error of ONNX Runtime.
 pub(super) fn runtime_error(error: impl Into<ort::Error>) -> Error {
     Error::runtime(error.into())
 }
 
 type Reason = Arc<dyn std::error::Error + Send + Sync>;
 
-/// The process's ONNX Runtime.
+/// The process's ONNX Runtime environment.
 ///
 /// # Errors
-/// [`ErrorKind::Runtime`] if no usable library is found; the same error at every further call.
+/// [`ErrorKind::Runtime`] if no usable library is found; every later call returns the same error.
 pub(crate) fn environment() -> Result<&'static Environment> {
     static ENVIRONMENT: OnceLock<std::result::Result<Environment, Reason>> = OnceLock::new();
     let loaded = ENVIRONMENT.get_or_init(load);
@@ -36,7 +36,7 @@ fn load() -> std::result::Result<Environment, Reason> {
     builder.with_telemetry(false).build().map_err(|error| Arc::new(error) as Reason)
 }
 
-/// What the user names, else the library beside the executable, else what the system's loader finds.
+/// The path given by the user, the library beside the executable, or what the system's loader finds.
 #[cfg(feature = "load-dynamic")]
 fn library_path() -> std::path::PathBuf {
     let name = if cfg!(target_os = "windows") {

@@ -1,5 +1,5 @@
-//! The networks of a model on one device, each by the engine that is best for it: sessions of ONNX Runtime, or the kernel
-//! alone. Each has passed its known-answer test.
+//! The networks of a model on one device, each on the engine that suits it best: a session of ONNX Runtime, or the
+//! kernel alone. Each has passed its known-answer test.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::model::family::Family;
 use crate::model::file::ModelFile;
 use crate::model::offsets::Offsets;
 
-/// Where networks run.
+/// The device that runs networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Device {
-    /// CUDA if this build and this machine have it, else the CPU.
+    /// CUDA if this build and this machine support it, otherwise the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -35,7 +35,7 @@ pub enum Device {
     Cuda,
 }
 
-/// How the networks of an image are evaluated. No file depends on it.
+/// How the networks of an image are evaluated. Compressed files do not depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineInfo {
@@ -43,13 +43,13 @@ pub struct EngineInfo {
     pub device: &'static str,
     /// `kernel`, `kernel in ONNX Runtime` or `graph of ONNX Runtime`.
     pub engine: &'static str,
-    /// The [instructions](crate::instructions) of the processor.
+    /// The [instruction set](crate::instructions) in use.
     pub instructions: &'static str,
-    /// Why [`Device::Auto`] did not take CUDA, in a build that has it.
+    /// Why [`Device::Auto`] did not choose CUDA, in a build that supports it.
     pub not_cuda: Option<String>,
 }
 
-/// The weights of a model's networks as the kernel reads them; all sessions share them.
+/// The weights of a model's networks, laid out for the kernel; all sessions share them.
 pub(crate) type PackedNetworks = Vec<Arc<Packed>>;
 
 /// Packs the networks of a model.
@@ -57,12 +57,12 @@ pub(crate) fn packed(file: &ModelFile) -> PackedNetworks {
     file.networks.iter().map(|model| Arc::new(Packed::new(&model.layers, model.precision()))).collect()
 }
 
-/// What engine to choose.
+/// What to choose an engine by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
     pub device: Device,
-    /// For few pixels: on the CPU, the kernel is called without a session. To start ONNX Runtime takes as long as to code
-    /// some ten thousand pixels.
+    /// Whether the image has few pixels. On the CPU, the kernel then runs without a session: starting ONNX Runtime
+    /// takes as long as coding some ten thousand pixels.
     pub few: bool,
 }
 
@@ -70,12 +70,12 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct Networks {
     pub family: Family,
-    /// One, or one per phase of a flow.
+    /// One network; one per phase of a flow; or those of a program.
     pub all: Vec<Network>,
 }
 
 impl Networks {
-    /// Creates the engines and has each pass its known-answer test.
+    /// Creates the engines, and runs each known-answer test.
     ///
     /// # Errors
     /// As [`Network::new`].
@@ -86,15 +86,16 @@ impl Networks {
         Ok(Self { family: file.family, all })
     }
 
-    /// Lets a caller end all further runs.
+    /// Sets the flag that cancels all further runs.
     pub fn stop_with(&mut self, stop: &Stop) {
         self.all.iter_mut().for_each(|network| network.stop = stop.clone());
     }
 
-    /// Adds offsets to the biases of the only network, from now on, or nothing. Those of a flow stay as they are.
+    /// Replaces the offsets on the biases of the only network; `None` is no offsets. Models with several networks take
+    /// none.
     ///
     /// # Errors
-    /// [`Error::Format`] for offsets that are not of this model.
+    /// [`Error::Format`] for offsets that do not fit this model.
     pub fn offset_biases(&mut self, offsets: Option<&[u8]>) -> Result<()> {
         match (&mut self.all[..], offsets) {
             ([only], offsets) => only.offset_biases(offsets),
@@ -103,7 +104,7 @@ impl Networks {
         }
     }
 
-    /// What their mixtures are made of.
+    /// The shape of their mixtures.
     pub fn shape(&self) -> MixtureShape {
         self.all[0].model().shape
     }
@@ -116,7 +117,7 @@ pub(crate) fn networks_of(file: &[u8]) -> Networks {
     Networks::new(&file, &packed(&file), Wanted { device: Device::Cpu, few: false }).expect("ONNX Runtime")
 }
 
-/// What computes a network.
+/// What evaluates a network.
 #[derive(Debug)]
 enum Engine {
     /// The kernel alone.
@@ -130,7 +131,7 @@ enum Engine {
 }
 
 impl Engine {
-    /// The engine that is wanted, and why it is not CUDA if it could have been.
+    /// The wanted engine, and why it is not CUDA if CUDA was possible.
     fn new(model: &Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<(Self, Option<String>)> {
         let on_cpu = |few| Self::on_cpu(model, packed, few);
         match wanted.device {
@@ -143,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// The kernel, where this processor has instructions for it.
+    /// The kernel, or the plain graph if the kernel has only scalar code for this processor.
     #[cfg(feature = "ort")]
     fn on_cpu(model: &Arc<CheckedModel>, packed: Arc<Packed>, few: bool) -> Result<Self> {
         if Instructions::detect() == Instructions::Scalar {
@@ -223,23 +224,23 @@ pub(crate) struct Network {
     model: Arc<CheckedModel>,
     packed: Arc<Packed>,
     engine: Engine,
-    /// What became of CUDA.
+    /// Why CUDA was not chosen.
     not_cuda: Option<String>,
-    /// Ends runs.
+    /// Cancels runs.
     stop: Stop,
 }
 
 impl Network {
-    /// Creates an engine and has it pass the known-answer test.
+    /// Creates an engine, and runs the known-answer test.
     ///
     /// # Errors
-    /// [`Error::Runtime`] if ONNX Runtime is missing, the device is not there, or the test fails.
+    /// [`Error::Runtime`] if ONNX Runtime or the device is missing, or if the test fails.
     pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<Self> {
         let (engine, not_cuda) = Engine::new(&model, packed.clone(), wanted)?;
         Ok(Self { not_cuda, ..Self::proven(model, packed, engine)? })
     }
 
-    /// The network, if the engine computes it as the model's author did.
+    /// The network, if the engine passes the known-answer test.
     fn proven(model: Arc<CheckedModel>, packed: Arc<Packed>, engine: Engine) -> Result<Self> {
         let mut network = Self { model, packed, engine, not_cuda: None, stop: Stop::default() };
         let model = network.model.clone();
@@ -263,14 +264,14 @@ impl Network {
         Ok(network)
     }
 
-    /// How it is evaluated.
+    /// How the network is evaluated.
     pub fn info(&self) -> EngineInfo {
         let (device, engine) = (self.engine.device(), self.engine.name());
         let instructions = Instructions::detect().name();
         EngineInfo { device, engine, instructions, not_cuda: self.not_cuda.clone() }
     }
 
-    /// What ends runs.
+    /// The flag that cancels runs.
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
@@ -280,15 +281,15 @@ impl Network {
         &self.model
     }
 
-    /// The same network, whose biases learn from so many pixels.
+    /// The same network, with biases that learn from this many pixels.
     pub fn bias_learner(&self, pixels: usize) -> BiasLearner {
         BiasLearner::new(self.model.clone(), self.packed.clone(), pixels).stopped_by(&self.stop)
     }
 
-    /// Adds offsets to the biases, from now on, or nothing.
+    /// Replaces the offsets on the biases; `None` is no offsets.
     ///
     /// # Errors
-    /// [`Error::Format`] for offsets that are not of this model.
+    /// [`Error::Format`] for offsets that do not fit this model.
     pub fn offset_biases(&mut self, offsets: Option<&[u8]>) -> Result<()> {
         let none = || self.model.layers.iter().map(|layer| vec![0; layer.biases.len()]).collect();
         let deltas = offsets.map_or_else(|| Ok(none()), |offsets| Offsets::read(offsets, &self.model))?;

@@ -1,17 +1,17 @@
-//! The numerical contract: what a model file must be for its float32 arithmetic to be exact.
+//! The numerical contract: the rules that a model file must keep for its float32 arithmetic to be exact.
 //!
-//! Input: the ONNX model of one network. Output: its integer layers, and an ONNX file that holds what was checked
-//! and nothing else. A network is a chain of layers, each
+//! Input: the ONNX model of one network. Output: its integer layers, and an ONNX file with nothing but what was
+//! checked. A network is a chain of layers, each
 //!
 //! ```text
 //! y = Clip(Floor((x W + (bias + delta)) * 2^-shift))
 //! ```
 //!
-//! with int8 weights, int32 biases, a power-of-two scale per output row, and a `delta` that is an input of the
-//! graph. The graph multiplies `2^-shift` into weights and biases, and takes the delta multiplied by it. For every
-//! row `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of `2^-shift` with fewer than
-//! 24 bits, so float32 adds them exactly in any order, with or without FMA. This is why batch size, thread count,
-//! library version and execution provider cannot change an output.
+//! with int8 weights, int32 biases, a power-of-two scale per output row, and a `delta` that is an input of the graph.
+//! In the graph, `2^-shift` is multiplied into weights and biases, and the delta input is expected to be multiplied by
+//! it. For every row, `max|x| * sum|w| + |bias| + max|delta| < 2^24`: all partial sums are multiples of `2^-shift` with
+//! fewer than 24 bits, so float32 adds them exactly in any order, with or without FMA. This is why batch size, thread
+//! count, library version and execution provider cannot change an output.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ use crate::model::precision::Precision;
 pub(crate) const DELTA_MAX: i64 = 1 << 20;
 pub(crate) const OUTPUT_MIN: i64 = -(1 << 15);
 pub(crate) const OUTPUT_MAX: i64 = (1 << 15) - 1;
-/// Integers below this magnitude are exact in float32.
+/// Integers up to this magnitude are exact in float32.
 pub(crate) const EXACT: i64 = 1 << 24;
 const MAX_SHIFT: u32 = 23;
 const MAX_LAYERS: usize = 16;
@@ -41,7 +41,7 @@ const NODES_PER_LAYER: usize = 8;
 const INITIALIZERS_PER_LAYER: usize = 3;
 const LIMIT_INITIALIZERS: usize = 4;
 
-/// One layer: axes of `weights` are (input, output row).
+/// A layer. `weights` has the axes (input, output row).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layer {
     pub weights: Array2<i8>,
@@ -53,23 +53,23 @@ pub(crate) struct Layer {
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedModel {
     pub name: String,
-    /// What its outputs are; of a program's network, no mixture, but the channels of the model.
+    /// The mixture that its outputs parametrise. For a network of a program: no mixture, only the model's channels.
     pub shape: MixtureShape,
-    /// What it sees of a pixel's surroundings.
+    /// The kind of context that it takes.
     pub context: ContextKind,
-    /// SHA-256, in hexadecimal, that the known-answer test must give.
+    /// SHA-256, in hexadecimal, that the known-answer test must yield.
     pub known_answer: String,
     pub layers: Vec<Layer>,
-    /// The checked model, as ONNX.
+    /// The checked model as an ONNX file.
     #[cfg(any(test, feature = "ort"))]
     pub onnx: Vec<u8>,
 }
 
 impl CheckedModel {
-    /// Checks network `index` of a file of a family.
+    /// Checks network `index` of a model file of this family.
     ///
     /// # Errors
-    /// [`Error::Model`], naming the broken rule.
+    /// [`Error::Model`], with the rule that is broken.
     pub(super) fn of(model: ModelProto, family: Family, index: usize) -> Result<Self> {
         let Some(graph) = &model.graph else { return refuse("it has no graph") };
         let text = |key: &str| metadata(&model, key);
@@ -97,7 +97,7 @@ impl CheckedModel {
         })
     }
 
-    /// Checks a network of a program for so many channels, that has so many contexts and outputs.
+    /// Checks a network of a program for this many channels; `sizes` are its numbers of contexts and outputs.
     ///
     /// # Errors
     /// As [`of`](Self::of).
@@ -121,12 +121,12 @@ impl CheckedModel {
         })
     }
 
-    /// What the inputs of its layers reach.
+    /// The range of its layers' inputs.
     pub fn precision(&self) -> Precision {
         Precision::of(self.context)
     }
 
-    /// The number of contexts that the network takes per pixel.
+    /// Contexts per pixel.
     pub fn context_size(&self) -> usize {
         self.layers[0].weights.nrows()
     }
@@ -161,7 +161,7 @@ pub(super) fn metadata(model: &ModelProto, key: &str) -> Result<String> {
     entry.map(|entry| entry.value.clone()).ok_or_else(|| Error::Model(format!("metadata {key} is missing")))
 }
 
-/// The kind of context that a model of a family names.
+/// The kind of context that a model of this family names.
 fn context_of(name: &str, family: Family) -> Result<ContextKind> {
     match ContextKind::named(name) {
         Some(kind) if (kind == ContextKind::Levels) == (family == Family::Flow) => Ok(kind),
@@ -190,7 +190,7 @@ fn check_sizes(expected: (usize, usize), layers: &[Layer]) -> Result<()> {
     Ok(())
 }
 
-/// What no partial sum of a row exceeds, given the sum of its weights' magnitudes.
+/// An upper bound on all partial sums of a row, given the sum of its weights' magnitudes.
 pub(crate) fn row_bound(input_max: i64, sum: i64, bias: i32) -> i64 {
     input_max * sum + i64::from(bias).abs() + DELTA_MAX
 }
@@ -208,7 +208,7 @@ fn check_row_bounds(layers: &[Layer], precision: Precision) -> Result<()> {
     Ok(())
 }
 
-/// The layers of a graph that is exactly the chain described above.
+/// Reads the layers of a graph that is exactly the chain described above.
 fn read_layers(graph: &GraphProto, precision: Precision) -> Result<Vec<Layer>> {
     let count = graph.node.len() / NODES_PER_LAYER;
     if graph.node.len() != count * NODES_PER_LAYER || !(1..=MAX_LAYERS).contains(&count) {
@@ -233,7 +233,7 @@ fn read_layers(graph: &GraphProto, precision: Precision) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// The initializers of what activations and outputs are clipped to.
+/// The initializers that activations and outputs are clipped to.
 fn limits(precision: Precision) -> [(&'static str, i64); LIMIT_INITIALIZERS] {
     let activation_max = precision.activation_max().into();
     [("activation_min", 0), ("activation_max", activation_max), ("output_min", OUTPUT_MIN), ("output_max", OUTPUT_MAX)]
@@ -262,7 +262,7 @@ fn check_interface(graph: &GraphProto, count: usize) -> Result<()> {
     }
 }
 
-/// Holds the nodes of a layer against the only form that is allowed.
+/// Checks that the nodes of a layer have the only form that is allowed.
 fn check_nodes(nodes: &[NodeProto], index: usize, last: bool) -> Result<()> {
     let n = |name: &str| format!("{name}_{index}");
     let source = if index == 0 { "context".to_owned() } else { format!("activation_{}", index - 1) };
@@ -314,7 +314,7 @@ fn read_layer(tensors: &HashMap<&str, &TensorProto>, index: usize) -> Result<Lay
     })
 }
 
-/// The shift of a scale, which must be a power of two from 2^-23 to 1.
+/// The shift of a scale; the scale must be a power of two from 2^-23 to 1.
 fn shift_of(scale: f32, index: usize) -> Result<u32> {
     let shift = (0..=MAX_SHIFT).find(|&shift| scale == 1.0 / (1u32 << shift) as f32);
     shift.ok_or_else(|| Error::Model(format!("scale {scale} in layer {index} is not a power of two from 2^-23 to 1")))

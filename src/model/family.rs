@@ -1,8 +1,8 @@
-//! What kinds of models there are: by how they walk over a tile, and by what they were trained on.
+//! Kinds of models: by how they walk over a tile, and by the content that they were trained on.
 
 use crate::context::levels;
 
-/// What planes hold, as far as the choice of a model goes.
+/// The content of planes, as far as it matters for the choice of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
@@ -19,7 +19,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// Planes that are coded jointly.
+    /// Number of planes that are coded jointly.
     #[must_use]
     pub fn channels(self) -> usize {
         match self {
@@ -28,7 +28,7 @@ impl Content {
         }
     }
 
-    /// The name, as users know it.
+    /// The name shown to users.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -45,16 +45,17 @@ impl Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Family {
-    /// Pixel by pixel, each given those before it.
+    /// Pixel by pixel, each conditioned on those before it.
     Autoregressive,
-    /// An integer flow, by levels: each pixel given coarser ones on all sides, in a fixed number of passes.
+    /// An integer flow, level by level: each pixel is conditioned on coarser ones on all sides; the number of passes is
+    /// fixed.
     Flow,
-    /// A program of invertible operations on dequantized patches, by bits-back coding.
+    /// A program of invertible operations on dequantized patches, with bits-back coding.
     BitsBack,
 }
 
 impl Family {
-    /// The name, as users know it.
+    /// The name shown to users.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,7 +65,7 @@ impl Family {
         }
     }
 
-    /// Network evaluations that have to follow each other to decode an image, where that does not depend on its size.
+    /// Network evaluations in sequence to decode an image, if their number does not depend on its size.
     #[must_use]
     pub fn passes(self) -> Option<usize> {
         match self {

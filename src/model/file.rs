@@ -1,7 +1,7 @@
-//! Model file -> networks. A file of the autoregressive family has one network; a file of the flow family has one for
-//! each phase of a level, in one graph: all names of phase `n` begin with `phase<n>.`, and what is left of its part of
-//! the graph without them is a network like any other. A file of the bits-back family has a program, and the networks that
-//! it names, likewise with `net<n>.`.
+//! Model file -> networks. A file of the autoregressive family has one network. A file of the flow family has one per
+//! phase of a level, in one graph: all names of phase `n` start with `phase<n>.`; with the prefix removed, its part of
+//! the graph is an ordinary network. A file of the bits-back family has a program, and the networks that it names,
+//! likewise with the prefix `net<n>.`.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ const MAX_NETWORKS: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct ModelFile {
     pub family: Family,
-    /// One, or one per phase of a flow, all of the same shape; or those of a program.
+    /// One network; or one per phase of a flow, all of the same shape; or those of a program.
     pub networks: Vec<Arc<CheckedModel>>,
-    /// Of the bits-back family.
+    /// The program, in the bits-back family.
     pub program: Option<Program>,
 }
 
@@ -33,7 +33,7 @@ impl ModelFile {
     /// Reads a model and checks it against the contract.
     ///
     /// # Errors
-    /// [`Error::Model`], naming the broken rule; [`Error::LimitsExceeded`] for a file that is too large.
+    /// [`Error::Model`], with the rule that is broken; [`Error::LimitsExceeded`] for a file that is too large.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         crate::base::limits::check("the model file's size in bytes", bytes.len() as u64, MAX_MODEL_BYTES)?;
         let model = ModelProto::decode(bytes).map_err(|e| Error::Model(format!("not an ONNX file: {e}")))?;
@@ -49,7 +49,7 @@ impl ModelFile {
         Ok(Self { family, networks, program: None })
     }
 
-    /// A model of the bits-back family.
+    /// Reads a model of the bits-back family.
     fn of_program(model: &ModelProto) -> Result<Self> {
         let channels = match &metadata(model, "ansel.channels")?[..] {
             "1" => 1,
@@ -63,7 +63,7 @@ impl ModelFile {
         let models = split(model, "net", program.networks())?;
         let network = |(index, model)| {
             let Some(sizes) = program.network_shape(index) else {
-                return refuse(format!("network {index} has no use"));
+                return refuse(format!("network {index} is not used"));
             };
             CheckedModel::of_program(model, channels, sizes).map(Arc::new)
         };
@@ -75,12 +75,12 @@ impl ModelFile {
         Ok(Self { family: Family::BitsBack, networks, program: Some(program) })
     }
 
-    /// What the mixtures of all its networks are made of.
+    /// The mixture shape of all its networks.
     pub fn shape(&self) -> MixtureShape {
         self.networks[0].shape
     }
 
-    /// Multiplications per pixel, in the mean.
+    /// Multiplications per pixel, on average.
     pub fn multiplications(&self) -> usize {
         if let Some(program) = &self.program {
             let of_patch =
@@ -88,11 +88,11 @@ impl ModelFile {
             return self.networks.iter().enumerate().map(of_patch).sum::<usize>().div_ceil(PATCH * PATCH);
         }
         let all = self.networks.iter().map(|network| network.multiplications()).sum::<usize>();
-        all / self.networks.len() // phases of a flow have equally many pixels
+        all / self.networks.len() // all phases of a flow have the same number of pixels
     }
 }
 
-/// The networks of a graph, each as a model of its own; their names begin with `name`, their index and a dot.
+/// Splits a graph into its networks, each a model of its own; their names start with `name`, their index and a dot.
 fn split(model: &ModelProto, name: &str, count: usize) -> Result<Vec<ModelProto>> {
     let Some(graph) = &model.graph else { return refuse("it has no graph") };
     let answers = metadata(model, "ansel.known_answer")?;
@@ -114,7 +114,7 @@ fn split(model: &ModelProto, name: &str, count: usize) -> Result<Vec<ModelProto>
     Ok(graphs.into_iter().zip(answers).map(own).collect())
 }
 
-/// What of a graph belongs to a network, without the prefix. A node belongs where its output does.
+/// The part of a graph that belongs to a network, without the prefix. A node belongs to the network of its output.
 fn part(graph: &GraphProto, prefix: &str) -> GraphProto {
     let owns = |name: &String| name.starts_with(prefix);
     let strip = |name: &mut String| {
@@ -130,7 +130,7 @@ fn part(graph: &GraphProto, prefix: &str) -> GraphProto {
         input: own(&graph.input),
         output: own(&graph.output),
     };
-    // A name of another network keeps its prefix, and is refused with the node that it stands in.
+    // A name from another network keeps its prefix, so the node that uses it is refused.
     part.node.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output)).for_each(strip);
     part.initializer.iter_mut().for_each(|tensor| strip(&mut tensor.name));
     part.input.iter_mut().chain(&mut part.output).for_each(|value| strip(&mut value.name));

@@ -1,4 +1,5 @@
-//! Models: the numerical contract, model files, the registry, and how a network may differ from its model for one image.
+//! Models: the numerical contract, model files, the registry, and how a network may deviate from its model for one
+//! image.
 
 pub(crate) mod adaptation;
 pub(crate) mod contract;

@@ -1,23 +1,23 @@
-//! Bias offsets: what is added to a network's biases for one part of an image, found by the encoder and told to the
-//! decoder. Input: the biases of a network that learned from some squares of the part. Output: a string of bits. Format:
-//! section "Bias offsets".
+//! Bias offsets: numbers added to a network's biases for one part of an image. The encoder finds them, and stores them
+//! for the decoder. Input: the biases of a network that learned from some squares of the part. Output: a bit string.
+//! Format: section "Bias offsets".
 
 use std::iter::repeat_n;
 
 use crate::base::error::{FormatErrorKind, Result, malformed};
 use crate::model::contract::{CheckedModel, DELTA_MAX};
 
-/// Offsets are in units of `2^(shift + UNIT_BITS)`: of so many units of an output.
+/// Offsets are in units of `2^(shift + UNIT_BITS)`, which is 2^UNIT_BITS units of an output.
 pub(crate) const UNIT_BITS: u32 = 1;
-/// Bits by which a layer tells the parameter of its code.
+/// Bits of a layer's Golomb-Rice parameter.
 const PARAMETER_BITS: u32 = 4;
 
-/// Offsets by layer and row, in their units.
+/// Offsets by layer and row, in these units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offsets(pub Vec<Vec<i32>>);
 
 impl Offsets {
-    /// The string of bits: for each layer the parameter `k` that makes it shortest, then Golomb-Rice codes.
+    /// Writes the bit string: for each layer, the parameter `k` that makes it shortest, then Golomb-Rice codes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bits = Vec::new();
         for layer in &self.0 {
@@ -34,10 +34,10 @@ impl Offsets {
         bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect()
     }
 
-    /// What is added to the biases of a model, by layer and row, from the string of bits.
+    /// Reads the numbers to add to a model's biases, by layer and row, from the bit string.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything but the offsets of such a model, and for those beyond its bound.
+    /// [`Error::Format`](crate::Error::Format) unless these are offsets for this model, within its bounds.
     pub fn read(bytes: &[u8], model: &CheckedModel) -> Result<Vec<Vec<i32>>> {
         let mut bits = Bits { bytes, read: 0 };
         match bits.deltas(model) {
@@ -47,7 +47,7 @@ impl Offsets {
     }
 }
 
-/// Bits of bytes, the lowest first.
+/// Reads the bits of bytes, lowest first.
 struct Bits<'a> {
     bytes: &'a [u8],
     read: usize,
@@ -87,7 +87,7 @@ impl Bits<'_> {
         Some(layers)
     }
 
-    /// Whether only the rest of a byte is left, of zeros.
+    /// Whether only zero bits are left, fewer than a byte.
     fn is_at_end(&mut self) -> bool {
         let left = 8 * self.bytes.len() - self.read;
         left < 8 && self.bits(left as u32) == Some(0)
@@ -126,7 +126,7 @@ mod tests {
     fn the_first_bits_are_those_of_the_format() {
         let mut model = model();
         model.layers.truncate(1);
-        // 1 has the code 2, and -2 the code 3. With k = 1, these are the bits 010 and 011.
+        // 1 has the number 2, and -2 the number 3. With k = 1, their codes are the bits 010 and 011.
         let offsets = offsets(&model, |row| [1, -2][row % 2]);
         assert_eq!(offsets.to_bytes()[..2], [0b0010_0001, 0b1100_1011]);
     }

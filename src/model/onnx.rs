@@ -1,5 +1,5 @@
-//! The part of ONNX's protocol buffers that an ansel model uses. Fields that are not named here are dropped on
-//! reading, so that writing a message again yields a model without anything that was not checked.
+//! The part of ONNX's protocol buffers that an ansel model uses. Reading drops all fields that are not named here, so a
+//! message that is written again holds nothing unchecked.
 
 use prost::Message;
 
@@ -88,7 +88,7 @@ pub(crate) struct TensorProto {
     pub raw_data: Vec<u8>,
 }
 
-/// A graph input or output; its type is handed on as it is, and held by ONNX Runtime against the graph.
+/// A graph input or output. Its type is passed on unread; ONNX Runtime checks it against the graph.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ValueInfo {
     #[prost(string, tag = "1")]

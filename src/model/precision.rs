@@ -1,10 +1,10 @@
-//! How many bits the integers between the layers of a network have.
+//! Bit widths of the integers between the layers of a network.
 
 use std::ops::RangeInclusive;
 
 use crate::context::ContextKind;
 
-/// What the inputs of layers reach.
+/// The range of layers' inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
     /// Contexts from -256 to 256, activations to 2047.
@@ -14,7 +14,7 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
-    /// That of networks which take such contexts.
+    /// The precision of networks that take this kind of context.
     pub const fn of(context: ContextKind) -> Self {
         match context {
             ContextKind::Normalized => Self::Eight,
@@ -22,7 +22,7 @@ impl Precision {
         }
     }
 
-    /// All allowed contexts.
+    /// The range of contexts.
     pub const fn contexts(self) -> RangeInclusive<i16> {
         match self {
             Self::Eleven => -256..=256,
@@ -38,7 +38,7 @@ impl Precision {
         }
     }
 
-    /// Largest magnitude of an input of the first layer, or of another one.
+    /// Largest magnitude of an input to the first layer, or to a later one.
     pub fn input_max(self, first: bool) -> i64 {
         if first { -i64::from(*self.contexts().start()) } else { self.activation_max().into() }
     }

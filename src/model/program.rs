@@ -1,5 +1,5 @@
-//! Programs of the bits-back family: invertible operations on a patch. Input: the text of a model file. Output: operations that
-//! fit together, whose integers stay in range. Format: section "Programs".
+//! Programs of the bits-back family: invertible operations on a patch. Input: the text in a model file. Output:
+//! operations that fit together, and whose integers stay in range. Format: section "Programs".
 
 mod check;
 mod read;
@@ -17,7 +17,7 @@ use crate::entropy::mixture::MixtureShape;
 
 /// Side of a patch, in pixels.
 pub(crate) const PATCH: usize = 64;
-/// Fractional bits of a sample on the grid at most, for any depth.
+/// Most fractional bits of a sample on the grid, for any depth.
 pub(crate) const MAX_FRACTION: u32 = 14;
 /// Fractional bits of the entries of a matrix.
 pub(crate) const MATRIX_BITS: u32 = 12;
@@ -26,65 +26,65 @@ pub(crate) const TRANSLATION_BITS: u32 = 6;
 
 const MAX_OPERATIONS: usize = 256;
 const MAX_PATCH_CHANNELS: usize = 64;
-/// Least side of a patch, in pixels, that a coupling works on: contexts reach two pixels, and are reflected.
+/// Smallest side of a patch that a coupling works on, in pixels: contexts reach two pixels, and are reflected.
 const LEAST_COUPLED_SIDE: usize = 4;
-/// Largest magnitude of an entry of a matrix, and of a translation.
+/// Largest magnitude of a matrix entry, and of a translation.
 const MATRIX_MAX: i32 = 1 << 15;
 const TRANSLATION_MAX: i32 = 1 << 15;
 
-/// How samples become numbers on the grid: `x = (y - half) * 2^noise + u`.
+/// How samples `y` become numbers on the grid: `x = (y - half) * 2^noise + u`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dequantization {
-    /// u is 0: samples are coded as such, given latents.
+    /// `u = 0`: samples are coded as such, given latents.
     None,
-    /// All u are as likely.
+    /// `u` is uniformly distributed.
     Uniform,
-    /// Those of 8-bit samples have truncated logistics, whose networks begin with this one.
+    /// `u` has truncated logistic distributions, for 8-bit samples; the index is that of their first network.
     Variational(usize),
 }
 
-/// An operation, and the patch that it is applied to.
+/// An operation, and the size of the patch that it is applied to.
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub operation: Operation,
-    /// Pixels on a side.
+    /// Side of the patch, in pixels.
     pub side: usize,
 }
 
-/// What happens to a patch, in the direction of the encoder.
+/// An operation on a patch, described in the direction of the encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Blocks of 2 x 2 pixels become channels.
     Squeeze,
-    /// `x + L x`, then `x + U x`, then scales, of the channels of a pixel.
+    /// On the channels of each pixel: `x + L x`, then `x + U x`, then scales.
     Lu(Lu),
-    /// `(x - t) 2^e` of the last channels, with constants.
+    /// `(x - t) 2^e` on the last channels, with constants.
     Norm(Vec<Moved>),
-    /// `(x - t) 2^e` of some channels, with outputs of a network.
+    /// `(x - t) 2^e` on some channels, with outputs of a network.
     Couple(Couple),
-    /// The last channels leave, under a base distribution.
+    /// Removes the last channels, and codes them with a base distribution.
     Factor(Leaving),
-    /// So many channels of noise enter in front of all others, from a base distribution.
+    /// Inserts this many channels of noise, drawn from a base distribution, before all others.
     Draw(Leaving),
-    /// The last channels, which are samples, leave under a mixture.
+    /// Removes the last channels, which are samples, and codes them with a mixture.
     Observe(Observe),
 }
 
-/// Channels under a base distribution.
+/// Channels with a base distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Leaving {
     pub law: Law,
     pub count: usize,
 }
 
-/// A constant translation, in 2^-6 of an 8-bit sample, and the exponent of a scale.
+/// A constant translation, in units of 2^-6 of an 8-bit sample, and the exponent of a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub translation: i32,
     pub exponent: i32,
 }
 
-/// Unit triangular matrices, by row, without their diagonals; and exponents of scales by channel.
+/// Unit triangular matrices, by row, without their diagonals; and the exponents of scales, by channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lu {
     pub lower: Vec<Vec<i32>>,
@@ -92,75 +92,76 @@ pub(crate) struct Lu {
     pub exponents: Vec<i32>,
 }
 
-/// A coupling.
+/// A coupling layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Couple {
-    /// Run in the other direction: `x 2^-e + t`. It makes noise the posterior of latents.
+    /// Run in the inverse direction: `x 2^-e + t`. This turns noise into latents with the distribution of the
+    /// posterior.
     pub inverted: bool,
     pub network: usize,
-    /// Without scales.
+    /// Only translations, no scales.
     pub additive: bool,
-    /// Which pixels change.
+    /// The pixels that change.
     pub pixels: Pixels,
-    /// Places around a pixel that a context has of each channel, at most.
+    /// Most taps of each channel in a context.
     pub taps: usize,
     /// The channels that change.
     pub to: Range<usize>,
-    /// Channels that are seen whole.
+    /// Channels whose pixels are all seen.
     pub known: Range<usize>,
-    /// Channels of which those pixels are seen that do not change, or not yet, in the order of a decoder.
+    /// Channels in which pixels are seen that do not change, or that a decoder has before it needs them.
     pub half: Range<usize>,
 }
 
 impl Couple {
-    /// Contexts of a pixel.
+    /// Contexts per pixel.
     pub fn context_size(&self) -> usize {
         patch::context_size(self.known.len(), self.half.len(), self.pixels, self.taps)
     }
 
-    /// Outputs of the network for a pixel.
+    /// Outputs of the network per pixel.
     pub fn outputs(&self) -> usize {
         self.to.len() * if self.additive { 1 } else { 2 }
     }
 }
 
-/// How samples of a pixel are coded, given channels before them.
+/// How the samples of a pixel are coded, given the channels before them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observe {
     pub network: usize,
-    /// Of the mixture.
+    /// Components of the mixture.
     pub components: usize,
     pub taps: usize,
-    /// The first channels, which are seen whole.
+    /// Number of channels that are seen, from the first on.
     pub known: usize,
-    /// For each sample, what the known channels are multiplied by to predict it: in its pixel, and at each of the
-    /// [`LINEAR_TAPS`](patch::LINEAR_TAPS) around it.
+    /// For each sample, the coefficients of its linear prediction: for each known channel, at its own pixel and at each
+    /// of the [`LINEAR_TAPS`](patch::LINEAR_TAPS) around it.
     pub matrix: Vec<Vec<i32>>,
 }
 
 impl Observe {
-    /// Contexts of a pixel.
+    /// Contexts per pixel.
     pub fn context_size(&self) -> usize {
         patch::context_size(self.known, 0, Pixels::All, self.taps)
     }
 
-    /// What the outputs of the network are.
+    /// The mixture that the network's outputs parametrise.
     pub fn shape(&self) -> MixtureShape {
         MixtureShape { components: self.components, channels: self.matrix.len(), pinned: false }
     }
 }
 
-/// A network of a program, at one place of it.
+/// A use of a network by a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NetworkUse {
     pub network: usize,
-    /// Contexts and outputs of a pixel.
+    /// Contexts and outputs per pixel.
     pub sizes: (usize, usize),
-    /// Pixels of a patch that it is evaluated for.
+    /// Pixels of a patch for which it is evaluated.
     pub pixels: usize,
 }
 
-/// What is done to a patch, in the order of the encoder.
+/// The operations on a patch, in the order of the encoder.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub channels: usize,
@@ -171,10 +172,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Reads a program for so many channels; see the format.
+    /// Reads the text of a program for this many channels.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model), naming what does not fit.
+    /// [`Error::Model`](crate::Error::Model), with what does not fit.
     pub fn read(text: &str, channels: usize) -> Result<Self> {
         Self::of_side(PATCH, text, channels)
     }
@@ -209,7 +210,7 @@ impl Program {
         Ok(Self { channels, side: patch_side, dequantization, operations: placed })
     }
 
-    /// Where networks are used.
+    /// All uses of networks.
     pub fn uses(&self) -> impl Iterator<Item = NetworkUse> {
         let noise = match self.dequantization {
             Dequantization::Variational(first) => first..first + 2 * self.channels,
@@ -220,22 +221,22 @@ impl Program {
         noise.chain(self.operations.iter().filter_map(Placed::network))
     }
 
-    /// The contexts and outputs of network `index`, if the program has any use for it.
+    /// The numbers of contexts and outputs of network `index`, if the program uses it.
     pub fn network_shape(&self, index: usize) -> Option<(usize, usize)> {
         self.uses().find(|used| used.network == index).map(|used| used.sizes)
     }
 
-    /// The number of networks: all below it have a use.
+    /// The number of networks; those with smaller indices are all used.
     pub fn networks(&self) -> usize {
         self.uses().map(|used| used.network + 1).max().unwrap_or(0)
     }
 
-    /// The pixels of a patch that network `index` is evaluated for.
+    /// The pixels of a patch for which network `index` is evaluated.
     pub fn evaluations(&self, index: usize) -> usize {
         self.uses().filter(|used| used.network == index).map(|used| used.pixels).sum()
     }
 
-    /// The numbers, of samples and of latents, that a patch draws from the stack before it pushes any of its samples.
+    /// The counts of noise values and of latents that a patch pops from the stack before it pushes any of its samples.
     pub fn drawn_first(&self) -> (usize, usize) {
         let samples =
             if self.dequantization == Dequantization::None { 0 } else { self.channels * self.side * self.side };
@@ -249,7 +250,7 @@ impl Program {
 }
 
 impl Placed {
-    /// The network that it takes.
+    /// The network that the operation uses.
     fn network(&self) -> Option<NetworkUse> {
         let pixels = self.side * self.side;
         match &self.operation {

@@ -1,5 +1,5 @@
-//! The registry: the models that this library carries. Ids are append-only: a model that has coded a file of a
-//! released format version stays for ever.
+//! The registry: the models built into this library. Ids are append-only: a model that has coded files of a released
+//! format version is never removed.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,33 +10,33 @@ use super::file::ModelFile;
 use crate::base::bytes::{DIGEST_BYTES, digest};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 
-/// The id, in the header of a file, of a model that is not in the registry.
+/// The model id in a file's header for a model that is not in the registry.
 const EXTERNAL_ID: u16 = 0xffff;
 
-/// The name that has models for all content.
+/// The name whose models cover all content.
 const DEFAULT: &str = "default";
-/// The name of the flows, for photographs alone.
+/// The name of the flows, which cover photographs only.
 const FLOW: &str = "flow";
-/// The names for photographs alone: luma and chroma are coded as colour.
+/// The names that cover photographs only; under these, luma and chroma are coded as colour.
 const PHOTOGRAPHS: [&str; 3] = [FLOW, "realnvp", "vae"];
 
 /// A model of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct RegisteredModel {
-    /// The id that the header of a file carries.
+    /// The id in the header of a file.
     pub id: u16,
-    /// The name to choose it by, `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae`; models for different content
-    /// share it.
+    /// The name to choose it by: `turbo`, `fast`, `default`, `max`, `flow`, `realnvp` or `vae`. Models for different
+    /// content share a name.
     pub name: &'static str,
     /// How it walks over a tile.
     pub family: Family,
-    /// What it was trained on.
+    /// The content that it was trained on.
     pub content: Content,
-    /// The model file, ONNX.
+    /// The model file, in ONNX format.
     pub file: &'static [u8],
 }
 
-/// All models, in the order of their ids.
+/// All models, ordered by id.
 static REGISTRY: [RegisteredModel; 12] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
@@ -64,7 +64,7 @@ const fn registered_program(id: u16, name: &'static str, file: &'static [u8]) ->
     RegisteredModel { id, name, family: Family::BitsBack, content: Content::Colour, file }
 }
 
-/// The models of the registry, in the order of their ids.
+/// The models of the registry, ordered by id.
 #[must_use]
 pub fn models() -> &'static [RegisteredModel] {
     &REGISTRY
@@ -89,10 +89,10 @@ impl RegisteredModel {
 /// Which model to compress with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
-    /// The models of the registry with this name: for each kind of content the one that is for it, or, where there is
-    /// none, that of the name `default`. Under the names `flow`, `realnvp` and `vae`, luma and chroma have the model for colour.
+    /// The models of the registry with this name. Where the name has no model for some content, the one named `default`
+    /// is used. Under the names `flow`, `realnvp` and `vae`, luma and chroma are coded with the model for colour.
     Named(String),
-    /// A model file, ONNX. To decompress what it coded, the same file must be given.
+    /// A model file, in ONNX format. The same file must be supplied to decompress.
     File(Arc<[u8]>),
 }
 
@@ -102,7 +102,7 @@ impl Default for ModelChoice {
     }
 }
 
-/// Which model coded a part.
+/// Identifies the model that coded a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ModelIdentity {
     /// Registry id, or 0xffff for a model from a file.
@@ -111,7 +111,7 @@ pub(crate) struct ModelIdentity {
     pub digest: [u8; DIGEST_BYTES],
 }
 
-/// A model that keeps the contract, and its identity.
+/// A model that keeps the contract, with its identity.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub identity: ModelIdentity,
@@ -124,7 +124,7 @@ impl Model {
         Ok(Self { identity, file: Arc::new(ModelFile::read(file)?) })
     }
 
-    /// A model of the registry, which is read once in the life of the process.
+    /// A model of the registry; read once per process.
     fn registered(index: usize) -> Result<Self> {
         static READ: [OnceLock<Model>; REGISTRY.len()] = [const { OnceLock::new() }; REGISTRY.len()];
         if let Some(model) = READ[index].get() {
@@ -135,7 +135,7 @@ impl Model {
     }
 }
 
-/// The models that a codec may use: those of the registry, by a name, and one from a file.
+/// The models that a codec may use: those of the registry under a name, and one from a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Models {
     name: String,
@@ -143,10 +143,10 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// Resolves a choice.
+    /// Loads the chosen models.
     ///
     /// # Errors
-    /// [`Error::Model`] if no model has the name, or if the file breaks the contract.
+    /// [`Error::Model`] if no model has this name, or if the file breaks the contract.
     pub fn new(choice: &ModelChoice) -> Result<Self> {
         match choice {
             ModelChoice::File(file) => {
@@ -163,7 +163,7 @@ impl Models {
         }
     }
 
-    /// The model from a file, which codes colours as they are.
+    /// The model from a file, if there is one; it codes colours without a transform.
     pub fn external(&self) -> Option<&Model> {
         self.external.as_ref()
     }
@@ -173,14 +173,14 @@ impl Models {
     /// # Errors
     /// [`Error::Model`] if it breaks the contract.
     pub fn for_encoding(&self, content: Content) -> Result<Model> {
-        // Photographs stay with the family that was asked for.
+        // Photographs stay within the requested family.
         let photographs = PHOTOGRAPHS.contains(&&*self.name);
         let content = if photographs && content == Content::LumaChroma { Content::Colour } else { content };
         let named = |name: &str| REGISTRY.iter().position(|model| model.name == name && model.content == content);
         Model::registered(named(&self.name).or_else(|| named(DEFAULT)).expect("a default model for all content"))
     }
 
-    /// The model of the registry that primes one of the bits-back family of so many channels.
+    /// The model of the registry that serves as primer for a bits-back model with this many channels.
     ///
     /// # Errors
     /// As [`for_encoding`](Self::for_encoding).
@@ -192,7 +192,7 @@ impl Models {
     /// The model that coded a part.
     ///
     /// # Errors
-    /// [`Error::Format`] if it is not there.
+    /// [`Error::Format`] if the model is not available.
     pub fn find(&self, identity: ModelIdentity) -> Result<Model> {
         if let Some(external) = self.external.as_ref().filter(|external| external.identity == identity) {
             return Ok(external.clone());

@@ -1,7 +1,7 @@
-//! Coded planes <-> streams of the bits-back family. A tile is one stack. Its pixels are those of patches, which a program codes,
-//! each on what the others left on the stack; and the primer: strips that are no whole patch, and so many of the last patches
-//! that their bits are enough for the noise that the first patch draws. The primer is coded by a network of the autoregressive
-//! family, as tiles of its own. Format: section "Bits-back streams".
+//! Coded planes <-> streams of the bits-back family. A tile is a single stack. Most of its pixels form patches, which a
+//! program codes one after the other on the same stack. The rest is the primer: the strips that do not fill a patch,
+//! and as many of the last patches as are needed for their bits to cover the noise that the first patch draws. A
+//! network of the autoregressive family codes the primer, as separate tiles. Format: section "Bits-back".
 
 use ndarray::{Array3, ArrayView3, s};
 
@@ -24,11 +24,11 @@ use crate::walk::autoregressive;
 use crate::walk::batch::ActiveTile;
 use crate::walk::bits_back::Walk;
 
-/// Bits that the noise of a sample of 8 bits, and that a latent, draws before the samples of its patch are pushed.
+/// Bits drawn by the noise of an 8-bit sample, and by a latent, before any sample of the patch is pushed: upper bounds.
 const NOISE_BITS: usize = 7;
 const LATENT_BITS: usize = 9;
 
-/// How a tile is cut.
+/// The division of a tile into patches and primer.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
     width: usize,
@@ -44,20 +44,20 @@ impl Cut {
         self.width / PATCH
     }
 
-    /// Whole patches.
+    /// The number of whole patches.
     fn patches(self) -> usize {
         self.columns() * (self.height / PATCH)
     }
 
-    /// The place of a patch in the tile.
+    /// The rectangle of a patch in the tile.
     fn patch(self, index: usize) -> Rect {
         let side = PATCH as u32;
         let (row, column) = (index / self.columns(), index % self.columns());
         Rect { x: column as u32 * side, y: row as u32 * side, width: side, height: side }
     }
 
-    /// The rectangles of the primer if it has so many of the last patches: these, by row; what is right of all patches; what is
-    /// below.
+    /// The rectangles of a primer with this many of the last patches: first the patches, by row; then what is right of
+    /// all patches; then what is below.
     fn primer(self, patches: usize) -> Vec<Rect> {
         let rect = |x: usize, y: usize, end_x: usize, end_y: usize| Rect {
             x: x as u32,
@@ -80,7 +80,7 @@ impl Cut {
     }
 }
 
-/// The models of a part: the one whose program codes patches, and its primer.
+/// The models of a part: the one with the program for patches, and its primer.
 fn models(engine: &Engine, (model, primer): (ModelIdentity, ModelIdentity)) -> Result<[Model; 2]> {
     let models = [engine.models().find(model)?, engine.models().find(primer)?];
     let [model, primer] = &models;
@@ -145,7 +145,8 @@ fn encode_patches(
     Ok(stream)
 }
 
-/// The number of patches of the primer, and the stack on which it lies: as few as have the bits that the first patch draws.
+/// The number of patches in the primer, and the stack that holds it. Takes as few patches as yield the bits that the
+/// first patch draws.
 fn primed(program: &Program, primer: &mut Networks, coded: &Coded, rect: Rect) -> Result<(usize, Stack)> {
     let cut = Cut::of(rect);
     let (samples, latents) = program.drawn_first();
@@ -163,7 +164,7 @@ fn primed(program: &Program, primer: &mut Networks, coded: &Coded, rect: Rect) -
     }
 }
 
-/// The stack of the primer of a tile, with so many patches.
+/// The stack that holds the primer of a tile, with this many patches.
 fn primer_stack(primer: &mut Networks, coded: &Coded, rect: Rect, patches: usize) -> Result<Stack> {
     let rects = Cut::of(rect).primer(patches);
     let mut tiles: Vec<_> = rects.iter().map(|&part| active(coded, within(rect, part), None)).collect();
@@ -173,12 +174,12 @@ fn primer_stack(primer: &mut Networks, coded: &Coded, rect: Rect, patches: usize
     Ok(stack)
 }
 
-/// A rectangle of a tile, as one of the planes.
+/// A rectangle of a tile, in the coordinates of the planes.
 fn within(tile: Rect, part: Rect) -> Rect {
     Rect { x: tile.x + part.x, y: tile.y + part.y, ..part }
 }
 
-/// The samples of a rectangle, by channel and row.
+/// The samples of a rectangle, with axes (channel, row x column).
 fn planes_of(samples: ArrayView3<'_, u16>, rect: Rect) -> Vec<Vec<u16>> {
     let planes = samples.slice_move(s![.., rect.rows(), rect.columns()]);
     planes.outer_iter().map(|plane| plane.iter().copied().collect()).collect()

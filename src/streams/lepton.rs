@@ -1,8 +1,9 @@
-//! A JPEG file <-> a Lepton stream: its coefficients, predicted and coded arithmetically, and what else is needed to write
-//! the same bytes again. Format: section "JPEG files".
+//! A JPEG file <-> a Lepton stream: its coefficients, predicted and coded arithmetically, and all else needed to
+//! restore the same bytes. Format: section "JPEG files".
 //!
-//! The lepton_jpeg library codes; it looks after itself where a stream is damaged, but believes the sizes that the stream
-//! declares, so these are checked first. What it takes for impossible ends in a panic, which is caught and is an error.
+//! The lepton_jpeg library does the coding. It handles damaged streams, but trusts the sizes that a stream declares, so
+//! these are checked first. Where it meets what it considers impossible, it panics; the panic is caught and becomes an
+//! error.
 
 use std::io::Cursor;
 
@@ -14,22 +15,22 @@ use crate::base::limits::{Limits, check, check_memory, check_samples};
 use crate::image::jpeg::{Frame, frame};
 
 const SIGNATURE: [u8; 3] = [0xcf, 0x84, 1];
-/// Bytes before the compressed header.
+/// Length of the fixed fields before the compressed header, in bytes.
 const FIXED_BYTES: usize = 28;
-/// Segments of the image, which are coded independently; more of them take more bytes.
+/// Segments of the image that are coded independently; more segments take more bytes.
 const SEGMENTS: u8 = 1;
-/// Bytes that a header has beside what it took from the JPEG file.
+/// Most bytes of a header besides what it copies from the JPEG file.
 const HEADER_BYTES: u64 = 1 << 12;
 
-/// Fails if the coefficients of such an image are beyond the limits; they take as much memory as samples.
+/// Fails if the coefficients of such an image exceed the limits; they take as much memory as samples.
 pub(crate) fn check_frame(frame: Frame, limits: &Limits) -> Result<()> {
     check_samples(frame.width, frame.height, frame.components, limits)?;
     let samples = u64::from(frame.width) * u64::from(frame.height);
     check_memory(samples.saturating_mul(frame.components as u64), limits)
 }
 
-/// The stream of a JPEG file within the limits; none if the library does not code such a file. It may still decode to
-/// other bytes.
+/// The stream of a JPEG file within the limits; `None` if the library does not support the file. The stream may decode
+/// to other bytes, so the caller has to compare.
 pub(crate) fn encode(jpeg: &[u8], frame: Frame) -> Option<Vec<u8>> {
     let mut stream = Cursor::new(Vec::new());
     let encode = || {
@@ -37,16 +38,16 @@ pub(crate) fn encode(jpeg: &[u8], frame: Frame) -> Option<Vec<u8>> {
     };
     catch_unwind_result(encode).ok()?;
     let mut stream = stream.into_inner();
-    // Where the library was built, of no use to a decoder: the same file has the same stream wherever it is made.
+    // Clears the build information of the library, which no decoder needs: the stream then depends on the file only.
     stream.get_mut(16..20)?.fill(0);
     Some(stream)
 }
 
-/// The frame header of the file that a stream holds, once all sizes that the stream declares are found to be within the
-/// limits. `bytes` are those of the file.
+/// The frame header of the JPEG file in a stream, after all sizes that the stream declares were checked against the
+/// limits. `bytes` is the length of the JPEG file.
 ///
 /// # Errors
-/// [`Error::Format`] if it is no such stream, [`Error::LimitsExceeded`].
+/// [`Error::Format`] if it is not a valid stream, [`Error::LimitsExceeded`].
 pub(crate) fn read_frame(stream: &[u8], bytes: u64, limits: &Limits) -> Result<Frame> {
     let invalid = || malformed(FormatErrorKind::InvalidField, "a Lepton stream whose header is not valid");
     let Some((fixed, rest)) = stream.split_first_chunk::<FIXED_BYTES>() else { return invalid() };
@@ -55,7 +56,7 @@ pub(crate) fn read_frame(stream: &[u8], bytes: u64, limits: &Limits) -> Result<F
     if fixed[..3] != SIGNATURE || fixed[8..10] != *b"MS" || u64::from(file_bytes) != bytes {
         return invalid();
     }
-    // All of it comes from the file: its segments, and what follows the image.
+    // All of it comes from the JPEG file: its segments, and what follows the image.
     let most = bytes.saturating_add(HEADER_BYTES).min(limits.metadata_bytes.saturating_add(HEADER_BYTES));
     check("the size of the metadata in bytes", header_bytes.into(), most)?;
     let Some(stored) = rest.get(..stored as usize) else { return invalid() };
@@ -69,13 +70,13 @@ pub(crate) fn read_frame(stream: &[u8], bytes: u64, limits: &Limits) -> Result<F
     Ok(frame)
 }
 
-/// The segments of the JPEG file, of a header: `HDR`, their length, and they.
+/// The segments of the JPEG file in a header: `HDR`, their length, then the segments.
 fn segments(header: &[u8]) -> Option<&[u8]> {
     let length = u32::from_le_bytes(*header.strip_prefix(b"HDR")?.first_chunk()?);
     header[7..].get(..length as usize)
 }
 
-/// Goes over the other fields of a header; none if one declares more than there is.
+/// Checks the lengths of a header's other fields; `None` if one exceeds the header.
 fn fields_are_within(mut fields: &[u8]) -> Option<()> {
     while !fields.is_empty() {
         let name = fields.split_off(..3)?;
@@ -96,7 +97,7 @@ fn fields_are_within(mut fields: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// The JPEG file of a stream, of so many bytes.
+/// The JPEG file of a stream, `bytes` bytes long.
 ///
 /// # Errors
 /// As [`read_frame`]; [`Error::OutOfMemory`].
@@ -121,7 +122,7 @@ fn failed(error: &LeptonError, frame: Frame) -> Error {
     crate::base::error::FormatError::new(FormatErrorKind::ContentChecksum, format!("a Lepton stream: {text}")).into()
 }
 
-/// What the library may do for an image of this frame; a second frame must not be larger.
+/// The library's limits for an image with this frame; a second frame must not be larger.
 fn features(frame: Frame) -> EnabledFeatures {
     EnabledFeatures {
         max_jpeg_width: frame.width,

@@ -1,4 +1,4 @@
-//! Coded planes <-> streams: what codes the tiles of one part of a band. Format: section "Bands". `lepton` codes JPEG files.
+//! Coded planes <-> streams: the coders of the tiles of a part. Format: section "Bands". `lepton` codes JPEG files.
 
 mod bits_back;
 pub(crate) mod lepton;
@@ -16,21 +16,21 @@ use crate::infer::pool::Engine;
 use crate::transforms::{Coded, depth_of};
 use crate::walk::bits_back::BoundTerms;
 
-/// A part that is going to be encoded.
+/// A part to encode.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub coder: &'a Coder,
     pub coded: &'a Coded,
-    /// Whether the slowest encoder is used, where there are several.
+    /// Whether to use the slowest encoder, where there are several.
     pub thorough: bool,
 }
 
-/// A tile that is going to be decoded.
+/// A tile to decode.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TileStream<'a> {
     pub rect: Rect,
     pub stream: &'a [u8],
-    /// Whether the bits of each sample are asked for.
+    /// Whether the caller wants the bits of each sample.
     pub tells_bits: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct TileStream<'a> {
 pub(crate) struct DecodedTile {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
-    /// The bits of each sample, if they are asked for, and the coder codes samples one by one.
+    /// The bits of each sample, if they are wanted and the coder codes samples one by one.
     pub told: Option<Array3<f32>>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct DecodedTile {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct IdealBits {
     pub total: f64,
-    /// What of it the bits-back family codes, by terms.
+    /// The share of the bits-back family, by the terms of its bound.
     pub bound: Option<BoundTerms>,
 }
 
@@ -66,11 +66,10 @@ impl std::ops::AddAssign for IdealBits {
     }
 }
 
-/// Encodes the tiles of a part; `done` hears of each tile. One stream per tile.
+/// Encodes the tiles of a part, one stream per tile; calls `done` after each tile.
 ///
 /// # Errors
-/// [`Error::Model`] if the model codes another number
-/// of channels.
+/// [`Error::Model`] if the model codes another number of channels.
 pub(crate) fn encode(
     engine: &Engine,
     source: Source<'_>,
@@ -101,10 +100,10 @@ pub(crate) fn encode(
     }
 }
 
-/// Decodes tiles of a part. `damaged` makes the error for a tile whose stream is no stream.
+/// Decodes tiles of a part. `damaged` makes the error for a tile with an invalid stream.
 ///
 /// # Errors
-/// Those of `damaged`; [`Error::Format`] if the model is not there, or does not fit.
+/// Those of `damaged`; [`Error::Format`] if the model is not available, or does not fit.
 pub(crate) fn decode(
     engine: &Engine,
     coder: &Coder,
@@ -137,7 +136,7 @@ pub(crate) fn decode(
     }
 }
 
-/// Encodes one tile after the other.
+/// Encodes the tiles one by one.
 fn encode_each(
     engine: &Engine,
     samples: ArrayView3<'_, u16>,
@@ -154,7 +153,7 @@ fn encode_each(
     rects.iter().map(stream).collect()
 }
 
-/// Decodes one tile after the other.
+/// Decodes the tiles one by one.
 fn decode_each(
     engine: &Engine,
     tiles: &[TileStream<'_>],

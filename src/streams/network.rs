@@ -1,4 +1,4 @@
-//! Coded planes <-> streams of a network: the tiles of one part are coded in parallel. Format: section "Streams".
+//! Coded planes <-> streams of a network; the tiles of a part are coded in parallel. Format: section "Streams".
 
 use std::ops::Range;
 
@@ -18,14 +18,15 @@ use crate::transforms::{Coded, depth_of};
 use crate::walk::batch::ActiveTile;
 use crate::walk::{autoregressive, flow};
 
-/// Side of the squares of a tile that a network codes to see what learning gains.
+/// Side of the squares of a tile in which the gain of learning is measured, in pixels.
 const SAMPLED_SIDE: u32 = 96;
-/// A stream has a byte for each so many pixels, or more, so that its bytes bound the work that it asks for.
+/// A stream has at least one byte per this many pixels, so that the length of a file bounds the work of decoding it.
 const PIXELS_OF_A_BYTE: usize = 1 << 15;
-/// With at most this share of the bits in them, there is no doubt: their borders cost less.
+/// If learning needs at most this share of the bits in these squares, it is better. The bits without learning are
+/// measured on the squares alone, where borders cost extra.
 const CLEAR_GAIN: f64 = 0.98;
 
-/// The alphabets of channels of these sizes.
+/// The alphabets of channels with these sizes.
 pub(crate) fn alphabets(sizes: &[u32]) -> Vec<Alphabet> {
     let depth = depth_of(sizes);
     sizes.iter().map(|&size| Alphabet { depth, size }).collect()
@@ -52,7 +53,7 @@ pub(super) fn encode(
     })
 }
 
-/// The ideal code length of some tiles of a part, in bits, with these bias offsets.
+/// The ideal code length of some tiles of a part with these bias offsets, in bits.
 ///
 /// # Errors
 /// Those of the network.
@@ -72,7 +73,7 @@ pub(crate) fn measure(
     Ok(bits.iter().sum())
 }
 
-/// The streams of some tiles of a part, without lanes.
+/// The streams of some tiles of a part, coded with one state.
 ///
 /// # Errors
 /// Those of the network.
@@ -122,7 +123,7 @@ pub(super) fn decode(
     })
 }
 
-/// Codes all samples of a group of tiles, by the walk of the networks' family.
+/// Codes all samples of a group of tiles, with the walk of the networks' family.
 fn code_tiles<C: SampleCoder>(
     networks: &mut Networks,
     tiles: &mut [ActiveTile<C>],
@@ -135,7 +136,7 @@ fn code_tiles<C: SampleCoder>(
     }
 }
 
-/// Fails if a model codes another number of channels than these.
+/// Fails if the networks code another number of channels.
 pub(crate) fn check_channels(networks: &Networks, sizes: &[u32]) -> Result<()> {
     let channels = networks.shape().channels;
     if channels != sizes.len() {
@@ -144,7 +145,7 @@ pub(crate) fn check_channels(networks: &Networks, sizes: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// The words of a tile whose samples have been coded, under a state for each lane or under one.
+/// The words of a tile whose samples have been coded, with one state per lane, or with a single state.
 fn words_of(networks: &Networks, lanes: bool, tile: ActiveTile<Encoder>) -> Vec<u32> {
     if !lanes {
         return tile.coder.finish();
@@ -157,13 +158,13 @@ fn words_of(networks: &Networks, lanes: bool, tile: ActiveTile<Encoder>) -> Vec<
     tile.coder.finish_lanes(&groups, tile.samples.channels())
 }
 
-/// A tile that is going to be encoded.
+/// A tile ready to be encoded.
 pub(crate) fn active(coded: &Coded, rect: Rect, learning: Option<Learning>) -> ActiveTile<Encoder> {
     let coder = Encoder::with_capacity(rect.pixels() * coded.sizes.len());
     ActiveTile { samples: TileSamples::of(coded.samples.view(), rect, depth_of(&coded.sizes)), coder, learning }
 }
 
-/// Codes tiles, which then have coders that hold their samples' intervals.
+/// Codes tiles; their coders then hold the intervals of their samples.
 fn coded_tiles(
     networks: &mut Networks,
     learning: Option<Learning>,
@@ -175,8 +176,8 @@ fn coded_tiles(
     Ok(tiles)
 }
 
-/// Encodes a tile under a network that learns, or one that does not if that makes it smaller. The other one codes all of
-/// the tile only where some squares of it leave a doubt.
+/// Encodes a tile with a network that learns, or with one that does not, whichever is smaller. The second is run on the
+/// whole tile only if some squares leave a doubt.
 fn encoded_learning(
     networks: &mut Networks,
     learning: Learning,
@@ -205,7 +206,7 @@ fn encoded_learning(
     Ok(if learned.coder.finish().len() < without.coder.finish().len() { learned } else { without })
 }
 
-/// Encodes a group of tiles, each learning if that makes it smaller.
+/// Encodes a group of tiles; each learns if that makes it smaller.
 fn encode_tiles(networks: &mut Networks, coder: &NetworkCoder, coded: &Coded, rects: &[Rect]) -> Result<Vec<Vec<u8>>> {
     let learning = coder.adaptation.learning();
     let tiles: Vec<ActiveTile<Encoder>> = match learning {
@@ -223,15 +224,15 @@ fn encode_tiles(networks: &mut Networks, coder: &NetworkCoder, coded: &Coded, re
     Ok(tiles.into_iter().map(stream).collect())
 }
 
-/// Words as bytes, the low one first, without the zeros at the end, but for those that the least length asks for.
+/// The bytes of words, little-endian, without the zeros at the end, but padded to the minimum length.
 pub(super) fn to_stream(words: &[u32], pixels: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.resize(without_zeros(&bytes).len().max(pixels.div_ceil(PIXELS_OF_A_BYTE)), 0);
     bytes
 }
 
-/// The words of the stream of a tile of so many pixels; `None` if it is shorter than the least, or longer and ends in a
-/// zero.
+/// The words in the stream of a tile with this many pixels; `None` if the stream is shorter than the minimum length, or
+/// longer and ends in a zero.
 pub(super) fn to_words(stream: &[u8], pixels: usize) -> Option<Vec<u32>> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
     let least = pixels.div_ceil(PIXELS_OF_A_BYTE);
@@ -277,7 +278,7 @@ fn decode_tiles(
     range.zip(tiles).map(decoded).collect()
 }
 
-/// The bits of the samples of a tile that lie in some rectangles of it, as an encoder has them.
+/// The ideal code length of the samples in some rectangles of a tile, in bits, from the encoder.
 #[cfg(test)]
 pub(super) fn bits_within(
     engine: &Engine,

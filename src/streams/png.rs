@@ -1,8 +1,8 @@
-//! Samples <-> the compressed rows of a PNG file, for images whose parts repeat over long distances: what filters and
-//! deflate do better than VP8L, and all samples of more than 8 bits. Format: section "PNG".
+//! Samples <-> the compressed rows of a PNG file, for images with repetition over long distances, where filters and
+//! deflate sometimes beat VP8L; and for all such images with more than 8 bits. Format: section "PNG".
 //!
-//! The stream is that of the IDAT chunks: what else a PNG file says is known already. The encoder is oxipng; a build
-//! without the feature `graphics` has none.
+//! The stream is the content of the IDAT chunks; all else in a PNG file is known already. The encoder is oxipng; builds
+//! without the feature `graphics` have none.
 
 #[cfg(feature = "graphics")]
 mod encode;
@@ -17,11 +17,11 @@ use crate::base::bytes::inflate;
 use crate::base::error::Error;
 use crate::base::error::{FormatErrorKind, Result, malformed};
 
-/// oxipng's levels: to keep the result, and to see how large it is going to be.
+/// oxipng's levels: for the final result, and to estimate its size.
 const LEVEL: u8 = 4;
 const PROBE_LEVEL: u8 = 1;
 
-/// The stream of samples of `depth` bits and 1 to 4 channels.
+/// Encodes samples of `depth` bits and 1 to 4 channels.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if oxipng fails.
@@ -29,7 +29,7 @@ pub(crate) fn encode(samples: ArrayView3<'_, u16>, depth: u32) -> Result<Vec<u8>
     encode_with(samples, depth, LEVEL)
 }
 
-/// About the bytes of the stream.
+/// Estimates the length of the stream, in bytes.
 ///
 /// # Errors
 /// As [`encode`].
@@ -42,7 +42,7 @@ fn encode_with(_: ArrayView3<'_, u16>, _: u32, _: u8) -> Result<Vec<u8>> {
     Err(Error::Unsupported("a build without the feature `graphics` encodes no PNG streams".to_owned()))
 }
 
-/// Bits that a sample takes: PNG has fewer than 8 for grey alone.
+/// Bits per stored sample: PNG has fewer than 8 only for grey.
 fn stored_bits(channels: usize, depth: u32) -> u32 {
     if channels == 1 || depth > 8 { depth.next_power_of_two() } else { 8 }
 }
@@ -51,10 +51,10 @@ fn row_bytes(columns: usize, channels: usize, bits: u32) -> usize {
     (columns * channels * bits as usize).div_ceil(8)
 }
 
-/// The samples of a stream; `width`, `height` and `channels` have been checked against the limits.
+/// Decodes a stream; `width`, `height` and `channels` have been checked against the limits.
 ///
 /// # Errors
-/// [`Error::Format`] for a stream that is damaged.
+/// [`Error::Format`] for a damaged stream.
 pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize, depth: u32) -> Result<Array3<u16>> {
     let (columns, rows) = (width as usize, height as usize);
     let bits = stored_bits(channels, depth);
@@ -75,7 +75,7 @@ pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize, de
     Ok(Array3::from_shape_fn((channels, rows, columns), sample))
 }
 
-/// Undoes the filters of rows, each of which follows the number of its filter; `None` if there is no such filter.
+/// Inverts the filters of rows; each row is preceded by the number of its filter. `None` for an unknown filter.
 fn unfilter(filtered: &[u8], row_bytes: usize, pixel_bytes: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(filtered.len());
     let mut above = vec![0; row_bytes];
@@ -100,7 +100,7 @@ fn unfilter(filtered: &[u8], row_bytes: usize, pixel_bytes: usize) -> Option<Vec
     Some(bytes)
 }
 
-/// The neighbour that is nearest to `left + above - corner`; the first of several.
+/// The neighbour nearest to `left + above - corner`; ties go to the first.
 fn paeth(left: u8, above: u8, corner: u8) -> u8 {
     let estimate = i16::from(left) + i16::from(above) - i16::from(corner);
     let distance = |&neighbour: &u8| (estimate - i16::from(neighbour)).abs();
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// What other programs take for the samples.
+    /// The samples that another decoder of PNG reads from the stream.
     fn decode_as_file(stream: &[u8], width: u32, height: u32, colour: png::ColorType, depth: png::BitDepth) -> Vec<u8> {
         let mut info = png::Info::with_size(width, height);
         (info.color_type, info.bit_depth) = (colour, depth);
@@ -180,7 +180,7 @@ mod tests {
         for index in 0..stream.len() {
             let mut damaged = stream.clone();
             damaged[index] ^= 0x10;
-            // The sum at the end of the stream tells, or nothing has changed.
+            // The checksum at the end of the stream reveals the damage, or the samples are the same.
             let decoded = decode(&damaged, 20, 20, 1, 16);
             assert!(decoded.is_err() || decoded.is_ok_and(|decoded| decoded == samples), "byte {index}");
         }

@@ -39,7 +39,7 @@ fn learning(content: Content) -> Coder {
 
 fn offsets(content: Content) -> Vec<u8> {
     let layers = &model(content).file.networks[0].layers;
-    // Some rows have so large a unit that an offset has no room.
+    // Some rows have so large a unit that no offset fits.
     let offset = |(row, &shift): (usize, &u32)| if shift < 16 { row as i32 % 5 - 2 } else { 0 };
     let offsets = layers.iter().map(|layer| layer.shifts.iter().enumerate().map(offset).collect());
     Offsets(offsets.collect()).to_bytes()
@@ -54,12 +54,12 @@ fn is_fixed(coder: &Coder) -> bool {
     coder.network().is_some_and(|network| network.adaptation.learning().is_none())
 }
 
-/// Whether it is one as its model has it.
+/// Whether it is a network without adaptation.
 fn is_plain(coder: &Coder) -> bool {
     coder.network().is_some_and(|network| network.adaptation == Adaptation::None)
 }
 
-/// The coders of planes of so many channels, but for those of constant ones.
+/// The coders for planes with this many channels, except the coder for constant planes.
 fn coders(channels: usize) -> Vec<Coder> {
     match channels {
         1 => {
@@ -90,7 +90,7 @@ fn coders(channels: usize) -> Vec<Coder> {
 const WIDTH: usize = 31;
 const HEIGHT: usize = 18;
 
-/// Planes of noise, of the least and of the greatest symbol, and of a pattern that repeats.
+/// Planes of noise, of the least and of the greatest symbol, and of a repeating pattern.
 fn planes(sizes: &[u32]) -> Vec<Array3<u16>> {
     let shape = (sizes.len(), HEIGHT, WIDTH);
     let mut random = Random(0x5eed_5eed_5eed);
@@ -132,7 +132,8 @@ fn assert_returns(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
     assert_eq!((streams.len(), tiles.len()), (rects().len(), rects().len()));
     for ((rect, tile), stream) in rects().into_iter().zip(tiles).zip(streams) {
         assert_eq!(tile.samples, samples.slice(s![.., rect.rows(), rect.columns()]));
-        // There may be fewer bits than the ideal: samples at the very bottom cost nothing at the end of a stream.
+        // There may be fewer bits than the ideal: samples with intervals that begin at 0 are free at the end of a
+        // stream.
         let bits = 8.0 * stream.len() as f64;
         let ideal = tile.bits.total;
         assert!(ideal >= 0.0 && bits - ideal <= 72.0, "{ideal} in {bits}");
@@ -167,7 +168,7 @@ fn tiles_of_any_planes_come_back_under_every_coder() {
     }
 }
 
-/// Decoders that tell bits decode the same, and what they tell adds up.
+/// Decoding with the bits of each sample gives the same samples, and the bits add up.
 fn assert_tells_bits(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
     let streams = encoded(coder, samples, sizes);
     let silent = decoded(coder, sizes, &streams).expect("decoded tiles");
@@ -193,7 +194,7 @@ fn the_bits_of_samples_add_up_under_every_coder() {
     }
 }
 
-/// The bits that the decoder tells for a square are those that the encoder has for it.
+/// The decoder's bits for a square are those of the encoder.
 #[test]
 fn the_bits_of_samples_lie_where_the_samples_do() {
     let rect = Rect { x: 0, y: 0, width: 48, height: 40 };

@@ -1,9 +1,8 @@
-//! Samples <-> WebP lossless (VP8L, RFC 9649), for images whose parts repeat over long distances. Format: section
-//! "VP8L".
+//! Samples <-> WebP lossless (VP8L, RFC 9649), for images with repetition over long distances. Format: section "VP8L".
 //!
-//! The stream is stored without its header of 5 bytes: it says what is known already, so a stream cannot declare a
-//! size of its own. The decoder is the memory-safe one of image-webp. The encoder is libwebp; a build without the feature
-//! `graphics` has none.
+//! The stream is stored without its 5-byte header, which holds only what is known already; so a stream cannot declare a
+//! size of its own. The decoder is the memory-safe one of image-webp. The encoder is libwebp; builds without the
+//! feature `graphics` have none.
 
 #[cfg(feature = "graphics")]
 mod encode;
@@ -23,11 +22,11 @@ use crate::base::error::{FormatErrorKind, Result, malformed};
 const MAX_SIDE: usize = 16383;
 /// Bytes of RIFF before the VP8L stream: `RIFF`, size, `WEBP`, `VP8L`, size.
 const RIFF_BYTES: usize = 20;
-/// Bytes of the VP8L header: signature, sizes, hint for alpha, version.
+/// Bytes of the VP8L header: signature, sizes, alpha hint, version.
 const HEADER_BYTES: usize = 5;
 const SIGNATURE: u8 = 0x2f;
-/// Most bytes of a stream of so many pixels. Bounds the memory of a decoder, whose tables can be a few hundred times
-/// as large as the stream.
+/// Greatest length of a stream for this many pixels. Bounds the memory of the decoder, whose tables can be a few
+/// hundred times as large as the stream.
 fn most_bytes(width: u32, height: u32) -> u64 {
     4 * u64::from(width) * u64::from(height) + 1024
 }
@@ -42,10 +41,10 @@ pub(crate) fn probe(_: ArrayView3<'_, u16>) -> Result<Option<usize>> {
     Ok(None)
 }
 
-/// The samples of a stream; `width`, `height` and `channels` have been checked against the limits.
+/// Decodes a stream; `width`, `height` and `channels` have been checked against the limits.
 ///
 /// # Errors
-/// [`Error::Format`] for a stream that is damaged, or has a colour where it should be grey.
+/// [`Error::Format`] for a damaged stream, or for colours in a grey image.
 pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize) -> Result<Array3<u16>> {
     let invalid = |what: String| malformed(FormatErrorKind::InvalidField, format!("VP8L stream: {what}"));
     let range = 1..=MAX_SIDE as u32;
@@ -66,7 +65,7 @@ pub(crate) fn decode(stream: &[u8], width: u32, height: u32, channels: usize) ->
     if channels < 3 && pixels.chunks(bytes).any(|pixel| pixel[0] != pixel[1] || pixel[1] != pixel[2]) {
         return invalid("a colour in a grey image".into());
     }
-    // The channels of grey and alpha are the first and the last byte of a pixel.
+    // Grey and alpha are the first and the last byte of a pixel.
     let step = if channels == 2 { 3 } else { 1 };
     let sample = |(c, y, x): (usize, usize, usize)| u16::from(pixels[(y * width as usize + x) * bytes + c * step]);
     Ok(Array3::from_shape_fn((channels, height as usize, width as usize), sample))
@@ -76,7 +75,7 @@ fn has_alpha(channels: usize) -> bool {
     channels.is_multiple_of(2)
 }
 
-/// The stream as a WebP file; it is short enough for one.
+/// Rebuilds a WebP file from the stream, which is short enough for one.
 fn rebuild(stream: &[u8], width: u32, height: u32, alpha: bool) -> Vec<u8> {
     let chunk = HEADER_BYTES + stream.len();
     let padding = chunk % 2;

@@ -2,7 +2,7 @@
 
 use crate::image::Rect;
 
-/// The division of an image into tiles of one size; those at the right and the bottom may be smaller.
+/// The division of a band into tiles of one size; those at the right and at the bottom may be smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TileGrid {
     pub image: (u32, u32),
@@ -10,7 +10,7 @@ pub(crate) struct TileGrid {
 }
 
 impl TileGrid {
-    /// Divides evenly into tiles whose sides are at most `side`.
+    /// Divides evenly into tiles with sides of at most `side`.
     pub fn even(width: u32, height: u32, side: u32) -> Self {
         let divide = |length: u32| length.div_ceil(length.div_ceil(side));
         Self { image: (width, height), tile: (divide(width), divide(height)) }

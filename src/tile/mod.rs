@@ -1,4 +1,4 @@
-//! Tiles: the units that are coded independently of each other.
+//! Tiles: units that are coded independently of each other.
 
 mod grid;
 mod samples;

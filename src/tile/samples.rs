@@ -6,19 +6,19 @@ use ndarray::{Array3, ArrayView3, Axis, s};
 
 use crate::image::Rect;
 
-/// Rows above and columns to each side that a context reaches.
+/// Rows above a pixel, and columns on either side, that its context reaches.
 pub(crate) const REACH: usize = 3;
-/// Taps of a context: three rows of seven pixels above, three pixels to the left.
+/// Taps of a context: three rows of seven pixels above, and three pixels to the left.
 pub(crate) const TAPS: usize = REACH * (2 * REACH + 1) + REACH;
-/// Samples behind the last row, so that taps can be read in whole vectors.
+/// Samples allocated after the last row, so that taps can be read in whole vectors.
 const SPARE: usize = 8;
-/// Columns that a row lags behind the row above it, so that its contexts are complete.
+/// Columns by which a row lags behind the row above, so that its contexts are complete.
 const LAG: usize = REACH + 1;
 
 /// The samples of one tile, channels interleaved, with the border that contexts reach into.
 ///
-/// Above the tile: half the sample range. Left of a row: the first pixel of the row above. Right of a row: its
-/// last pixel. The border is kept up to date as samples are [`set`](Self::set) in coding order.
+/// Above the tile, the border is half the sample range; left of a row, the first pixel of the row above; right of a
+/// row, the row's last pixel. The border is updated as samples are [`set`](Self::set) in coding order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TileSamples {
     width: usize,
@@ -45,7 +45,7 @@ impl TileSamples {
             for (channel, row) in rows.outer_iter().enumerate() {
                 let to = tile.samples[start + channel..].iter_mut().step_by(tile.channels);
                 to.zip(row).for_each(|(to, &sample)| *to = sample);
-                // The ends of rows, once more, for the border that repeats them.
+                // Sets the ends of rows again, which updates the border that repeats them.
                 for x in [0, tile.width - 1] {
                     tile.set(x, y, channel, row[x]);
                 }
@@ -114,21 +114,21 @@ impl TileSamples {
         }
     }
 
-    /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in the `REACH` rows
-    /// above, from the top; then `N = REACH * channels` samples to the left. What lies behind these in memory may be read,
-    /// too, up to 8 samples in all, or 24 above and 16 to the left with three channels.
+    /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in each of the `REACH`
+    /// rows above, from the top; then `N = REACH * channels` samples to the left. `N` may be larger to read whole
+    /// vectors: up to 8 samples, or 24 above and 16 to the left with three channels.
     pub fn taps<const N: usize>(&self, x: usize, y: usize, row: usize) -> &[u16; N] {
         let start = (y + row) * self.stride + x * self.channels;
         self.samples[start..].first_chunk().expect("the border is as wide as a context")
     }
 
-    /// The pixel at (rows down, columns to the right) of a pixel, at most [`REACH`] away.
+    /// The pixel at offset (down, right) from a pixel, each at most [`REACH`].
     pub fn neighbour<const C: usize>(&self, x: usize, y: usize, (down, right): (isize, isize)) -> &[u16; C] {
         let offset = down * self.stride as isize + right * C as isize;
         self.samples[self.index(x, y).wrapping_add_signed(offset)..].first_chunk().expect("the border is wide enough")
     }
 
-    /// The sample above one, of the border in the first row.
+    /// The sample above; in the first row, that of the border.
     pub fn above(&self, x: usize, y: usize, channel: usize) -> u16 {
         self.samples[self.index(x, y) + channel - self.stride]
     }
@@ -148,25 +148,25 @@ impl TileSamples {
         self.width + LAG * (self.height - 1)
     }
 
-    /// For each pixel in coding order, whether it is in one of these rectangles of the tile.
+    /// For each pixel in coding order, whether it lies in one of these rectangles of the tile.
     pub fn order_within(&self, rects: &[Rect]) -> impl Iterator<Item = bool> {
         let pixels = (0..self.steps()).flat_map(|step| self.rows(step).map(move |y| (Self::column(step, y), y)));
         pixels.map(|(x, y)| rects.iter().any(|rect| rect.contains(x, y)))
     }
 
-    /// The rows that have a pixel in a step; its column is [`column`](Self::column).
+    /// The rows with a pixel in a step; its column is [`column`](Self::column).
     pub fn rows(&self, step: usize) -> Range<usize> {
         let first = (step + 1).saturating_sub(self.width).div_ceil(LAG);
         first..self.height.min(step / LAG + 1)
     }
 
-    /// The column of the pixel that row `y` has in a step.
+    /// The column of row `y`'s pixel in a step.
     pub fn column(step: usize, y: usize) -> usize {
         step - LAG * y
     }
 }
 
-/// The median of two neighbours of a sample and the plane through them and the one between.
+/// The median of `west`, `north` and `west + north - northwest`.
 #[inline(always)]
 pub(crate) fn median_edge(west: i32, north: i32, northwest: i32) -> i32 {
     (north + west - northwest).clamp(north.min(west), north.max(west))
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(tile.predict(1, 1, 0), 3);
     }
 
-    /// A tile of 3 x 2 pixels whose samples name their place: row, column, channel.
+    /// A tile of 3 x 2 pixels whose samples encode their position: row, column, channel.
     fn labelled(channels: usize) -> (Array3<u16>, TileSamples) {
         let label = |(channel, y, x)| (100 * y + 10 * x + channel) as u16;
         let samples = Array3::from_shape_fn((channels, 2, 3), label);
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn taps_interleave_the_channels() {
         let (_, tile) = labelled(3);
-        // Columns -2 to 4: the border to the left repeats what is above the row, here half the range.
+        // Columns -2 to 4: the border on the left repeats what is above the row, here half the range.
         let half = [128; 3];
         let row = [[0, 1, 2], [10, 11, 12], [20, 21, 22], [20, 21, 22], [20, 21, 22]];
         assert_eq!(tile.taps::<21>(1, 1, 2)[..], [&[half, half][..], &row].concat().concat());

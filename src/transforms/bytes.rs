@@ -1,4 +1,4 @@
-//! Descriptions of transforms as bytes: what is left of them, and deflation. Format: section "Transforms".
+//! Descriptions of transforms as bytes: a reader, and deflation. Format: section "Transforms".
 
 use std::io::{Read, Write};
 
@@ -14,7 +14,7 @@ pub(super) fn invalid<T>(what: impl std::fmt::Display) -> Result<T> {
     malformed(FormatErrorKind::InvalidField, format!("transform: {what}"))
 }
 
-/// What is left of a description.
+/// The unread rest of a description.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -46,12 +46,12 @@ pub(super) fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory cannot fail")
 }
 
-/// Bytes that the description takes in a file.
+/// Length of the description in a file, in bytes.
 pub(super) fn packed_len(bytes: &[u8]) -> usize {
     bytes.len().min(deflate(bytes).len())
 }
 
-/// Inflates one whole raw deflate stream of at most `most` bytes; reads at most one byte more.
+/// Inflates one raw deflate stream of at most `most` bytes; reads at most one byte more.
 pub(super) fn inflate(stream: &[u8], most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut decoder = DeflateDecoder::new(stream);

@@ -1,10 +1,10 @@
-//! Three equal channels -> one. Takes no description. Format: section "Grey".
+//! Three equal channels -> one. Has no description. Format: section "Grey".
 
 use ndarray::{ArrayView3, Axis};
 
 use super::Coded;
 
-/// The channel that all three are equal to.
+/// One of the three channels, if they are equal.
 pub(super) fn find(samples: ArrayView3<'_, u16>, depth: u32) -> Option<Coded> {
     let first = samples.index_axis(Axis(0), 0);
     let equal = samples.dim().0 == 3 && samples.outer_iter().skip(1).all(|plane| plane == first);

@@ -16,18 +16,19 @@ mod search;
 use conversion::{Conversion, Triple};
 use search::Search;
 
-/// Pixels that decide whether an image is searched in full.
+/// Pixels sampled to decide whether the whole image is searched.
 const SAMPLED_PIXELS: usize = 4096;
-/// Fewest different colours, neither clipped nor grey, among them: a few may be on a lattice by chance.
+/// The sample must have at least this many different colours, neither clipped nor grey: a few may lie on a lattice by
+/// chance.
 const FEWEST_COLOURS: usize = 16;
-/// Share of these colours that have to be on the lattice, in percent.
+/// Least share of these colours that lie on the lattice, in percent.
 const LEAST_SHARE: usize = 98;
-/// An encoder gives up when one pixel in this many is an escape.
+/// The encoder gives up if more than one pixel in this many is an escape.
 const ENCODER_ESCAPES: u64 = 100;
-/// Escapes are at most one pixel in this many, and one more.
+/// The format allows one escape per this many pixels, and one more.
 const MOST_ESCAPES: u64 = 64;
 
-/// The conversion, and the pixels that it does not give.
+/// The conversion, and the pixels that it does not reproduce.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lattice {
     conversion: Conversion,
@@ -41,12 +42,12 @@ pub(crate) struct Lattice {
 struct Escape {
     /// Pixels before it, in raster order.
     position: u64,
-    /// The pixel less the conversion's, modulo 256.
+    /// The pixel minus the result of the conversion, modulo 256.
     difference: [u8; 3],
 }
 
 impl Lattice {
-    /// The lattice and the luma and chroma planes, if nearly all pixels are on one.
+    /// The lattice and the luma and chroma planes, if nearly all pixels lie on one lattice.
     pub fn find(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
         let (channels, height, width) = samples.dim();
         if channels != 3 || depth != 8 {
@@ -58,7 +59,8 @@ impl Lattice {
         let mut coded = Array3::zeros(samples.dim());
         let mut escapes = Vec::new();
         for y in 0..height {
-            // The neighbours that a pixel with several origins is put near to: the left one, or the one above.
+            // A pixel with several origins takes the one nearest to its left neighbour, or to the pixel above in the
+            // first column.
             let mut near = if y > 0 { [0, 1, 2].map(|c| coded[(c, y - 1, 0)] as i32) } else { [128; 3] };
             let mut last = None;
             for x in 0..width {
@@ -89,7 +91,7 @@ impl Lattice {
         Some((lattice, Coded { samples: coded, sizes: vec![256; 3] }))
     }
 
-    /// The pixels of a rectangle of luma and chroma.
+    /// Converts a rectangle of luma and chroma to RGB.
     pub fn inverse(&self, coded: ArrayView3<'_, u16>, origin: (u32, u32), mut out: ArrayViewMut3<'_, u16>) {
         let (_, height, width) = coded.dim();
         for y in 0..height {
@@ -122,7 +124,7 @@ impl Lattice {
         shape.pixels() / MOST_ESCAPES + 1
     }
 
-    /// Most bytes of a description.
+    /// Greatest length of a description, in bytes.
     pub(super) fn most_bytes(shape: &GroupShape) -> usize {
         let escapes = usize::try_from(Self::most_escapes(shape)).unwrap_or(usize::MAX);
         escapes.saturating_mul(5 + 3).saturating_add(1 + NUMBER_BYTES)
@@ -134,7 +136,7 @@ impl Lattice {
         }
         let byte = reader.byte()?;
         let Some(conversion) = Conversion::ALL.into_iter().find(|&conversion| conversion as u8 == byte) else {
-            return invalid(format!("conversion {byte}"));
+            return invalid(format!("unknown conversion {byte}"));
         };
         let count = reader.number(Self::most_escapes(shape))? as usize;
         let (mut escapes, mut next) = (Vec::new(), 0);
@@ -158,12 +160,12 @@ fn pixel_at(samples: ArrayView3<'_, u16>, y: usize, x: usize) -> Triple {
     [0, 1, 2].map(|c| i32::from(samples[(c, y, x)]))
 }
 
-/// The conversion that gives nearly all of the colours of a sample of the pixels.
+/// The conversion that reproduces nearly all colours of a sample of the pixels.
 fn detect(samples: ArrayView3<'_, u16>) -> Option<Conversion> {
     let (_, height, width) = samples.dim();
     let pixels = width as u64 * height as u64;
     let count = pixels.min(SAMPLED_PIXELS as u64);
-    // Spread evenly, but not on a grid that could fall in with the rows.
+    // Evenly spread, but not on a grid that could align with the rows.
     let place = |i: u64| (i * pixels / count + i * 7919 % (pixels / count).max(1)) as usize;
     let mut colours: Vec<Triple> =
         (0..count).map(place).map(|place| pixel_at(samples, place / width, place % width)).collect();

@@ -4,10 +4,10 @@
 //! Guarantees:
 //! 1. `inverse` of what a constructor returned, with what [`Transform::read`] makes of its description, gives the
 //!    samples back, for the whole image and for every rectangle of it;
-//! 2. [`Transform::read`] and [`Transform::inverse`] refuse what they cannot use with a typed error, and allocate
-//!    less than the samples of the group take, or 1 MiB.
+//! 2. [`Transform::read`] and [`Transform::inverse`] return a typed error for input that is not valid, and allocate less
+//!    than the samples of the group take, or 1 MiB.
 //!
-//! All work on single pixels, so they do not mind how an image is turned.
+//! All work on single pixels, so the orientation of an image does not matter.
 
 mod bytes;
 mod grey;
@@ -32,13 +32,13 @@ pub(crate) struct Coded {
     pub sizes: Vec<u32>,
 }
 
-/// Bits per sample of alphabets of these sizes.
+/// Bits per sample for alphabets of these sizes.
 pub(crate) fn depth_of(sizes: &[u32]) -> u32 {
     let largest = sizes.iter().copied().max().unwrap_or(1);
     (u32::BITS - (largest - 1).leading_zeros()).max(1)
 }
 
-/// What is known of a group of channels before its transform is read.
+/// The shape of a group of channels, known before its transform is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GroupShape {
     /// Channels, 1 to 4.
@@ -57,7 +57,7 @@ impl GroupShape {
     }
 }
 
-/// A transform and its parameters.
+/// A transform with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transform {
     /// Ranks among the values that occur.
@@ -66,25 +66,25 @@ pub(crate) enum Transform {
     Palette(Palette),
     /// One channel for three equal ones.
     Grey,
-    /// Luma and chroma that the colours were converted from.
+    /// The luma and chroma planes that the colours were converted from.
     Lattice(Lattice),
 }
 
-/// The bit of a description's first byte that says that the rest is deflated.
+/// The bit in a description's first byte which says that the rest is deflated.
 const DEFLATED: u8 = 0x80;
 
 impl Transform {
-    /// Three equal channels as one.
+    /// One channel in place of three equal ones.
     pub fn grey(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
         grey::find(samples, depth).map(|coded| (Self::Grey, coded))
     }
 
-    /// Ranks of the values that occur, where that helps.
+    /// Ranks among the values that occur, if that helps.
     pub fn values(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
         Values::find(samples, depth).map(|(values, coded)| (Self::Values(values), coded))
     }
 
-    /// Indices of at most `limit` colours (up to 256).
+    /// Indices into a palette of at most `limit` (up to 256) colours.
     pub fn palette(samples: ArrayView3<'_, u16>, depth: u32, limit: usize) -> Option<(Self, Coded)> {
         Palette::find(samples, depth, limit).map(|(palette, coded)| (Self::Palette(palette), coded))
     }
@@ -94,7 +94,7 @@ impl Transform {
         Lattice::find(samples, depth).map(|(lattice, coded)| (Self::Lattice(lattice), coded))
     }
 
-    /// The name, as users know it.
+    /// The name shown to users.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Values(_) => "unused values",
@@ -114,14 +114,14 @@ impl Transform {
         }
     }
 
-    /// Restores a rectangle: `coded` and `out` have its size, `origin` is its first row and column in the image.
+    /// Restores a rectangle of samples: `coded` and `out` have its size; `origin` is its first row and column in the
+    /// image.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for a symbol outside of its alphabet (which `Grey` does not
-    /// look at).
+    /// [`Error::Format`](crate::Error::Format) for a symbol outside its alphabet (which `Grey` does not check).
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not match.
     pub fn inverse(
         &self,
         coded: ArrayView3<'_, u16>,
@@ -160,10 +160,11 @@ impl Transform {
         }
     }
 
-    /// Reads a description, which is all of `bytes`.
+    /// Reads a description, which takes up all of `bytes`.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) for anything that the format does not allow in a group of this shape.
+    /// [`Error::Format`](crate::Error::Format) for any description that the format does not allow for a group of this
+    /// shape.
     pub fn read(bytes: &[u8], shape: &GroupShape) -> Result<Self> {
         let Some((&first, body)) = bytes.split_first() else {
             return invalid("no description");
@@ -174,7 +175,7 @@ impl Transform {
             2 => Palette::most_bytes(shape),
             3 => 0,
             4 => Lattice::most_bytes(shape),
-            _ => return invalid(format!("kind {kind}")),
+            _ => return invalid(format!("unknown kind {kind}")),
         };
         let inflated;
         let body = if first & DEFLATED == 0 {

@@ -1,7 +1,7 @@
-//! Pixels of few colours -> indices into the list of these colours. Format: section "Palette".
+//! Pixels of few colours -> indices into a list of these colours. Format: section "Palette".
 //!
-//! A description is a set of colours; the order of the indices, which is by luminance so that similar colours have
-//! similar indices, is the decoder's to find.
+//! The description holds the set of colours. The decoder derives their order, which is by luminance, so that similar
+//! colours have similar indices.
 
 use std::collections::HashMap;
 
@@ -13,12 +13,12 @@ use crate::base::error::Result;
 
 /// Most colours.
 const MOST_COLOURS: usize = 256;
-/// The form of differences; smaller forms are Rice codes.
+/// The form number of planar differences; smaller numbers are Rice codes.
 const PLANAR: u8 = 255;
 /// Most channels.
 const MOST_CHANNELS: usize = 4;
 
-/// A colour: its samples, and 0 for the channels that it does not have.
+/// A colour: its samples, and 0 for missing channels.
 type Colour = [u16; MOST_CHANNELS];
 
 /// The colours of an image, in the order of their indices.
@@ -71,7 +71,7 @@ impl Palette {
         self.colours.len()
     }
 
-    /// The pixels of indices that have been checked.
+    /// The pixels of indices; the indices have been checked.
     pub fn inverse(&self, coded: ArrayView3<'_, u16>, mut out: ArrayViewMut3<'_, u16>) {
         let indices = coded.index_axis(Axis(0), 0);
         for (channel, mut plane) in out.outer_iter_mut().enumerate() {
@@ -80,13 +80,13 @@ impl Palette {
         }
     }
 
-    /// The smaller of the two forms.
+    /// The shorter of the two forms.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let (planar, rice) = (self.planar(), self.rice());
         if packed_len(&planar) < packed_len(&rice) { planar } else { rice }
     }
 
-    /// Form [`PLANAR`]: channel by channel, the differences from one colour to the next.
+    /// Form [`PLANAR`]: channel by channel, the differences between successive colours.
     fn planar(&self) -> Vec<u8> {
         let mut bytes = vec![(self.len() - 1) as u8, PLANAR];
         for channel in 0..self.channels {
@@ -100,8 +100,8 @@ impl Palette {
         bytes
     }
 
-    /// Forms 0 to 63: the colours as numbers, ascending, and the distances between them in the Rice code with as
-    /// many low bits as the form says.
+    /// Forms 0 to 63: the colours as ascending numbers; the distances between them in a Rice code whose parameter
+    /// (number of low bits) is the form number.
     fn rice(&self) -> Vec<u8> {
         let mut numbers: Vec<u64> =
             self.colours.iter().map(|&colour| number_of(colour, self.channels, self.depth)).collect();
@@ -120,7 +120,8 @@ impl Palette {
         [(self.len() - 1) as u8, low as u8].into_iter().chain(bits.chunks(8).map(pack)).collect()
     }
 
-    /// Most bytes of a description: of the planar form, which the Rice code has to beat.
+    /// Greatest length of a description, in bytes: that of the planar form, since a Rice code is used only if it is
+    /// shorter.
     pub(super) fn most_bytes(shape: &GroupShape) -> usize {
         2 + MOST_COLOURS * shape.channels * sample_bytes(shape.depth)
     }
@@ -131,7 +132,7 @@ impl Palette {
         let mut colours = match reader.byte()? {
             PLANAR => read_planar(reader, count, shape)?,
             low if low < 64 => read_rice(reader, count, u32::from(low), shape)?,
-            form => return invalid(format!("palette of form {form}")),
+            form => return invalid(format!("unknown form {form} of a palette")),
         };
         colours.sort_unstable();
         colours.dedup();
@@ -204,7 +205,7 @@ fn number_of(colour: Colour, channels: usize, depth: u32) -> u64 {
     colour[..channels].iter().fold(0, |number, &sample| number << depth | u64::from(sample))
 }
 
-/// What colours are ordered by first: the luminance of red, green and blue, or the grey sample.
+/// The first sort key of colours: the luminance of red, green and blue, or the grey sample.
 fn luminance(colour: Colour, channels: usize) -> u32 {
     let [red, green, blue, _] = colour.map(u32::from);
     if channels < 3 { red } else { 2 * red + 5 * green + blue }

@@ -19,7 +19,7 @@ fn part(samples: &Array3<u16>, rows: Range<usize>, columns: Range<usize>) -> Arr
     samples.slice_axis(Axis(1), Slice::from(rows)).slice_axis_move(Axis(2), Slice::from(columns))
 }
 
-/// Holds a transform and what it made of `samples` against the guarantees; returns the description.
+/// Checks the guarantees for a transform and the planes it made from `samples`; returns the description.
 pub(super) fn check((transform, coded): &(Transform, Coded), samples: &Array3<u16>, depth: u32) -> Vec<u8> {
     let (channels, height, width) = samples.dim();
     assert_eq!(transform.sizes(depth), coded.sizes);
@@ -66,7 +66,7 @@ fn grey_and_values_follow_each_other() {
     check(&(outer, once), &grey, 16);
 }
 
-/// Transforms with their descriptions and the shapes that they are for.
+/// Descriptions of transforms, with the shapes that they fit.
 fn descriptions() -> Vec<(Vec<u8>, GroupShape)> {
     let mut random = Random(7);
     let few = Array3::from_shape_fn((4, 20, 20), |(c, y, x)| (c * 1000 + (3 * y + x) % 12 * 5000) as u16);
@@ -88,7 +88,7 @@ fn descriptions() -> Vec<(Vec<u8>, GroupShape)> {
     .collect()
 }
 
-/// Reads a hostile description, and uses it if it is accepted.
+/// Reads a hostile description, and inverts the transform if it is accepted.
 fn read_or_refuse(bytes: &[u8], shape: &GroupShape, random: &mut Random) {
     match Transform::read(bytes, shape) {
         Ok(transform) => {

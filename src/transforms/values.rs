@@ -7,12 +7,12 @@ use super::{Coded, GroupShape};
 use crate::base::bytes::{NUMBER_BYTES, put_number};
 use crate::base::error::Result;
 
-/// A contiguous range of at most this many values is worth its description.
+/// A contiguous range of at most this many values is always worth its description.
 const FEW: usize = 16;
-/// Values on either side in which gaps are counted.
+/// Values on either side among which gaps are counted.
 const NEIGHBOURS: usize = 8;
 
-/// The values that may occur, by channel.
+/// The values that may occur, per channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Values {
     channels: Vec<Alphabet>,
@@ -30,7 +30,7 @@ enum Alphabet {
 }
 
 impl Values {
-    /// The values and the ranks, if that saves more than it costs.
+    /// The values and the ranks, if that saves more bits than the description costs.
     pub fn find(samples: ArrayView3<'_, u16>, depth: u32) -> Option<(Self, Coded)> {
         let channels: Vec<_> = samples.outer_iter().map(|plane| Alphabet::find(plane, depth)).collect();
         if channels.iter().all(|alphabet| matches!(alphabet, Alphabet::All { .. })) {
@@ -50,7 +50,7 @@ impl Values {
         self.channels.iter().map(Alphabet::size).collect()
     }
 
-    /// The samples of ranks that have been checked.
+    /// The samples of ranks; the ranks have been checked.
     pub fn inverse(&self, coded: ArrayView3<'_, u16>, mut out: ArrayViewMut3<'_, u16>) {
         for ((ranks, mut plane), alphabet) in coded.outer_iter().zip(out.outer_iter_mut()).zip(&self.channels) {
             Zip::from(&mut plane).and(&ranks).for_each(|sample, &rank| *sample = alphabet.value(rank));
@@ -61,7 +61,7 @@ impl Values {
         self.channels.iter().flat_map(Alphabet::to_bytes).collect()
     }
 
-    /// Most bytes of a description.
+    /// Greatest length of a description, in bytes.
     pub(super) fn most_bytes(shape: &GroupShape) -> usize {
         shape.channels * ((3 << shape.depth) + 2 * NUMBER_BYTES)
     }
@@ -73,7 +73,7 @@ impl Values {
 }
 
 impl Alphabet {
-    /// The alphabet that takes the fewest bits, by estimate.
+    /// The alphabet estimated to take the fewest bits.
     fn find(plane: ArrayView2<'_, u16>, depth: u32) -> Self {
         let mut counts = vec![0u64; 1 << depth];
         plane.iter().for_each(|&sample| counts[usize::from(sample)] += 1);
@@ -83,7 +83,7 @@ impl Alphabet {
         let count = u32::from((last - first) / step) + 1;
         let whole = Self::Progression { first, step, count };
         let list = Self::List(values);
-        // Bits against bits, and a margin for what is not worth a decoder's time.
+        // Estimated bits, with a margin: a tiny gain is not worth the decoder's time.
         let used: Vec<_> =
             counts[usize::from(first)..=usize::from(last)].iter().step_by(step.into()).copied().collect();
         if saving(&used) > 16 * packed_len(&list.to_bytes()) as u64 {
@@ -173,12 +173,12 @@ impl Alphabet {
                 }
                 Ok(Self::List(values.into_iter().map(|value| value as u16).collect()))
             }
-            form => invalid(format!("alphabet of form {form}")),
+            form => invalid(format!("unknown form {form} of an alphabet")),
         }
     }
 }
 
-/// A list as the distances between its values.
+/// A list, stored as the distances between its values.
 fn gaps(values: &[u16]) -> Vec<u8> {
     let mut bytes = vec![2];
     put_number(&mut bytes, u64::from(values[0]));
@@ -187,7 +187,7 @@ fn gaps(values: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// A list as one bit for each value from its first to its last.
+/// A list, stored as one bit for each value from its first to its last.
 fn bitmap(values: &[u16]) -> Vec<u8> {
     let (first, last) = (values[0], values[values.len() - 1]);
     let mut bits = vec![0u8; usize::from((last - first) / 8) + 1];
@@ -199,8 +199,8 @@ fn bitmap(values: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// A lower bound of the bits that samples with these counts save without the values that do not occur: a sample
-/// of which a share of `g` of the neighbouring values are gaps saves `-log2(1-g) > g` bits.
+/// A lower bound on the bits saved by leaving out values that do not occur, for samples with these counts: a sample for
+/// which a share `g` of the neighbouring values are gaps saves `-log2(1-g) > g` bits.
 fn saving(counts: &[u64]) -> u64 {
     let mut occurring = vec![0usize];
     for &count in counts {

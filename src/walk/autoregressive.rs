@@ -1,11 +1,11 @@
 //! The autoregressive family: one walk over tiles in coding order, for encoder and decoder alike.
 //!
-//! Input: tiles and their sample coders. At each step of the coding order the contexts of all pixels of the
-//! step, over all tiles of the group, go through the network together; then each sample is coded under its
-//! mixture. Encoder and decoder differ in the [`SampleCoder`] alone. Format: section "Coding order".
+//! Input: tiles and their sample coders. At each step of the coding order, the contexts of all pixels of the step, over
+//! all tiles of the group, go through the network together; then each sample is coded under its mixture. Only the
+//! [`SampleCoder`] differs between encoder and decoder. Format: section "Coding order".
 //!
-//! The network is PixelCNN (van den Oord et al. 2016) with a local context and 1x1 layers after the first, as
-//! in NeLLoC (Zhang et al. 2021).
+//! The network is PixelCNN (van den Oord et al. 2016) with a local context, and 1x1 layers after the first, as in
+//! NeLLoC (Zhang et al. 2021).
 
 use super::batch::{ActiveTile, Batch, Pixel};
 use super::counts::Counts;
@@ -23,11 +23,11 @@ use crate::tile::TileSamples;
 /// Pixels that the encoder, which knows all samples, gathers for one network call.
 const ENCODER_BATCH: usize = 1024;
 
-/// Codes all samples of a group of tiles: those that do not learn in lockstep, as far as they follow each other. All tiles
-/// have as many channels as the network, and one alphabet for each, of one depth. A network that learns has no pinned
-/// components.
+/// Codes all samples of a group of tiles. Consecutive tiles that do not learn are coded in lockstep. All tiles have as
+/// many channels as the network, and one alphabet per channel, all of the same depth. A network that learns must not
+/// have pinned components.
 ///
-/// How tiles are grouped changes the speed, not the result.
+/// The grouping of tiles affects the speed, not the result.
 pub(crate) fn code_tiles<C: SampleCoder>(
     network: &mut Network,
     tiles: &mut [ActiveTile<C>],
@@ -45,12 +45,12 @@ pub(crate) fn code_tiles<C: SampleCoder>(
     Ok(())
 }
 
-/// The pixels of each step of a tile: what its states are dealt out in.
+/// The number of pixels in each step of a tile; within each, pixels are assigned to lanes.
 pub(crate) fn groups(tile: &TileSamples) -> Vec<usize> {
     (0..tile.steps()).map(|step| tile.rows(step).len()).collect()
 }
 
-/// Codes all samples of a group of tiles in lockstep; of one tile if the evaluator learns.
+/// Codes all samples of a group of tiles in lockstep; of a single tile if the evaluator learns.
 pub(crate) fn code_with<C: SampleCoder>(
     evaluator: &mut dyn Evaluator,
     tiles: &mut [ActiveTile<C>],
@@ -61,7 +61,7 @@ pub(crate) fn code_with<C: SampleCoder>(
     let mut repeats: Option<Vec<Repeats>> = evaluator.shape().pinned.then(|| tiles.iter().map(repeats).collect());
     let context = evaluator.context();
     let mut batch = Batch::new(evaluator.shape());
-    // A tile whose network learns is alone.
+    // A tile whose network learns is the only one.
     batch.counts = tiles[0].learning.map(|_| Counts::new(tiles[0].samples.width() * tiles[0].samples.height()));
     for step in 0..steps {
         let first = batch.pixels.len();
@@ -116,7 +116,7 @@ fn gather(
     batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation });
 }
 
-/// Learns the repeats of the pixels from `first` on, those of one step.
+/// Updates the repeats with the pixels from `first` on, which are those of one step.
 fn note<C>(batch: &Batch, first: usize, tiles: &[ActiveTile<C>], repeats: Option<&mut Vec<Repeats>>) {
     let Some(repeats) = repeats else { return };
     for (&Pixel { tile, x, y, .. }, found) in batch.pixels[first..].iter().zip(&batch.found[first..]) {

@@ -1,5 +1,5 @@
-//! The pixels of one network call: their contexts are gathered, evaluated together, and their samples coded under the
-//! mixtures. What all walks share. Format: sections "Mixture", "CDF" and "Streams".
+//! The pixels of one network call: contexts are gathered and evaluated together, and samples are coded under the
+//! mixtures. Shared by all walks. Format: sections "Mixture", "CDF" and "Streams".
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::model::adaptation::Learning;
 use crate::tile::TileSamples;
 use crate::walk::counts::{Contexts, Counts};
 
-/// A tile on its way through a walk.
+/// A tile that a walk is coding.
 #[derive(Debug)]
 pub(crate) struct ActiveTile<C> {
     pub samples: TileSamples,
@@ -27,7 +27,7 @@ pub(crate) struct ActiveTile<C> {
 /// A pixel of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pixel {
-    /// The index of its tile; of a [filler](Batch::align), none.
+    /// The index of its tile; `None` for a [filler](Batch::align).
     pub tile: Option<usize>,
     pub x: usize,
     pub y: usize,
@@ -40,14 +40,14 @@ pub(super) struct Pixel {
 pub(super) struct Batch {
     shape: MixtureShape,
     pub pixels: Vec<Pixel>,
-    /// For each pixel, if the network has pinned components.
+    /// For each pixel, the repeats that were found; empty if the network has no pinned components.
     pub found: Vec<Found>,
     pub contexts: Vec<i16>,
-    /// In blocks of pixels: (block, output, lane).
+    /// Outputs in blocks of pixels, with axes (block, output, lane).
     pub outputs: Vec<i16>,
-    /// If the samples are coded under a network that learns.
+    /// Counts, if the samples are coded under a network that learns.
     pub counts: Option<Counts>,
-    /// Of the outputs, in blocks of pixels: (block, output).
+    /// Errors of the outputs in blocks of pixels, with axes (block, output).
     errors: Vec<Lanes<i32>>,
     lanes: Option<BlockCoder>,
 }
@@ -60,7 +60,7 @@ impl Batch {
         Self { shape, pixels, found, contexts, outputs, counts: None, errors: Vec::new(), lanes }
     }
 
-    /// Fills up the last block, so that the next pixel is in lane 0 of another.
+    /// Pads the last block, so that the next pixel is in lane 0 of a new block.
     pub fn align(&mut self) {
         let Some(columns) = self.contexts.len().checked_div(self.pixels.len()) else { return };
         let Some(&last) = self.pixels.last() else { return };
@@ -82,8 +82,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Codes the samples of all pixels under the outputs. There is an evaluator if it may learn; without counts, it learns
-    /// from samples that are known, and nothing is coded.
+    /// Codes the samples of all pixels under the outputs. With an evaluator that learns but without counts, samples are
+    /// known: it learns from them, and nothing is coded.
     pub fn code<C: SampleCoder>(
         &mut self,
         evaluator: Option<&mut dyn Evaluator>,
@@ -120,7 +120,7 @@ impl Batch {
         }
     }
 
-    /// Forgets all pixels.
+    /// Removes all pixels.
     pub fn clear(&mut self) {
         self.pixels.clear();
         self.found.clear();
@@ -129,7 +129,7 @@ impl Batch {
     }
 }
 
-/// Codes blocks of 16 pixels side by side.
+/// Codes blocks of 16 pixels in vector lanes.
 #[derive(Debug)]
 struct BlockCoder {
     shape: MixtureShape,
@@ -154,7 +154,7 @@ impl BlockCoder {
         }
     }
 
-    /// Takes what the mixtures of up to 16 pixels are made of.
+    /// Loads predictions and normalisations of up to 16 pixels.
     fn take(&mut self, pixels: &[Pixel]) {
         for (lane, pixel) in pixels.iter().enumerate() {
             for (predictions, &prediction) in self.predictions.iter_mut().zip(&pixel.predictions) {
@@ -164,7 +164,7 @@ impl BlockCoder {
         }
     }
 
-    /// Takes the samples of up to 16 pixels.
+    /// Loads the samples of up to 16 pixels.
     fn take_samples<C>(&mut self, pixels: &[Pixel], tiles: &[ActiveTile<C>]) {
         for (lane, &Pixel { tile, x, y, .. }) in pixels.iter().enumerate() {
             let tile = &tiles[tile.expect("only decoders with lanes align batches")];
@@ -174,7 +174,7 @@ impl BlockCoder {
         }
     }
 
-    /// The errors of the outputs of pixels of any tiles, whose samples are known; zero where there are no pixels.
+    /// The errors of the outputs of pixels with known samples, from any tiles; zero in lanes without pixels.
     fn errors<C>(
         &mut self,
         pixels: &[Pixel],
@@ -195,7 +195,7 @@ impl BlockCoder {
         }
     }
 
-    /// Encodes pixels of any tiles, whose samples are known.
+    /// Encodes pixels of any tiles.
     fn encode<C: SampleCoder>(
         &mut self,
         pixels: &[Pixel],
@@ -219,7 +219,7 @@ impl BlockCoder {
         }
     }
 
-    /// Decodes pixels of one tile, which has a state for each lane.
+    /// Decodes pixels of one tile, whose coder has one state per lane.
     fn decode<C: SampleCoder>(
         &mut self,
         pixels: &[Pixel],
@@ -247,7 +247,7 @@ impl BlockCoder {
     }
 }
 
-/// Codes one pixel after the other: for tiles of one state, pinned components, and networks that learn.
+/// Codes pixels one by one: for tiles with one state, pinned components, and networks that learn.
 #[derive(Clone, Copy)]
 struct One<'a> {
     shape: MixtureShape,
@@ -265,7 +265,7 @@ impl One<'_> {
         tiles: &mut [ActiveTile<C>],
         alphabets: &[Alphabet],
     ) {
-        // The numbers of components are known to the compiler in all that runs once per sample.
+        // Makes the numbers of components compile-time constants in the code that runs once per sample.
         let MixtureShape { components, pinned, .. } = self.shape;
         match (components, pinned) {
             (3, false) => self.code_with::<C, 3, 0>(range, counts, tiles, alphabets),

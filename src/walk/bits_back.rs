@@ -1,10 +1,11 @@
-//! The bits-back family: a patch through a program and back. Forwards, as the encoder goes, noise is popped, and what leaves the
-//! patch is pushed; backwards, as the decoder goes, all of it is undone, in reverse. Format: section "Programs".
+//! The bits-back family: runs a patch through a program. Forwards, as in the encoder, noise is popped, and channels
+//! that leave the patch are pushed; backwards, as in the decoder, all of this is undone in reverse. Format: section
+//! "Programs".
 //!
-//! Input: the samples of a patch, or nothing; and a stack, which other patches share. The bits are those of the lectures' bounds,
-//! since what is popped for the noise carries bits of what is below it on the stack (Wallace 1990; Townsend et al. 2019). Of flows:
-//! `-log2 p(z) - log2 |det J| + log2 q(u | y)` (Dinh et al. 2017; Theis et al. 2016; Ho et al. 2019). Of latents:
-//! `-log2 p(x | z) - log2 p(z) + log2 q(z | x)` (Kingma and Welling 2013).
+//! Input: the samples of a patch (encoder only), and a stack, which all patches share. The code lengths are those of
+//! the variational bounds, since the bits popped as noise are bits of what lies below on the stack (Wallace 1990;
+//! Townsend et al. 2019). For flows: `-log2 p(z) - log2 |det J| + log2 q(u | y)` (Dinh et al. 2017; Theis et al. 2016;
+//! Ho et al. 2019). For latents: `-log2 p(x | z) - log2 p(z) + log2 q(z | x)` (Kingma and Welling 2013).
 
 mod couple;
 mod dequantize;
@@ -22,14 +23,14 @@ use crate::entropy::stack::Stack;
 use crate::infer::Evaluator;
 use crate::model::program::{Program, TRANSLATION_BITS};
 
-/// The grid of the numbers that samples become.
+/// The grid of the numbers that samples are converted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Grid {
     /// Bits of a sample.
     depth: u32,
-    /// Fractional bits of an 8-bit sample.
+    /// Fractional bits, in units of an 8-bit sample.
     fraction: u32,
-    /// Bits of the noise of a sample.
+    /// Bits of the noise added to a sample.
     noise: u32,
 }
 
@@ -43,18 +44,18 @@ impl Grid {
         1 << (self.depth - 1)
     }
 
-    /// The lower end of the cell of a sample.
+    /// The lower end of a sample's cell.
     fn of_sample(self, sample: u16) -> i64 {
         (i64::from(sample) - self.half()) << self.noise
     }
 
-    /// The sample in whose cell a number lies; `None` if the alphabet has none.
+    /// The sample whose cell contains a number; `None` if it is not in the alphabet.
     fn sample(self, x: i64, alphabet: Alphabet) -> Option<u16> {
         let sample = (x >> self.noise).checked_add(self.half())?;
         (0..i64::from(alphabet.size)).contains(&sample).then_some(sample as u16)
     }
 
-    /// A translation in 2^-6 of an 8-bit sample, on the grid.
+    /// Converts a translation in units of 2^-6 of an 8-bit sample to the grid.
     fn translation(self, translation: i32) -> i64 {
         i64::from(translation) << (self.fraction - TRANSLATION_BITS)
     }
@@ -68,16 +69,16 @@ pub(crate) struct Walk<'a, N> {
     stack: Stack,
     terms: Terms,
     grid: Grid,
-    /// In the order of the program.
+    /// One per channel, in the program's order of channels.
     alphabets: Vec<Alphabet>,
     contexts: Vec<i16>,
     outputs: Vec<i16>,
-    /// Whether integers have left the range that an encoder's are in.
+    /// Whether an integer has left the range that an encoder's integers stay in.
     out_of_range: bool,
 }
 
 impl<'a, N: Evaluator> Walk<'a, N> {
-    /// For patches of these alphabets, of which there are as many as the program has channels, and all of one depth.
+    /// A walk for patches with these alphabets, one per channel of the program, all of the same depth.
     pub fn new(program: &'a Program, networks: &'a mut [N], stack: Stack, alphabets: &[Alphabet]) -> Self {
         let mut alphabets = alphabets.to_vec();
         green_first(&mut alphabets);
@@ -86,12 +87,12 @@ impl<'a, N: Evaluator> Walk<'a, N> {
         Self { program, networks, stack, terms, grid, alphabets, contexts, outputs, out_of_range: false }
     }
 
-    /// The terms of the bound of all patches so far, without a primer, and the stack.
+    /// The terms of the bound of all patches so far, without those of a primer; and the stack.
     pub fn finish(self) -> (BoundTerms, Stack) {
         (self.terms.bound(), self.stack)
     }
 
-    /// Pushes a patch of samples, by channel and row.
+    /// Pushes a patch of samples, with axes (channel, row x column).
     ///
     /// # Errors
     /// Those of the networks.
@@ -105,7 +106,7 @@ impl<'a, N: Evaluator> Walk<'a, N> {
         program.operations.iter().try_for_each(|placed| self.forwards(placed, &mut patch))
     }
 
-    /// Pops a patch; `None` if no encoder pushed it.
+    /// Pops a patch; `None` if no encoder can have pushed it.
     ///
     /// # Errors
     /// Those of the networks.
@@ -130,7 +131,7 @@ impl<'a, N: Evaluator> Walk<'a, N> {
     }
 }
 
-/// Swaps red and green, or back: programs begin with green.
+/// Swaps the red and green planes: programs start with green.
 fn green_first<T>(planes: &mut [T]) {
     if planes.len() == 3 {
         planes.swap(0, 1);

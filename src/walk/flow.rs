@@ -1,13 +1,14 @@
 //! The flow family: one walk over the levels of tiles, from the coarsest to the finest, for encoder and decoder alike.
 //!
-//! Input: tiles and their sample coders. A level's phases follow each other; the contexts of all pixels of a phase, over
-//! all tiles of the group, are known before it, so its network takes them in calls of any size, and a tile of any size
-//! takes [`PASSES`](levels::PASSES) of them after each other. Encoder and decoder differ in the [`SampleCoder`] alone. Format: section
-//! "Levels".
+//! Input: tiles and their sample coders. The phases of a level are coded one after the other. The contexts of all
+//! pixels of a phase, over all tiles of the group, are known before it starts, so the network takes them in calls of
+//! any size, and a tile of any size needs [`PASSES`](levels::PASSES) evaluations in sequence. Only the [`SampleCoder`]
+//! differs between encoder and decoder. Format: section "Levels".
 //!
-//! It is an integer discrete flow (Hoogeboom et al. 2019) in the shape of RealNVP (Dinh et al. 2017): [`levels`] squeezes
-//! and factors out, [`coupling`](crate::context::coupling) translates, the mixture is the prior of what was factored out, given all that is known.
-//! All of it is one to one on integers, so the code length is the exact likelihood.
+//! This is an integer discrete flow (Hoogeboom et al. 2019) in the form of RealNVP (Dinh et al. 2017): [`levels`]
+//! squeezes and factors out, [`coupling`](crate::context::coupling) translates, and the mixture is the prior of what is
+//! factored out, given all that is known. All of it is a bijection on integers, so the code length is the exact
+//! likelihood.
 
 use super::batch::{ActiveTile, Batch, Pixel};
 use crate::base::error::Result;
@@ -20,12 +21,12 @@ use crate::infer::session::Network;
 use crate::infer::{Evaluator, LANES};
 use crate::tile::TileSamples;
 
-/// Pixels of one network call: whole blocks, so that a pixel's lane is its place in its phase modulo 16.
+/// Pixels of one network call: whole blocks, so a pixel's lane is its index in the phase modulo 16.
 const BATCH: usize = 64 * LANES;
-/// The log2 of the scales of the mixture of the coarsest lattice, in units of the network's outputs: 64 samples.
+/// The log2 scale of the coarsest lattice's mixture, in units of the network's outputs: 64 samples.
 const COARSEST_LOG_SCALE: i16 = 6 << 6;
 
-/// The pixels of the coarsest lattice and of each phase of a tile: what its states are dealt out in.
+/// The number of pixels in the coarsest lattice and in each phase of a tile; within each, pixels are assigned to lanes.
 pub(crate) fn groups(tile: &TileSamples) -> Vec<usize> {
     let (width, height) = (tile.width(), tile.height());
     let phases = (0..LEVELS).rev().flat_map(|level| (0..PHASES).map(move |phase| (level, phase)));
@@ -33,10 +34,10 @@ pub(crate) fn groups(tile: &TileSamples) -> Vec<usize> {
     std::iter::once(levels::coarsest(width, height).count()).chain(phases).collect()
 }
 
-/// Codes all samples of a group of tiles. All tiles have as many channels as the networks, one for each phase, and one
-/// alphabet for each, of one depth.
+/// Codes all samples of a group of tiles. `networks` has one network per phase; all tiles have as many channels as
+/// these, and one alphabet per channel, all of the same depth.
 ///
-/// How tiles are grouped changes the speed, not the result.
+/// The grouping of tiles affects the speed, not the result.
 pub(crate) fn code_tiles<C: SampleCoder>(
     networks: &mut [Network],
     tiles: &mut [ActiveTile<C>],
@@ -80,7 +81,7 @@ fn gather<C>(
     (index, (x, y)): (usize, (usize, usize)),
     alphabets: &[Alphabet],
 ) {
-    let alphabet = alphabets[0]; // the depth is the same for all
+    let alphabet = alphabets[0]; // all have the same depth
     let predictions = match alphabets.len() {
         1 => coupling.push_context::<1>(&tile.samples, (x, y), alphabet, &mut batch.contexts),
         _ => coupling.push_context::<3>(&tile.samples, (x, y), alphabet, &mut batch.contexts),
@@ -88,8 +89,8 @@ fn gather<C>(
     batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation: Normalisation::default() });
 }
 
-/// Adds the pixels of the coarsest lattice of a tile, of which nothing is known, and a wide mixture in the middle of the
-/// range for them.
+/// Adds the pixels of a tile's coarsest lattice, about which nothing is known, with a wide mixture in the middle of the
+/// range.
 fn push_coarsest<C: SampleCoder>(
     batch: &mut Batch,
     shape: MixtureShape,

@@ -1,4 +1,4 @@
-//! The walks over tiles: one driver per family, for encoder and decoder alike.
+//! The walks over tiles: one driver per family, shared by encoder and decoder.
 
 pub(crate) mod autoregressive;
 pub(crate) mod batch;

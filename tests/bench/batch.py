@@ -2,15 +2,17 @@
 
     python tests/bench/batch.py FOLDER [--files 200] [--effort 6] [--memory 400M] [--ansel target/release/ansel]
 
-Cuts photographs of 864 x 576 pixels out of the larger images of FOLDER, at seeded places, and compresses them one by one
-with one thread, then side by side with a thread each, on 2 jobs and more up to the number of cores; prints wall and CPU
-time, the throughput beside that of one job, and the peak memory of the process beside the budget. All runs must leave
-the same bytes. The machine should be idle: `CPU/wall` is the number of cores that were kept busy. Needs Pillow, and Linux.
+Cuts photographs of 864 x 576 pixels out of the larger images in FOLDER, at seeded positions. Compresses them one by one
+with one thread, then with 2 jobs or more, up to the number of cores, of one thread each. Prints wall and CPU time, the
+throughput relative to one job, and the peak memory of the process beside the budget. All runs must produce the same
+bytes. Then as many processes share the files, which shows what the machine allows. The machine should be idle: `CPU/wall`
+is the number of busy cores. Needs Pillow, and Linux.
 """
 
 import argparse
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +26,7 @@ SIZE = 864, 576
 
 
 def cut(folder: Path, target: Path, number: int) -> None:
-    """Writes so many parts of the images of a folder, each in its turn."""
+    """Writes `number` parts of the images in a folder, taking the images in turn."""
     sizes = {}
     for path in sorted(folder.iterdir()):
         with Image.open(path) as image:
@@ -72,6 +74,17 @@ def main() -> None:
             if len(files) != arguments.files or (written or files) != files:
                 raise BenchError(f"{number} jobs left other files than 1")
             written = files
+        for index, path in enumerate(sorted(source.iterdir())):
+            (part := Path(scratch, f"part-{index % jobs[-1]}")).mkdir(exist_ok=True)
+            os.link(path, part / path.name)
+        started = time.monotonic()
+        processes = [subprocess.Popen([arguments.ansel, "compress", "-r", str(part), "-o", f"{part}-out", "--quiet",
+                                       "-e", arguments.effort, "--jobs", "1", "--threads", "1"])
+                     for part in sorted(Path(scratch).glob("part-*"))]
+        if any(process.wait() for process in processes):
+            raise BenchError("a process failed")
+        wall = time.monotonic() - started
+        print(f"{jobs[-1]} processes of one job: {wall:.1f} s wall, {alone / wall:.3f} times one job")
 
 
 if __name__ == "__main__":

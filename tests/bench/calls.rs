@@ -1,12 +1,12 @@
-//! Calls of the library, one for each line of standard input, "encode" or "decode": `bindings/python/bench/overhead.py` times
-//! them in turns with those of the Python package. The arguments are width, height, and a file of RGB samples.
+//! Calls the library once for each line of standard input, "encode" or "decode": `bindings/python/bench/overhead.py`
+//! times these calls alternately with those of the Python package. Arguments: width, height, and a file of RGB samples.
 
 use std::io::{BufRead, Write};
 
 use ansel::{Codec, ImageInfo, Metadata, Planes, Transforms, Verify};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // `cargo bench` adds arguments of its own, behind these.
+    // `cargo bench` appends arguments of its own.
     let arguments: Vec<String> = std::env::args().skip(1).take(3).collect();
     let [width, height, path] = &arguments[..] else { return Err("WIDTH HEIGHT FILE".into()) };
     let samples = std::fs::read(path)?;

@@ -96,7 +96,7 @@ print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcod
 
 
 class BenchError(Exception):
-    """Something the user has to know; ends the run with exit code 1."""
+    """An error for the user; ends the run with exit code 1."""
 
 
 def require(module: str):
@@ -153,7 +153,7 @@ def convert(folder: Path, limit: int | None, target: Path) -> tuple[list[Path], 
 
 
 def check(codec: str, shape: dict, expected, decoded) -> None:
-    """Compare row by row, which needs no memory worth mentioning beside a codec's."""
+    """Compare row by row, which takes little memory compared with a codec."""
     same_kind = expected.shape == decoded.shape and expected.dtype == decoded.dtype
     if not same_kind or any((a != b).any() for a, b in zip(expected, decoded)):
         raise BenchError(f"{codec}: {shape['image']}: the decoded pixels differ from the original")
@@ -212,7 +212,7 @@ def run_peer(name: str, files: list[Path], shapes: list[dict], repeat: int) -> d
     images = [load(path) for path in files]
     sources = [prepare(samples) for samples in images]
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak restarts at the present use
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the present use
     baseline = peak_memory()
     sizes, encode_runs, decode_runs = [], [], []
     for _ in range(repeat):
@@ -267,7 +267,7 @@ def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repe
     options = ["--force", "--quiet", "--threads", "1"]
     packed = [scratch / f"{path.stem}.ansel" for path in files]
     for path in packed:
-        path.unlink(missing_ok=True)  # an earlier row's files must not pass for this one's
+        path.unlink(missing_ok=True)  # files of an earlier row must not be mistaken for this one's
     # With one input, the output is a file; with several, a folder.
     output = packed[0] if len(files) == 1 else scratch
     compress = [ansel, "compress", *map(str, files), "-o", str(output), *options, *arguments]
@@ -287,7 +287,7 @@ def run_ansel(ansel: str, name: str, files: list[Path], shapes: list[dict], repe
     version = subprocess.run([ansel, "--version"], capture_output=True, text=True,
                              env=environment)
     return {"codec": label, "key": "ansel", "sizes": [path.stat().st_size for path in packed],
-            # The number, and the instructions that were used.
+            # The version number, and the instructions in use.
             "version": ", ".join(version.stdout.splitlines()) or "unknown",
             "start_seconds": start_up(ansel, arguments, environment, repeat, scratch),
             "encode_runs": encode_runs, "decode_runs": decode_runs,

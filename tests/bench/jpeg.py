@@ -1,4 +1,4 @@
-"""The size of JPEG files that are kept byte for byte: ansel beside JPEG XL's transcoding.
+"""The size of JPEG files compressed losslessly, compared with JPEG XL's transcoding.
 
     .venv/bin/python tests/bench/jpeg.py FOLDER [--output tests/bench/results/jpeg]
 

@@ -20,12 +20,12 @@ from compare import call
 
 Image.MAX_IMAGE_PIXELS = None  # the large image is ours
 
-ROWS = 1024  # of noise that are made at once
+ROWS = 1024  # rows of noise made at once
 CROP = 640, 480
 
 
 def large_image(megapixels: float) -> np.ndarray:
-    """A photograph of about so many megapixels, (height, width, 3) uint8."""
+    """A photograph of about this many megapixels, (height, width, 3) uint8."""
     tile = np.asarray(Image.open(Path(__file__).parent.parent / "images" / "kodim23.png"))
     height = round(math.sqrt(megapixels * 1e6 / 1.5))
     width = round(1.5 * height)

@@ -15,7 +15,7 @@ def summarise(raw: dict, shapes: list[dict]) -> dict:
               for shape, size in zip(shapes, raw["sizes"])]
     for key in ("encode", "decode"):
         per_image = list(zip(*raw[f"{key}_runs"]))
-        if len(per_image) == len(images):  # not so where one process codes all images
+        if len(per_image) == len(images):  # false where one process codes all images
             for image, seconds in zip(images, per_image):
                 image[f"{key}_seconds"] = min(seconds)
     return {"codec": raw["codec"], "key": raw["key"], "version": raw["version"],

@@ -31,7 +31,7 @@ def run(ansel, *arguments):
     result = subprocess.run([ansel, *map(str, arguments)], capture_output=True, text=True)
     if result.returncode == 0:
         return None
-    # The message without the path of the file.
+    # The message, without the path of the file.
     return result.stderr.strip().splitlines()[-1].removeprefix("ansel: ").rpartition(str(arguments[1]) + ": ")[2]
 
 
@@ -59,12 +59,12 @@ def peer_sizes(samples, png):
         if same(samples, imagecodecs.jpegxl_decode(jxl)):
             sizes["jxl9"] = len(jxl)
     except (RuntimeError, ValueError):
-        pass  # a kind of image that the binding does not take
+        pass  # a kind of image that the binding does not support
     return sizes
 
 
 def measure(ansel, path):
-    """One line of the table."""
+    """One row of the table."""
     line = {"file": f"{path.parent.name}/{path.name}"}
     with tempfile.TemporaryDirectory() as folder:
         compressed, plain, again = (Path(folder, name) for name in ("a.ansel", "a.png", "b.ansel"))

@@ -25,14 +25,14 @@ fn pixels(planes: &Planes) -> ItemsCount {
     ItemsCount::new(planes.width() as usize * planes.height() as usize)
 }
 
-/// By the kernel as an operator of ONNX Runtime; with `ANSEL_INSTRUCTIONS=scalar`, by the plain graph.
+/// The kernel as an operator of ONNX Runtime; the plain graph with `ANSEL_INSTRUCTIONS=scalar`.
 #[divan::bench(args = [1, 64, 256, 1024, 4096])]
 fn network_in_a_session(bencher: Bencher, batch: usize) {
     let mut stage = NetworkStage::new(batch, false);
     bencher.counter(ItemsCount::new(batch)).bench_local(|| stage.run().len());
 }
 
-/// By the kernel alone.
+/// The kernel alone.
 #[divan::bench(args = [1, 64, 256, 1024, 4096])]
 fn network(bencher: Bencher, batch: usize) {
     let mut stage = NetworkStage::new(batch, true);
@@ -95,13 +95,13 @@ fn decompress(bencher: Bencher) {
     bencher.counter(pixels(&planes)).bench(|| codec.decompress(black_box(&bytes)));
 }
 
-/// The middle of the photograph.
+/// A square from the middle of the photograph.
 fn square(side: usize) -> Planes {
     let (rows, columns) = (256 - side / 2..256 + side / 2, 384 - side / 2..384 + side / 2);
     Planes::new(photograph().samples().slice(s![.., rows, columns]).to_owned(), 8).expect("8-bit samples")
 }
 
-/// Decompresses the middle of the photograph, of `side` x `side` pixels, under the models of a name.
+/// Decompresses the middle of the photograph, `side` x `side` pixels, under the models with a name.
 fn decompress_square(bencher: Bencher, model: &str, side: usize) {
     let model = ModelChoice::Named(model.to_owned());
     let codec = Codec::builder().threads(1).model(model).build().expect("a codec");
@@ -123,7 +123,7 @@ fn compress_learning(bencher: Bencher, side: usize) {
     bencher.counter(pixels(&planes)).bench(|| codec.compress(black_box(&planes), &Metadata::default()));
 }
 
-/// What a program does once: the codec, its models and their proof, and a thumbnail.
+/// What a program does once at start: makes the codec and its models, runs known-answer tests, and codes a thumbnail.
 #[divan::bench]
 fn start(bencher: Bencher) {
     let planes = square(16);

@@ -1,4 +1,4 @@
-//! Many files: a run goes on after errors and interruptions, and its manifest can be verified.
+//! Many files: a run continues after errors and interruptions, and its manifest can be verified.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&COMPRESS[..], more].concat()
 }
 
-/// What a run has left: all files but the manifest, and the lines of that, sorted.
+/// The results of a run: all files except the manifest, and the sorted lines of the manifest.
 fn results(place: &Place) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
     let names = place.names().into_iter().filter(|name| name.starts_with("out/"));
     let mut files: BTreeMap<String, Vec<u8>> = names.map(|name| (name.clone(), place.read(&name))).collect();
@@ -62,12 +62,12 @@ fn a_result_that_is_wrong_is_made_again_or_refused() {
     let place = place(4);
     place.succeed_in(&mut place.command(COMPRESS));
     let whole = results(&place);
-    // Another source.
+    // A different source.
     place.write_png("in/0.png", &gentle(3, 9, 9), &Metadata::default());
     let message = String::from_utf8(place.command(with(&["--resume"])).output().expect("a run").stderr).expect("text");
     assert_says(&message, &["out/0.ansel", "not the result of its input", "4 skipped, 1 failed"]);
     place.write_png("in/0.png", &gentle(1, 20, 15), &Metadata::default());
-    // A result without a line, and half a line.
+    // A result without its line, and half a line.
     let lines = String::from_utf8(place.read("out/list.jsonl")).expect("text");
     let end = lines.len() - 40;
     place.write("out/list.jsonl", &lines[..end]);
@@ -90,7 +90,7 @@ fn verify_compares_files_with_their_manifest() {
     place.succeed(["verify", "--manifest", "out/list.jsonl"]);
     std::fs::rename(place.path("out"), place.path("moved")).expect("a moved folder");
     place.succeed(["verify", "--manifest", "moved/list.jsonl"]);
-    // A valid file, but of other pixels.
+    // A valid file, but with other pixels.
     std::fs::copy(place.path("moved/2.ansel"), place.path("moved/0.ansel")).expect("a copied file");
     let message = place.fail(1, ["verify", "--manifest", "moved/list.jsonl", "-q"]);
     assert_says(&message, &["moved/0.ansel", "not what the manifest lists"]);
@@ -120,7 +120,7 @@ fn the_same_results_are_named_and_stored_once_on_demand() {
         assert_ne!(inode("out/a.ansel"), inode("out/c.ansel"));
     }
     place.succeed(["verify", "--manifest", "out/list.jsonl"]);
-    // Going on with it leaves nothing beside them.
+    // Resuming leaves no other files.
     let (before, removed) = (place.names(), "out/below/b.ansel");
     std::fs::remove_file(place.path(removed)).expect("a removed file");
     place.succeed_in(&mut place.command(with(&["--dedup", "--resume"])));
@@ -145,7 +145,7 @@ fn what_is_the_same_is_encoded_once() {
     }
     let output = place.command(["compress", "-r", "in", "-o", "out", "--dedup", "--jobs", "3", "--json"]).output();
     let text = String::from_utf8(output.expect("a run").stdout).expect("text");
-    // What is encoded is told with its size; what is not, by its name alone.
+    // Files that are encoded are reported with their sizes; others, only by name.
     assert_eq!(text.matches("\"bpsp\"").count(), 1, "{text}");
     assert_eq!(text.matches("\"jpeg_bytes\"").count(), 1, "{text}");
     assert_eq!(text.matches("the same as").count(), 4, "{text}");
@@ -179,7 +179,7 @@ fn trees_are_decompressed_side_by_side() {
         assert!(place.image(&format!("back/{name}")) == place.image(&format!("in/{name}")), "{name}");
     }
     assert!(place.read("back/photo.jpg") == place.read("in/photo.jpg"));
-    // It goes on after what fails, and says what that was.
+    // The run continues after failures, and reports them.
     place.write("out/2.ansel", "damaged");
     let output = place.command(["decompress", "-r", "out", "-o", "again", "--json"]).output().expect("a run");
     assert_eq!(output.status.code(), Some(3));
@@ -195,7 +195,7 @@ fn streams_have_no_manifest() {
     assert_says(&message, &["--manifest"]);
 }
 
-/// 50 kills at random moments; whenever a run has come to its end before, everything begins again.
+/// Kills the run 50 times at random moments; after a run that completes, everything starts from the beginning.
 #[test]
 fn a_run_that_was_killed_at_any_moment_goes_on_to_the_same_results() {
     let place = place(24);

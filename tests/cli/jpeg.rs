@@ -12,7 +12,7 @@ fn jpeg(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("a JPEG file")
 }
 
-/// A folder with JPEG files, and one with a folder below it.
+/// A folder with JPEG files, and a folder with a subfolder.
 fn place() -> Place {
     let place = Place::new();
     std::fs::create_dir_all(place.path("in/below")).expect("folders");

@@ -1,4 +1,4 @@
-//! Which results go where, and what the commands are called.
+//! Where results go, and the names of commands.
 
 use ansel::{Metadata, Planes};
 
@@ -60,7 +60,7 @@ fn folders_are_mirrored() {
     assert_eq!(names, expected);
     assert!(expected.iter().all(|name| place.image(name) == planes));
     assert_eq!(place.names().iter().filter(|name| name.starts_with("flat")).count(), 1);
-    // Without a folder for them, results lie beside the inputs.
+    // Without an output folder, results go beside the inputs.
     place.succeed(["compress", "--recursive", "in"]);
     assert!(place.path("in/a/deep/y.ansel").exists());
 }
@@ -92,7 +92,7 @@ fn effort_is_one_scale_of_models_and_learning() {
     }
     assert_eq!((level("1").0, level("7").0), (Some("turbo"), Some("max")));
     assert!(level("6") == file(&plain) && level("6") == level("default") && level("8") == level("high"));
-    // Experts name the model.
+    // Experts choose the model by name.
     let expert = [&["-e", "9", "--model", "default"][..], &plain].concat();
     assert!(file(&expert) == level("8"));
 }

@@ -1,4 +1,4 @@
-//! The page of `ansel report`, as text and as people read it in Chromium.
+//! The page of `ansel report`, as text, and as people read it in Chromium.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::place::{Place, assert_says, json};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// An archive of images of every kind, with a manifest that also has what another codec took, and a page about it.
+/// An archive of images of all kinds, with a manifest that includes sizes under another codec, and a page about them.
 fn reported() -> (Place, String) {
     let place = Place::new();
     std::fs::create_dir_all(place.path("in/below")).expect("folders");
@@ -51,7 +51,7 @@ fn a_report_has_sizes_pictures_and_what_codes_the_files() {
     }
     assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"));
     assert_eq!(page.matches("<img ").count(), page.matches("src=\"data:image/png;base64,").count());
-    // The same page again, and what is there is not overwritten unasked.
+    // The same page again; an existing page is not overwritten unless asked.
     assert_says(&place.fail(1, ["report", "out"]), &["report.html", "--force"]);
     place.status(["report", "out", "--manifest", "out/list.jsonl", "-o", "again.html"]);
     assert!(place.read("again.html") == page.as_bytes());
@@ -71,7 +71,7 @@ fn a_report_names_files_that_cannot_be_read() {
     }
 }
 
-/// The folder of npm's playwright-core, if it is there.
+/// The folder of npm's playwright-core, if it is installed.
 fn playwright() -> Option<PathBuf> {
     let folder = std::env::var_os("ANSEL_PLAYWRIGHT")
         .map_or_else(|| Path::new(ROOT).join("target/playwright/node_modules/playwright-core"), PathBuf::from);
@@ -98,11 +98,11 @@ fn people_can_read_a_report_in_chromium() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found = json(&String::from_utf8(output.stdout).expect("text"));
 
-    // Alone: nothing is fetched but the page, and nothing goes wrong.
+    // Self-contained: nothing but the page is fetched, and nothing fails.
     assert!(found["requests"].as_array().expect("requests").iter().all(|kind| kind == "file" || kind == "data"));
     assert_eq!((&found["errors"], &found["lang"]), (&Value::Array(Vec::new()), &"en".into()));
 
-    // Aloud.
+    // With a screen reader.
     let spoken = found["spoken"].as_str().expect("text");
     assert_says(spoken, &["heading \"A report on 7 files\" [level=1]", "navigation \"Sections\"", "link \"Totals\""]);
     assert_says(
@@ -118,7 +118,7 @@ fn people_can_read_a_report_in_chromium() {
     assert!(images.len() >= 8, "{images:?}");
     assert!(images.iter().all(|image| image["alt"] != "" && image["width"].as_u64() > Some(8)), "{images:?}");
 
-    // What was compressed is what it tells.
+    // The page tells what was compressed.
     let row = |table: usize, name: &str| {
         let rows = found["tables"][table]["rows"].as_array().expect("rows");
         rows.iter().find(|row| row[1] == name).unwrap_or_else(|| panic!("no row {name} in {rows:?}")).clone()
@@ -134,14 +134,14 @@ fn people_can_read_a_report_in_chromium() {
     let sources = row(0, "source files");
     assert_eq!(number(&sources[3]), sizes(".png", "none") + sizes(".jpg", "none"));
 
-    // By sight: as much contrast as WCAG 2 asks for (AA), in a light and a dark page, which are not the same.
+    // Contrast: at least what WCAG 2 (AA) requires, in the light and the dark scheme, which differ.
     for scheme in ["light", "dark"] {
         assert!(found["contrast"][scheme].as_f64() >= Some(4.5), "{scheme}: {}", found["contrast"]);
     }
     assert_ne!(found["paper"]["light"], found["paper"]["dark"]);
     assert!(found["overflow"].as_i64() <= Some(0), "wider than a telephone by {}", found["overflow"]);
 
-    // By keyboard: all links, tables and details are stops, and each shows that it is one.
+    // Keyboard: all links, tables and details can be focused, and each shows its focus.
     let stops = found["stops"].as_array().expect("stops");
     for tag in ["A", "SUMMARY", "DIV"] {
         assert!(stops.iter().any(|stop| stop[0] == tag), "{stops:?}");

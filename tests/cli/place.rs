@@ -1,4 +1,4 @@
-//! A folder with files, and the program running in it.
+//! A folder with files, in which the program runs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -59,14 +59,14 @@ impl Place {
         self.command(arguments).output().expect("the program starts")
     }
 
-    /// Runs the program and returns what it printed; it must succeed without a warning.
+    /// Runs the program and returns its output; it must succeed without a warning.
     pub fn succeed<const N: usize>(&self, arguments: [&str; N]) -> String {
         let (printed, status) = self.succeed_in(&mut self.command(arguments));
         assert!(!status.contains("ansel: "), "{arguments:?}: {status}");
         printed
     }
 
-    /// Runs the program, which must succeed; returns what it said on standard error.
+    /// Runs the program, which must succeed; returns its standard error.
     pub fn status<const N: usize>(&self, arguments: [&str; N]) -> String {
         self.succeed_in(&mut self.command(arguments)).1
     }
@@ -78,7 +78,7 @@ impl Place {
         (printed, status)
     }
 
-    /// Runs the program, which must fail with this exit code and one line of error, and change no file.
+    /// Runs the program, which must fail with this exit code and a single line of error, and change no file.
     pub fn fail<const N: usize>(&self, code: i32, arguments: [&str; N]) -> String {
         self.fail_in(code, &mut self.command(arguments))
     }
@@ -95,7 +95,7 @@ impl Place {
         errors
     }
 
-    /// All files below the folder, hidden ones too, with what they hold.
+    /// All files below the folder, including hidden ones, with their content.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         let mut folders = vec![self.0.path().to_owned()];

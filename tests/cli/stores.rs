@@ -1,4 +1,4 @@
-//! Object stores: file:// is one that needs no server. tests/stores has a server.
+//! Object stores: file:// needs no server. tests/stores uses a server.
 
 use ansel::Metadata;
 
@@ -38,6 +38,13 @@ fn a_store_is_as_a_folder() {
     for name in ["a b#%20.png", "below/c.png"] {
         assert_eq!(place.image(&format!("again/{name}")), place.image(&format!("in/{name}")));
     }
+    let back = place.succeed(["decompress", "-r", &target, "-o", &format!("{url}/back"), "--json"]);
+    let summary = &json(back.lines().last().expect("a line"))["summary"];
+    let bytes = |folder: &str, names: [&str; 3]| {
+        names.iter().map(|name| place.read(&format!("{folder}/{name}")).len()).sum::<usize>()
+    };
+    assert_eq!(summary["source_bytes"], bytes("out", ["a b#%20.ansel", "below/c.ansel", "photo.ansel"]));
+    assert_eq!(summary["bytes"], bytes("back", ["a b#%20.png", "below/c.png", "photo.jpg"]));
     let part = ["decompress", &format!("{target}/below/c.ansel"), "--crop", "3,4,5,6", "-o", "part.png", "-q"];
     place.succeed(part);
     assert_eq!((place.image("part.png").width(), place.image("part.png").height()), (5, 6));

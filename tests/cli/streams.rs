@@ -1,4 +1,4 @@
-//! Standard input and output: pipes, terminals, full disks, and who closes them.
+//! Standard input and output: pipes, terminals, full disks, and readers that close early.
 
 use std::process::{Command, Stdio};
 
@@ -95,7 +95,7 @@ fn endless_input_is_refused_by_its_first_bytes() {
     let place = Place::new();
     let zeros = || std::fs::File::open("/dev/zero").expect("/dev/zero");
     for command in ["info", "verify", "decompress", "compress"] {
-        // With an address space of 1 GB, more than that cannot be read.
+        // With an address space of 1 GB, no more than that can be read.
         let limited = |input: &str| {
             let mut shell = Command::new("sh");
             let program = env!("CARGO_BIN_EXE_ansel");
@@ -122,7 +122,7 @@ fn input_beyond_the_limits_is_not_read_to_its_end() {
         let mut cat = cat.spawn().expect("cat");
         let mut program = place.command(arguments);
         let output = program.stdin(cat.stdout.take().expect("a pipe")).output().expect("the program starts");
-        drop(program); // which holds the pipe
+        drop(program); // which holds the pipe open
         cat.wait().expect("cat ends");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };

@@ -1,4 +1,4 @@
-//! What the program warns of, and names that are hard to print.
+//! What the program warns about, and names that are hard to print.
 
 use ansel::{Metadata, MetadataKind};
 
@@ -17,7 +17,7 @@ fn pipes_and_dangling_links_of_a_folder_are_named_and_not_read() {
     std::fs::create_dir(place.path("folder")).expect("a folder");
     link("../folder", "folder/loop");
     std::fs::copy(place.path("photo.png"), place.path("folder/a.png")).expect("a copy");
-    // Without a time limit, opening the pipe would wait for ever: that is the test's.
+    // Without a time limit, opening the pipe would block for ever; the test has one.
     let warnings = place.status(["compress", "-r", ".", "-o", "out"]);
     assert_says(&warnings, &["pipe.png: not read: it is a pipe", "dangling.png: not read: it is a link to nothing"]);
     assert_says(&warnings, &["loop: not entered: it is a link"]);

@@ -1,4 +1,4 @@
-//! Images that the tests compute, and the photograph. Everything is seeded: each run sees the same samples.
+//! Images that the tests compute, and the photograph. All randomness is seeded: each run sees the same samples.
 
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
@@ -15,7 +15,7 @@ pub mod raw;
 
 pub use raw::RawFile;
 
-/// The one image file that the repository carries.
+/// The only photograph in the repository.
 pub const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/kodim23.png");
 
 /// SplitMix64 (Steele et al. 2014).
@@ -51,35 +51,35 @@ pub fn flat(channels: usize, width: usize, height: usize, value: u8) -> Planes {
     image(channels, width, height, |_| value)
 }
 
-/// Rises along rows and columns, at another rate in each channel, and wraps.
+/// Rises along rows and columns, at a different rate in each channel, and wraps.
 pub fn ramp(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| ((channel + 1) * x + (5 - channel) * y) as u8)
 }
 
-/// The file of a model of the registry; what it codes is not tried under other coders.
+/// The file of a registered model; with a model file, no other coder is tried.
 pub fn model_file(content: Content) -> ModelChoice {
     let model = ansel::models().iter().find(|model| model.content == content).expect("a model of the registry");
     ModelChoice::File(model.file.into())
 }
 
-/// The file of a flow for so many channels.
+/// The file of a flow for this many channels.
 pub fn flow_file(channels: usize) -> ModelChoice {
     let is_for = |model: &&RegisteredModel| model.family == Family::Flow && model.content.channels() == channels;
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a flow of the registry").file.into())
 }
 
-/// The program of the registry for colour, given as a file, so that no coder for repetition takes its place.
+/// A program of the registry for colour, given as a file, so that no other coder is tried.
 pub fn program_file(name: &str) -> ModelChoice {
     let is_for = |model: &&RegisteredModel| model.name == name && model.content.channels() == 3;
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a program of the registry").file.into())
 }
 
-/// A tiny program for grey, with what those of the registry do without: see `models/README.md`.
+/// A tiny program for grey, with operations that those of the registry do not have: see `models/README.md`.
 pub fn tiny_program() -> ModelChoice {
     ModelChoice::File(include_bytes!("../models/tiny.onnx").as_slice().into())
 }
 
-/// Noise on stripes across, which no photograph has: networks for photographs have something to learn.
+/// Noise on horizontal stripes, which no photograph has: networks for photographs have something to learn.
 pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     let mut random = Random(5);
     image(channels, width, height, |(channel, y, x)| {
@@ -87,17 +87,17 @@ pub fn stripes(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
-/// Arcs, every other column brighter: networks for photographs are wrong in the same way all over.
+/// Arcs, with every other column brighter: networks for photographs make the same error everywhere.
 pub fn arcs(side: usize) -> Planes {
     image(1, side, side, |(_, y, x)| (60 + (x * x / side + y) / 2 + 8 * (x % 2)) as u8)
 }
 
-/// 0 and 255 in turn: as far from smooth as an image can be.
+/// 0 and 255 alternating: the opposite of smooth.
 pub fn checkerboard(channels: usize, width: usize, height: usize) -> Planes {
     image(channels, width, height, |(channel, y, x)| if (channel + x + y) % 2 == 0 { 0 } else { 255 })
 }
 
-/// Something smooth with a little noise, as photographs are.
+/// Smooth samples with a little noise, like photographs.
 pub fn gentle(channels: usize, width: usize, height: usize) -> Planes {
     let mut random = Random(7);
     image(channels, width, height, |(channel, y, x)| {
@@ -106,7 +106,7 @@ pub fn gentle(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
-/// Tiles of a pattern, in few colours, as in drawings and text.
+/// A tiled pattern with few colours, as in drawings and text.
 pub fn drawing(channels: usize, width: usize, height: usize) -> Planes {
     let colours = [[255, 255, 255, 255], [20, 30, 160, 255], [200, 40, 10, 255], [90, 90, 90, 0]];
     let place = |y: usize, x: usize| match (y % 12, x % 9) {
@@ -120,14 +120,14 @@ pub fn drawing(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
-/// An image of any depth from an 8-bit one.
+/// An 8-bit image scaled to another depth.
 pub fn scaled(planes: &Planes, depth: u32) -> Planes {
     let scale = |sample: u16| (u32::from(sample) * ((1 << depth) - 1) / 255) as u16;
     Planes::new(planes.samples().mapv(scale), depth).expect("a valid image")
 }
 
-/// Two images of one size, one above the other, as two bands of one file. Bands know nothing of each other, so those of
-/// the two files are put behind one another.
+/// Two images of the same size, one above the other, as two bands of one file. Bands are independent, so those of two
+/// files can be concatenated.
 pub fn two_bands(codec: &Codec, top: &Planes, bottom: &Planes) -> (Vec<u8>, Planes) {
     assert_eq!(top.samples().dim(), bottom.samples().dim());
     let raw = |planes| RawFile::parse(&codec.compress(planes, &Metadata::default()).expect("a compressed image"));
@@ -143,7 +143,7 @@ pub fn photograph() -> Planes {
     ansel::read_image(file, &Limits::default()).expect("a readable photograph").planes
 }
 
-/// A part of the photograph, with a boat and a bird's feathers in it; one channel of it is the green one.
+/// A part of the photograph with a boat and a bird's feathers; with one channel, the green one.
 pub fn photograph_crop(channels: usize, width: usize, height: usize) -> Planes {
     let all = photograph();
     let first = if channels == 1 { 1 } else { 0 };
@@ -155,7 +155,7 @@ pub fn codec_with_threads(threads: usize) -> Codec {
     Codec::builder().threads(threads).build().expect("a codec")
 }
 
-/// A codec that codes all images of 1 or 3 channels as they are, with the registry's model for photographs.
+/// A codec that codes all images of 1 or 3 channels without transforms, with the registry's model for photographs.
 pub fn codec_for_photographs(channels: usize) -> Codec {
     Codec::builder().model(photograph_model(channels)).build().expect("a codec")
 }
@@ -166,7 +166,7 @@ pub fn photograph_model(channels: usize) -> ModelChoice {
     ModelChoice::File(model.file.into())
 }
 
-/// Metadata of all kinds: one block that compresses well, and two that do not compress.
+/// Metadata of several kinds: one block that compresses well, and two that do not compress.
 pub fn metadata() -> Metadata {
     let mut metadata = Metadata::default();
     metadata.set(MetadataKind::Icc, icc_profile());
@@ -175,12 +175,12 @@ pub fn metadata() -> Metadata {
     metadata
 }
 
-/// Bytes in the place of an ICC profile: compressible, as profiles are.
+/// Bytes in place of an ICC profile; compressible, as profiles are.
 pub fn icc_profile() -> Vec<u8> {
     (0..400u32).map(|i| if i % 16 < 11 { 0 } else { (i * i / 50) as u8 }).collect()
 }
 
-/// The kind of a format error; panics, with `what`, at any other result.
+/// The kind of a format error; panics with `what` for any other result.
 pub fn format_error<T>(result: Result<T, Error>, what: &str) -> FormatErrorKind {
     match result {
         Err(Error::Format(error)) => error.kind(),

@@ -1,5 +1,5 @@
-//! The fields of a file as they lie in it, so that tests can change one and put lengths and checksums right again.
-//! Written from the format's description alone; FORMAT.md, sections "Header" and "Bands".
+//! The fields of a file as raw bytes, so that tests can change one and repair lengths and checksums. Written from the
+//! format's description alone: FORMAT.md, sections "Header" and "Bands".
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ const MAGIC: &[u8] = b"\x89ANSL\r\n\x1a";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawFile {
     pub version: u8,
-    /// Channels in the low four bits, depth less one in the others.
+    /// Channels in the low four bits, depth minus one in the high four.
     pub kind: u8,
     pub width: u64,
     pub height: u64,
@@ -44,26 +44,26 @@ pub struct RawBand {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawPart {
-    /// Channels in the low four bits, transforms in the others.
+    /// Channels in the low four bits, number of transforms in the high four.
     pub kind: u8,
     pub transforms: Vec<Vec<u8>>,
-    /// Its number, and what follows it.
+    /// The coder's number, and the fields that follow it.
     pub coder: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawTile {
-    /// Of the samples.
+    /// Of the tile's samples.
     pub checksum: [u8; 8],
     pub lengths: Vec<u64>,
 }
 
-/// Of a description.
+/// The checksum of a header, a metadata block or a band table.
 pub fn checksum(bytes: &[u8]) -> [u8; 4] {
     Sha256::digest(bytes)[..4].try_into().expect("four bytes")
 }
 
-/// The name of a model file.
+/// The digest that identifies a model file.
 pub fn digest(file: &[u8]) -> [u8; 16] {
     Sha256::digest(file)[..16].try_into().expect("sixteen bytes")
 }
@@ -79,7 +79,7 @@ pub fn number(mut number: u64) -> Vec<u8> {
     bytes
 }
 
-/// Reads a file that is valid.
+/// A reader of a valid file.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -209,7 +209,7 @@ impl RawBand {
         Self { tile, count, parts, tiles, streams: input.take(bytes as usize).to_vec() }
     }
 
-    /// The band up to its streams.
+    /// The description of the band, without its streams.
     pub fn table(&self) -> Vec<u8> {
         let mut body = [number(self.tile.0), number(self.tile.1), vec![self.count]].concat();
         for part in &self.parts {
@@ -234,7 +234,7 @@ impl RawBand {
         [self.table(), self.streams.clone()].concat()
     }
 
-    /// Where the stream of a part of a tile lies among the streams.
+    /// The byte range of a stream among all streams.
     pub fn stream(&self, tile: usize, part: usize) -> Range<usize> {
         let lengths: Vec<u64> = self.tiles.iter().flat_map(|tile| tile.lengths.clone()).collect();
         let index = tile * self.parts.len() + part;
@@ -242,7 +242,7 @@ impl RawBand {
         start..start + lengths[index] as usize
     }
 
-    /// The band with another stream, and the length that it has.
+    /// The band with another stream, and the matching length.
     pub fn with_stream(mut self, tile: usize, part: usize, stream: &[u8]) -> Self {
         let place = self.stream(tile, part);
         self.streams.splice(place, stream.iter().copied());
@@ -251,8 +251,8 @@ impl RawBand {
     }
 }
 
-/// A black image of 8 bits in one tile under a coder. Under a network, a stream without words is the right one: its
-/// state stays 0, and so does every symbol.
+/// A black 8-bit image in one tile, with any coder. With a network, an empty stream is valid: the state stays 0, and so
+/// does every symbol.
 pub fn black(channels: u8, (width, height): (u64, u64), coder: Vec<u8>, stream: &[u8]) -> RawFile {
     let samples = vec![0; 2 * usize::from(channels) * (width * height) as usize];
     let tile =
@@ -277,12 +277,12 @@ pub fn black(channels: u8, (width, height): (u64, u64), coder: Vec<u8>, stream: 
     }
 }
 
-/// A network of the registry as the coder of a part.
+/// A registered network as the coder of a part.
 pub fn network(model: &ansel::RegisteredModel) -> Vec<u8> {
     [vec![1], number(model.id.into()), digest(model.file).to_vec()].concat()
 }
 
-/// The same, learning.
+/// The same network, learning.
 pub fn learning(model: &ansel::RegisteredModel) -> Vec<u8> {
     [vec![4], number(model.id.into()), digest(model.file).to_vec(), vec![63, 4, 10]].concat()
 }

@@ -172,7 +172,7 @@ def pnm(kind, rest):
 
 
 def jpeg_frame(marker, precision):
-    """The start of a JPEG file: what kind it is, is said there."""
+    """The start of a JPEG file, which tells its kind."""
     return b"\xff\xd8\xff" + bytes([marker, 0, 11, precision, 0, HEIGHT, 0, WIDTH, 1, 1, 0x11, 0]) + b"\xff\xd9"
 
 

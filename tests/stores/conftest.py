@@ -1,4 +1,4 @@
-"""A server of S3's kind in this process, which counts what it sends, and fails where a test says so."""
+"""An S3-compatible server in this process, which counts what it sends, and fails where a test says so."""
 
 import dataclasses
 import os
@@ -28,11 +28,11 @@ class Request:
 
 
 class Server:
-    """moto's server, and what came to it."""
+    """moto's server, with a record of its requests."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        # Called before each request: "refuse" it, "lose" its answer, or let it be.
+        # Called before each request; returns "refuse", "lose" (its response), or None.
         self.fault: Callable[[str, str], str | None] = lambda method, target: None
         self._application = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
@@ -82,7 +82,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def environment(server: Server) -> dict[str, str]:
-    """How the program finds the server: as any program does that knows S3."""
+    """The environment by which the program finds the server, as for any S3 client."""
     return {
         **os.environ,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -98,7 +98,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def ansel(environment: dict[str, str], tmp_path: pathlib.Path) -> Run:
-    """Runs the program in a folder of its own; it must end with this exit code."""
+    """Runs the program in its own folder; it must exit with this code."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([PROGRAM, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)

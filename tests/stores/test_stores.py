@@ -37,7 +37,7 @@ def photos(server: Server, tmp_path: pathlib.Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def expected(ansel: Run, photos: dict[str, bytes], tmp_path: pathlib.Path) -> dict[str, bytes]:
-    """What a run over folders makes of the images, by key."""
+    """The results of a run over folders, by key."""
     ansel("compress", "-r", "photos", "-o", "local", "-e", "1", "-q")
     files = (path for path in (tmp_path / "local").rglob("*") if path.is_file())
     return {f"all/{path.relative_to(tmp_path / 'local')}": path.read_bytes() for path in files}
@@ -55,7 +55,7 @@ def test_buckets_are_as_folders(server: Server, ansel: Run, expected: dict[str, 
         np.testing.assert_array_equal(first, again)
     ansel("decompress", "s3://archive/all/1.ansel", "s3://photos/again.tiff", "-q")
     assert Image.open(io.BytesIO(server.objects("photos")["again.tiff"])).size == (17, 21)
-    # What is there and is not what the manifest says.
+    # An existing object that does not match the manifest.
     server.client.put_object(Bucket="archive", Key="all/1.ansel", Body=expected["all/2.ansel"])
     assert "s3://archive/all/1.ansel" in ansel("verify", "--manifest", "list.jsonl", "-q", code=1).stderr
 
@@ -70,7 +70,7 @@ def test_nothing_is_overwritten_unasked(server: Server, ansel: Run, expected: di
     assert "--force" in ansel("compress", "s3://photos/2026/0.png", "-o", "s3://archive/all/", "-e", "1", code=1).stderr
 
     def overtaken(method: str, target: str) -> None:
-        if method == "PUT":  # somebody else is there first
+        if method == "PUT":  # somebody else creates the object first
             server.client.put_object(Bucket="archive", Key=target.removeprefix("archive/"), Body=b"theirs")
 
     server.fault = overtaken
@@ -90,7 +90,7 @@ def test_a_server_that_fails_twice_is_asked_again(server: Server, ansel: Run, ex
         asked[method, target] += 1
         if asked[method, target] > 2:
             return None
-        # Some requests do what they say, and their answers are lost.
+        # Some requests are carried out, but their responses are lost.
         return "lose" if method == "PUT" and target.endswith("1.ansel") else "refuse"
 
     server.fault = unsteady
@@ -145,7 +145,7 @@ def test_large_results_are_sent_in_parts(server: Server, ansel: Run, tmp_path: p
     ansel("decompress", "flat.ansel", "-o", "s3://archive/flat.ppm", "--force", "-q")
     assert list(server.objects("archive")) == ["flat.ppm"]
     assert server.objects("archive")["flat.ppm"].endswith(b"\x01\x02\x03" * 3000 * 2000)
-    # Whoever was there first while they were sent stays.
+    # An object created during the upload is kept.
 
     def overtaken(method: str, target: str) -> None:
         if method == "POST" and target.startswith("archive/late.ppm?") and "uploadId" in target:

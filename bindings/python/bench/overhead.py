@@ -1,12 +1,13 @@
-"""What a call of the package costs over the call of the library, for a photograph of 2 megapixels.
+"""The overhead of a call of the package over a call of the library, for a photograph of 2 megapixels.
 
     cargo build --release --benches --no-default-features --features bench,files,graphics
     python bindings/python/bench/overhead.py PHOTOGRAPH [--runs 7] [--library target/release/deps/calls-...]
 
-The photograph is scaled to 1632 x 1224 pixels, with noise of one bit. A process that knows the library alone
-(tests/bench/calls.rs, built with the features of the wheel) and this one, with the wheel installed, encode and decode it in
-turns, at the fastest effort, without verification, with one thread: what the package adds weighs most there. CPU time of
-the whole process; the medians of the differences of neighbouring calls, beside those of the library's calls. Needs Linux.
+The photograph is scaled to 1632 x 1224 pixels, with one bit of noise. A process that uses only the library
+(tests/bench/calls.rs, built with the features of the wheel), and this one, with the wheel installed, encode and decode it
+alternately, at the fastest effort, without verification, with one thread, where the overhead weighs most. Prints CPU times
+of the whole process: medians of the differences between neighbouring calls, beside those of the library's calls. Needs
+Linux.
 """
 
 import argparse
@@ -27,13 +28,13 @@ SIZE = 1632, 1224
 
 
 def newest() -> str:
-    """The program that was built last."""
+    """The most recently built program."""
     found = [path for path in ROOT.glob("target/release/deps/calls-*") if not path.suffix]
     return str(max(found, key=lambda path: path.stat().st_mtime, default="target/release/deps/calls"))
 
 
 class Library:
-    """The library's calls, in a process of their own."""
+    """Calls of the library, in a separate process."""
 
     def __init__(self, program: str, samples: str) -> None:
         command = [program, *map(str, SIZE), samples]
@@ -73,7 +74,7 @@ def main() -> None:
         library = Library(arguments.library, samples.name)
         calls = {"encode": lambda: codec.encode(image), "decode": lambda: codec.decode(file)}
         for name, call in calls.items():
-            library.seconds(name)  # both are warm after that
+            library.seconds(name)  # warms up both
             call()
             turns = [(library.seconds(name), seconds(call)) for _ in range(arguments.runs)]
             alone = statistics.median(turn[0] for turn in turns)

@@ -17,7 +17,7 @@ from ansel import jobs
 
 
 def cpu() -> float:
-    """Seconds of all processes that have ended."""
+    """CPU seconds of all finished child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,5 +1,5 @@
-//! NumPy arrays <-> planes. Samples are read from the array's memory where they lie, whatever its strides, and results
-//! are handed to NumPy without a copy.
+//! NumPy arrays <-> planes. Samples are read directly from the array's memory, with any strides, and results are handed
+//! to NumPy without a copy.
 
 use ansel::{MetadataKind, Planes, Sample};
 use ndarray::ArrayViewD;
@@ -31,8 +31,8 @@ impl<'py> FromPyObject<'_, 'py> for Layout {
     }
 }
 
-/// The planes of whatever NumPy makes an array of, if its samples are bool, uint8 or uint16. Without a depth, that is 1, 8
-/// or 16 bits.
+/// Planes from anything that NumPy can make an array of bool, uint8 or uint16 from. Without a depth, these are 1, 8 and
+/// 16 bits.
 pub fn planes_of(image: &Bound<'_, PyAny>, depth: Option<u32>, layout: Layout) -> PyResult<Planes> {
     let numpy = image.py().import("numpy")?;
     let array = numpy.call_method1("asarray", (image,))?;
@@ -40,12 +40,12 @@ pub fn planes_of(image: &Bound<'_, PyAny>, depth: Option<u32>, layout: Layout) -
     let kind: (String, usize) = (dtype.getattr("kind")?.extract()?, dtype.getattr("itemsize")?.extract()?);
     match (&*kind.0, kind.1) {
         ("b", 1) => {
-            // True may be any byte but 0: in arrays of Pillow's images, it is 255.
+            // True may be stored as any byte but 0: in arrays from Pillow's images, it is 255.
             let bits = numpy.call_method1("minimum", (array.call_method1("view", ("uint8",))?, 1))?;
             planes::<u8>(&bits, depth.unwrap_or(1), layout)
         }
         ("u", 1) => planes::<u8>(&array, depth.unwrap_or(8), layout),
-        // Of the other byte order, it is converted.
+        // The other byte order is converted.
         ("u", 2) => {
             let native = array.call_method1("astype", ("uint16", "K", "equiv", true, false))?;
             planes::<u16>(&native, depth.unwrap_or(16), layout)
@@ -68,13 +68,13 @@ fn planes<T: Sample + Element>(array: &Bound<'_, PyAny>, depth: u32, layout: Lay
     Planes::from_view(view, depth).map_err(exception)
 }
 
-/// The array of planes: uint8 for up to 8 bits, else uint16; without an axis of channels if there is one.
+/// The array of planes: uint8 for up to 8 bits, otherwise uint16; a single channel has no axis.
 pub fn array_of(py: Python<'_>, planes: Planes, layout: Layout) -> PyResult<Bound<'_, PyAny>> {
     let bytes = planes.depth() <= 8;
     if layout == Layout::Interleaved && planes.channels() > 1 {
         return if bytes { interleaved::<u8>(py, &planes) } else { interleaved::<u16>(py, &planes) };
     }
-    // The planes of uint16 are the array as they are.
+    // Planes of uint16 become the array without conversion.
     let samples = planes.into_samples();
     let array = if bytes {
         let narrow = py.detach(|| samples.mapv(|sample| sample as u8));
@@ -92,7 +92,7 @@ fn interleaved<'py, T: Sample + Element>(py: Python<'py>, planes: &Planes) -> Py
     Ok(PyArray1::from_vec(py, samples).reshape([height, width, channels])?.into_any())
 }
 
-/// The names of the blocks of metadata, as Python knows them.
+/// The names of metadata blocks in Python.
 const NAMES: [(&str, MetadataKind); 5] = [
     ("icc", MetadataKind::Icc),
     ("exif", MetadataKind::Exif),
@@ -101,7 +101,7 @@ const NAMES: [(&str, MetadataKind); 5] = [
     ("png_chunks", MetadataKind::PngChunks),
 ];
 
-/// Metadata of a mapping from names to bytes.
+/// Metadata from a dict of names and bytes.
 pub fn metadata_of(blocks: Option<&Bound<'_, PyDict>>) -> PyResult<ansel::Metadata> {
     let mut metadata = ansel::Metadata::default();
     for (name, bytes) in blocks.into_iter().flatten() {
@@ -114,7 +114,7 @@ pub fn metadata_of(blocks: Option<&Bound<'_, PyDict>>) -> PyResult<ansel::Metada
     Ok(metadata)
 }
 
-/// The blocks of metadata by their names.
+/// The metadata blocks as a dict of names and bytes.
 pub fn blocks_of<'py>(py: Python<'py>, metadata: &ansel::Metadata) -> PyResult<Bound<'py, PyDict>> {
     let blocks = PyDict::new(py);
     for (name, kind) in NAMES {

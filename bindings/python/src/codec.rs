@@ -12,7 +12,7 @@ use crate::options::{Model, Options, Shared, device_of, level_of, limits_of};
 use crate::streams::{PyArchive, PyDecoder, PyEncoder};
 use crate::work::interruptible;
 
-/// Compresses and decompresses. It keeps models, sessions and threads: make one, and use it from all threads.
+/// Compresses and decompresses. A codec keeps models, sessions and threads: make one, and use it from all threads.
 #[pyclass(name = "Codec", module = "ansel", frozen)]
 pub struct PyCodec(Shared);
 
@@ -41,7 +41,7 @@ impl PyCodec {
         .map(Self)
     }
 
-    /// An array as the bytes of a file.
+    /// Compresses an array to the bytes of a file.
     #[pyo3(signature = (image, *, depth=None, layout=Layout::Interleaved, metadata=None))]
     fn encode<'py>(
         &self,
@@ -57,7 +57,7 @@ impl PyCodec {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// The array of a file, or of a rectangle (x, y, width, height) of it.
+    /// Decompresses a file, or a rectangle (x, y, width, height) of it, to an array.
     #[pyo3(signature = (source, *, region=None, layout=Layout::Interleaved))]
     fn decode<'py>(
         &self,
@@ -75,7 +75,7 @@ impl PyCodec {
         array_of(py, planes, layout)
     }
 
-    /// What a file says of itself, without decoding samples.
+    /// Describes a file, without decoding samples.
     fn info(&self, source: &Bound<'_, PyAny>) -> PyResult<PyInfo> {
         let input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
@@ -83,7 +83,7 @@ impl PyCodec {
         PyInfo::of_file(source.py(), &about)
     }
 
-    /// Decodes a file and keeps nothing: raises an exception unless it is intact.
+    /// Decodes a file and discards the samples; raises an exception unless the file is intact.
     fn verify(&self, source: &Bound<'_, PyAny>) -> PyResult<PyInfo> {
         let input = input::open(source)?;
         let (codec, stop) = self.0.codec()?;
@@ -91,8 +91,8 @@ impl PyCodec {
         PyInfo::of_file(source.py(), &about)
     }
 
-    /// An image file as the bytes of an ansel file, and what is not kept. With a file object as target, they are written
-    /// to it, and none returned.
+    /// Compresses an image file; returns the bytes of an ansel file, and the names of what is not kept. With a file
+    /// object as target, writes the bytes to it instead of returning them.
     #[pyo3(signature = (source, target=None, *, strip=false, allow_lossy_source=false))]
     fn compress_file<'py>(
         &self,
@@ -118,8 +118,9 @@ impl PyCodec {
         Ok((bytes.map(|bytes| PyBytes::new(py, &bytes)), not_kept))
     }
 
-    /// An ansel file as the bytes of an image file of a format, and what it has no place for. Without a format, it is the
-    /// JPEG file that is held, or else PNG. With a file object as target, they are written to it, and none returned.
+    /// Decompresses an ansel file; returns the bytes of an image file in a format, and the names of metadata that the
+    /// format cannot hold. Without a format, the result is the JPEG file that the ansel file holds, or else PNG. With a
+    /// file object as target, writes the bytes to it instead of returning them.
     #[pyo3(signature = (source, target=None, *, format=None))]
     fn decompress_file<'py>(
         &self,
@@ -135,7 +136,7 @@ impl PyCodec {
         Ok((bytes.map(|bytes| PyBytes::new(py, &bytes)), not_kept))
     }
 
-    /// Starts a file whose rows are given one after the other.
+    /// Starts a file whose rows are written one after the other.
     #[pyo3(signature = (target, *, width, height, channels=1, depth=8, metadata=None))]
     fn encoder(
         &self,
@@ -157,14 +158,14 @@ impl PyCodec {
         PyDecoder::new(source.py(), &codec, stop, input::open(source)?)
     }
 
-    /// Opens a file for any number of rectangles.
+    /// Opens a file, to decompress any number of rectangles.
     fn open(&self, source: &Bound<'_, PyAny>) -> PyResult<PyArchive> {
         let (codec, stop) = self.0.codec()?;
         PyArchive::new(source.py(), &codec, stop, input::open(source)?)
     }
 }
 
-/// Lets `write` write to a file object, or else into memory.
+/// Runs `write` with a file object, or with a buffer in memory.
 fn written_to(
     target: Option<Py<PyAny>>,
     write: impl FnOnce(&mut (dyn std::io::Write + Send)) -> ansel::Result<Vec<String>>,

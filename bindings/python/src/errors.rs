@@ -27,7 +27,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NotKeptWarning", py.get_type::<NotKeptWarning>())
 }
 
-/// The exception for an error. What a Python file object raised comes back as it was.
+/// The exception for an error. An exception raised by a Python file object is raised again unchanged.
 pub fn exception(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
@@ -51,12 +51,12 @@ pub fn exception(error: Error) -> PyErr {
     }
 }
 
-/// A misuse that the bindings found themselves.
+/// A misuse detected by the bindings themselves.
 pub fn misuse<T>(text: impl Into<String>) -> PyResult<T> {
     Err(MisuseError::new_err(text.into()))
 }
 
-/// An error of the system at a file.
+/// An error of the operating system about a file.
 pub fn io_error(action: &'static str, path: &std::path::Path) -> impl Fn(std::io::Error) -> PyErr {
     move |source| exception(Error::Io { action, path: path.into(), source })
 }

@@ -7,10 +7,10 @@ use image::ImageFormat;
 
 use crate::input::Input;
 
-/// Most bytes of a JPEG file, and of one that is compressed: more of them show that it is too large.
+/// More than the length of any JPEG file, or of its ansel file: reading more shows that the file is too large.
 const MOST_JPEG_BYTES: u64 = (1 << 32) + (1 << 20);
 
-/// Compresses an open image file; returns what is not kept.
+/// Compresses an open image file; returns the names of what is not kept.
 pub fn compress(
     codec: &Codec,
     mut image: ImageReader<'_>,
@@ -26,7 +26,7 @@ pub fn compress(
     Ok(if strip { Vec::new() } else { image.not_kept().to_vec() })
 }
 
-/// Compresses a JPEG file, which is kept byte for byte.
+/// Compresses a JPEG file, which can be restored byte for byte.
 pub fn compress_jpeg(codec: &Codec, input: Input, strip: bool, output: &mut (dyn Write + Send)) -> Result<Vec<String>> {
     if strip {
         let what = "strip for a JPEG file, which is kept byte for byte (allow_lossy_source takes its pixels alone)";
@@ -60,8 +60,8 @@ fn io_error(action: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { action, path: "the file".into(), source }
 }
 
-/// Decompresses to an image file of a format, or without one to the JPEG file that is held, or else to PNG; returns what
-/// the format has no place for.
+/// Decompresses to an image file of a format; without one, to the JPEG file that the ansel file holds, or else to PNG.
+/// Returns the names of metadata that the format cannot hold.
 pub fn decompress(
     codec: &Codec,
     mut input: Input,
@@ -92,21 +92,21 @@ pub fn decompress(
     Ok(not_kept)
 }
 
-/// The samples of a file; those of a JPEG file that is held, too.
+/// The samples of a file, or of the JPEG file in it.
 pub fn decode(codec: &Codec, mut input: Input) -> Result<Planes> {
     let held =
         if holds_jpeg(&mut input)? { codec.decompress(&read_jpeg(input)?) } else { codec.decoder(input)?.decode_all() };
     Ok(held?.planes)
 }
 
-/// What a file says of itself.
+/// A description of a file.
 pub enum About {
-    /// And its ideal code length, if it was decoded.
+    /// With the ideal code length, if the file was decoded.
     Samples(FileInfo, Option<f64>),
     Jpeg(JpegInfo),
 }
 
-/// Reads what a file says of itself.
+/// Reads a file's description.
 pub fn about(codec: &Codec, mut input: Input) -> Result<About> {
     if holds_jpeg(&mut input)? {
         return codec.read_jpeg_info(input).map(About::Jpeg);
@@ -114,7 +114,7 @@ pub fn about(codec: &Codec, mut input: Input) -> Result<About> {
     Ok(About::Samples(codec.read_info(input)?, None))
 }
 
-/// Decodes a file, and keeps nothing.
+/// Decodes a file, and discards the samples.
 pub fn verify(codec: &Codec, mut input: Input) -> Result<About> {
     if holds_jpeg(&mut input)? {
         let file = read_jpeg(input)?;

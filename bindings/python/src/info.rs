@@ -1,4 +1,4 @@
-//! What is known of a file.
+//! Descriptions of files.
 
 use ansel::{FileInfo, Header, JpegInfo, Metadata};
 use pyo3::prelude::*;
@@ -7,8 +7,8 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::arrays::blocks_of;
 use crate::files::About;
 
-/// What is known of a file. `file_bytes` and `coders` are None where only the header was read, `ideal_bits` where nothing
-/// was decoded, `jpeg_bytes` unless the file holds a JPEG file, whose metadata are within it.
+/// A description of a file. `file_bytes` and `coders` are None if only the header was read, `ideal_bits` if nothing was
+/// decoded, and `jpeg_bytes` unless the file holds a JPEG file (whose metadata are inside it).
 #[pyclass(name = "Info", module = "ansel", frozen, get_all)]
 pub struct PyInfo {
     width: u32,
@@ -24,7 +24,7 @@ pub struct PyInfo {
 }
 
 impl PyInfo {
-    /// What a header says.
+    /// From a header.
     pub fn of_header(py: Python<'_>, header: &Header, metadata: &Metadata) -> PyResult<Self> {
         let ansel::ImageInfo { width, height, channels, depth } = header.info();
         let metadata = blocks_of(py, metadata)?.unbind();
@@ -33,7 +33,7 @@ impl PyInfo {
         Ok(Self { width, height, channels, depth, metadata, version, file_bytes, coders, ideal_bits, jpeg_bytes })
     }
 
-    /// What a whole file says.
+    /// From a whole file.
     pub fn of_file(py: Python<'_>, about: &About) -> PyResult<Self> {
         match about {
             About::Samples(info, ideal_bits) => Self::of_samples(py, info, *ideal_bits),

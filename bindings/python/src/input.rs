@@ -1,4 +1,4 @@
-//! What calls read from and write to: bytes, paths, and Python's file objects.
+//! Sources and targets of calls: bytes, paths, and Python's file objects.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use pyo3::pybacked::PyBackedBytes;
 
 use crate::errors::io_error;
 
-/// Something to read from, which may be sent to another thread.
+/// A reader that can be sent to another thread.
 pub trait Readable: Read + Seek + Send + Sync {}
 
 impl<T: Read + Seek + Send + Sync> Readable for T {}
@@ -19,10 +19,10 @@ impl<T: Read + Seek + Send + Sync> Readable for T {}
 /// An open input.
 pub type Input = BufReader<Box<dyn Readable>>;
 
-/// Bytes that are read at once from files.
+/// Bytes read from files at once.
 const BUFFER: usize = 1 << 16;
 
-/// Opens bytes, a path or a file object. `bytes` are not copied; what may change while it is read, is.
+/// Opens bytes, a path or a file object. `bytes` are not copied; mutable buffers are.
 pub fn open(source: &Bound<'_, PyAny>) -> PyResult<Input> {
     let input: Box<dyn Readable> = if source.hasattr("read")? {
         Box::new(FileObject(source.clone().unbind()))
@@ -40,10 +40,10 @@ pub fn open(source: &Bound<'_, PyAny>) -> PyResult<Input> {
     Ok(BufReader::with_capacity(BUFFER, input))
 }
 
-/// A binary file object. Its methods are called with the interpreter's lock, from the thread that works.
+/// A binary file object. Its methods are called with the interpreter's lock held, from the thread that works.
 pub struct FileObject(pub Py<PyAny>);
 
-/// An error that carries the exception.
+/// An error that carries an exception.
 fn raised(error: PyErr) -> io::Error {
     io::Error::other(error)
 }
@@ -75,7 +75,7 @@ impl Seek for FileObject {
 
 impl Write for FileObject {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A raw file may take a part of the bytes; other objects that write return nothing of use.
+        // A raw file may write only some of the bytes; other objects may return nothing useful.
         let written = Python::attach(|py| -> PyResult<Option<usize>> {
             Ok(self.0.call_method1(py, "write", (bytes,))?.extract(py).ok())
         });

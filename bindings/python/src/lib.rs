@@ -1,5 +1,5 @@
 //! The extension module `ansel._ansel`: the library's codec, streams and archives as Python classes. The package's
-//! `__init__.py` puts functions around them.
+//! `__init__.py` wraps them in functions.
 
 mod arrays;
 mod codec;
@@ -11,7 +11,7 @@ mod options;
 mod streams;
 mod work;
 
-/// What the package is made of.
+/// The content of the module.
 #[pyo3::pymodule]
 mod _ansel {
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! What a codec is made with, and the codec of this process.
+//! Options of a codec, and the codec of this process.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -30,7 +30,7 @@ impl Options {
     }
 }
 
-/// A codec, made again in a process that was forked off: threads do not come along, and waiting for them would not end.
+/// A codec, made again after a fork: the child process has no threads, and waiting for them would never end.
 pub struct Shared {
     pub options: Options,
     codec: Mutex<(u32, Codec)>,
@@ -42,12 +42,12 @@ impl Shared {
         Ok(Self { options, codec: Mutex::new((std::process::id(), codec)) })
     }
 
-    /// The codec, and the flag that stops what this clone of it does.
+    /// The codec, and the flag that stops the work of this clone.
     pub fn codec(&self) -> PyResult<(Codec, Stop)> {
         let mut made = self.codec.lock().unwrap_or_else(PoisonError::into_inner);
         if made.0 != std::process::id() {
             let new = (std::process::id(), self.options.build().map_err(exception)?);
-            // Its threads are not here, so it cannot be ended in order.
+            // Its threads do not exist here, so dropping it would block.
             std::mem::forget(std::mem::replace(&mut *made, new));
         }
         let stop = Stop::default();
@@ -55,12 +55,12 @@ impl Shared {
     }
 }
 
-/// A level of effort: a number or a name.
+/// A level of effort, from a number or a name.
 pub fn level_of(effort: &Bound<'_, PyAny>) -> PyResult<Level> {
     effort.str()?.to_str()?.parse().map_err(exception)
 }
 
-/// A model: its name, or the bytes of its file.
+/// A model, from its name or the bytes of its file.
 #[derive(FromPyObject)]
 pub enum Model {
     Named(String),
@@ -85,7 +85,7 @@ pub fn device_of(name: &str) -> PyResult<Device> {
     }
 }
 
-/// Limits of a mapping: `untrusted` chooses what the others are instead of.
+/// Limits from a dict: `untrusted` selects the base that other entries change.
 pub fn limits_of(given: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
     let Some(given) = given else { return Ok(Limits::default()) };
     let untrusted = given.get_item("untrusted")?.is_some_and(|value| value.is_truthy().unwrap_or(false));
@@ -105,7 +105,7 @@ pub fn limits_of(given: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
     Ok(limits)
 }
 
-/// The instructions that networks are evaluated with on this processor, such as "vnni512".
+/// The instruction set that evaluates networks on this processor, such as "vnni512".
 #[pyfunction]
 pub fn instructions() -> &'static str {
     ansel::instructions()

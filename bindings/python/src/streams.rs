@@ -12,7 +12,7 @@ use crate::info::PyInfo;
 use crate::input::{FileObject, Input};
 use crate::work::interruptible;
 
-/// What an object works with. It is taken out for each call, so that no lock is held meanwhile, and does not come back
+/// The stream behind an object. It is taken out for each call, so that no lock is held meanwhile, and is not put back
 /// after an error.
 struct Slot<T>(Mutex<Option<T>>);
 
@@ -31,8 +31,8 @@ impl<T> Slot<T> {
     }
 }
 
-/// A file that is being written: rows in, bytes out. It is whole when `close` has returned; leaving a `with` block by an
-/// exception leaves it as it is.
+/// A file that is being written: rows in, bytes out. It is complete once `close` has returned; leaving a `with` block
+/// by an exception leaves it incomplete.
 #[pyclass(name = "Encoder", module = "ansel", frozen)]
 pub struct PyEncoder {
     encoder: Slot<Encoder<FileObject>>,
@@ -49,7 +49,8 @@ impl PyEncoder {
 
 #[pymethods]
 impl PyEncoder {
-    /// Rows that complete the current band: given at once, they take the least memory. 0 after the last row.
+    /// The number of rows that complete the current band; writing exactly this many takes the least memory. 0 after the
+    /// last row.
     #[getter]
     fn rows_wanted(&self) -> PyResult<u32> {
         let encoder = self.encoder.take()?;
@@ -58,7 +59,7 @@ impl PyEncoder {
         Ok(rows)
     }
 
-    /// Takes the next rows, an array of any number of them.
+    /// Takes the next rows: an array with any number of them.
     #[pyo3(signature = (rows, *, layout=Layout::Interleaved))]
     fn write(&self, rows: &Bound<'_, PyAny>, layout: Layout) -> PyResult<()> {
         let planes = planes_of(rows, Some(self.info.depth), layout)?;
@@ -71,7 +72,7 @@ impl PyEncoder {
         Ok(())
     }
 
-    /// Ends the file; returns its size in bytes.
+    /// Completes the file; returns its size in bytes.
     fn close(&self, py: Python<'_>) -> PyResult<u64> {
         let encoder = self.encoder.take()?;
         interruptible(py, &self.stop, || Ok(encoder.finish()?.1))
@@ -86,11 +87,11 @@ impl PyEncoder {
     }
 }
 
-/// The bands of a file, one array after the other.
+/// Yields the bands of a file, one array after the other.
 #[pyclass(name = "Decoder", module = "ansel", frozen)]
 pub struct PyDecoder {
     decoder: Slot<Decoder<Input>>,
-    /// What the header says.
+    /// From the header.
     #[pyo3(get)]
     info: Py<PyInfo>,
     stop: Stop,
@@ -124,11 +125,11 @@ impl PyDecoder {
     }
 }
 
-/// An open file: any rectangle of it, any number of times; only the tiles that it needs are read.
+/// An open file. Rectangles can be decompressed any number of times; only the tiles that they need are read.
 #[pyclass(name = "Archive", module = "ansel", frozen)]
 pub struct PyArchive {
     archive: Slot<Archive<Input>>,
-    /// What the header says.
+    /// From the header.
     #[pyo3(get)]
     info: Py<PyInfo>,
     stop: Stop,
@@ -144,7 +145,7 @@ impl PyArchive {
 
 #[pymethods]
 impl PyArchive {
-    /// The array of a rectangle (x, y, width, height).
+    /// Decompresses a rectangle (x, y, width, height) to an array.
     #[pyo3(signature = (region, *, layout=Layout::Interleaved))]
     fn region<'py>(
         &self,
@@ -162,8 +163,8 @@ impl PyArchive {
         array_of(py, planes.map_err(exception)?, layout)
     }
 
-    /// What is left of a damaged file: the array, 0 where samples are lost, and the rectangles (x, y, width, height) that
-    /// are.
+    /// Decompresses what is intact of a damaged file; returns the array, with 0 for lost samples, and the lost
+    /// rectangles (x, y, width, height).
     #[pyo3(signature = (*, layout=Layout::Interleaved))]
     #[allow(clippy::type_complexity)]
     fn salvage<'py>(

@@ -1,4 +1,4 @@
-//! Work without the interpreter's lock, which a signal can end.
+//! Work without the interpreter's lock, interruptible by signals.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -8,11 +8,12 @@ use pyo3::prelude::*;
 
 use crate::errors::exception;
 
-/// How often signals are looked for.
+/// How often signals are checked.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs `work` in a thread of its own, without the interpreter's lock. The thread that called waits, and runs Python's
-/// handlers of signals; what they raise, such as `KeyboardInterrupt`, ends the work and is the result.
+/// Runs `work` in its own thread, without the interpreter's lock. The calling thread waits, and runs Python's signal
+/// handlers; if one raises an exception, such as `KeyboardInterrupt`, the work is cancelled and the exception is the
+/// result.
 pub fn interruptible<T: Send>(
     py: Python<'_>,
     stop: &Stop,
@@ -22,7 +23,7 @@ pub fn interruptible<T: Send>(
         std::thread::scope(|scope| {
             let (running, ended) = channel::<()>();
             let thread = std::thread::Builder::new().spawn_scoped(scope, move || {
-                let _running = running; // dropped at the end, or by a panic
+                let _running = running; // dropped at the end, or during a panic
                 work()
             })?;
             let mut raised = None;

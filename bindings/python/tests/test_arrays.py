@@ -1,4 +1,4 @@
-"""Arrays come back as they were, whatever their type, axes, strides and memory."""
+"""Arrays come back unchanged, for any type, axes, strides and memory layout."""
 
 import numpy as np
 import pytest

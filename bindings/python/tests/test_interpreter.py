@@ -1,4 +1,4 @@
-"""The interpreter goes on meanwhile: its lock is free, signals end the work, and forks have codecs of their own."""
+"""The interpreter stays responsive: its lock is released, signals cancel work, and forked processes have their own codecs."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def large() -> np.ndarray:
 @pytest.fixture
 def alarm() -> Iterator[None]:
     """Sends the signal of Ctrl-C in half a second."""
-    # A test run in the background begins with the signal ignored.
+    # A test that is run in the background starts with the signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -35,7 +35,7 @@ def test_ctrl_c_ends_encoding(large: np.ndarray, alarm: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         ansel.encode(large, effort=9)
     assert time.monotonic() - started < 10
-    # The codec is as good as before.
+    # The codec still works.
     part = large[:8, :8]
     np.testing.assert_array_equal(ansel.decode(ansel.encode(part, effort=9)), part)
 
@@ -67,7 +67,7 @@ def test_other_threads_run_meanwhile(photograph: np.ndarray) -> None:
     done.set()
     thread.join()
     within = [stamp for stamp in stamps if started <= stamp <= started + took]
-    # A tenth of what a machine of its own would give.
+    # A tenth of the rate on an otherwise idle machine.
     assert len(within) > took / 0.05
 
 

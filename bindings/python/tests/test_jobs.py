@@ -26,7 +26,7 @@ EFFORT = {"effort": 1}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Parts of a photograph in two folders, one with a profile, one as a JPEG file, and a file that is no image."""
+    """Parts of a photograph in two folders, one with a profile, one as a JPEG file; and a file that is not an image."""
     folder = tmp_path_factory.mktemp("source")
     (folder / "below").mkdir()
     with Image.open(PHOTOGRAPH) as photograph:
@@ -90,7 +90,7 @@ def test_engines_give_what_one_process_gives(
     assert results(tmp_path) == expected
     assert [row["path"] for row in report.failed] == ["broken.png"] and not report.missing
     workers = {int(row["worker"].split()[1]) for row in report.rows}
-    # Ray gives all to one process if the other starts late.
+    # Ray gives all work to one process if the other starts late.
     assert os.getpid() not in workers and len(workers) in ((2,) if engine == "daft" else (1, 2))
     table = pq.read_table(tmp_path / "manifest.parquet")
     assert table.schema.equals(work.SCHEMA) and table.num_rows == FILES + 1

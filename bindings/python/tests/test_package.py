@@ -1,4 +1,4 @@
-"""The stubs fit the package, the examples run, and the types check."""
+"""The stubs match the package, the examples run, and the types check."""
 
 import doctest
 import re

@@ -56,7 +56,7 @@ fn a_number_above_the_most_is_invalid() {
 #[test]
 fn only_the_shortest_form_of_a_number_is_valid() {
     for number in numbers() {
-        // A group of zeros at the end, as often as 64 bits and more allow.
+        // More groups of zeros at the end, to 64 bits and beyond.
         let mut bytes = written(number);
         while bytes.len() < 12 {
             *bytes.last_mut().expect("a byte") |= 0x80;
@@ -71,7 +71,7 @@ fn only_the_shortest_form_of_a_number_is_valid() {
     }
 }
 
-/// Whatever three bytes are read as: written again, they are the same bytes.
+/// Whatever number three bytes are read as is written as the same bytes.
 #[test]
 fn numbers_of_up_to_three_bytes_have_one_form() {
     for bits in 0..1u32 << 24 {

@@ -1,47 +1,47 @@
-//! Arguments of a run over many files.
+//! Arguments for runs over many files.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// How many files are worked on at once.
+/// How many files are processed at once.
 #[derive(Debug, Args)]
 pub struct SideBySide {
-    /// Files that are worked on side by side [default: with --recursive one per core, else 1]
+    /// Number of files to process at once [default: one per core with --recursive, otherwise 1]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// About the most memory that the program takes: images that would need more wait until others are done. One that needs
-    /// more by itself is worked on alone
+    /// Approximate memory limit of the program: images that would exceed it wait until others are done. An image that
+    /// exceeds it alone is processed alone
     #[arg(long, default_value = "4G", value_parser = bytes, value_name = "BYTES")]
     pub memory: u64,
 }
 
-/// How many files are compressed.
+/// Options of runs that compress many files.
 #[derive(Debug, Args)]
 pub struct Batch {
     #[command(flatten)]
     pub side_by_side: SideBySide,
-    /// Go on after an interruption: skip the inputs whose results are there. The manifest's checksums show that they
-    /// are right; without a manifest, they are decoded and compared
+    /// Continue an interrupted run: skip inputs whose results exist. With a manifest, its checksums are checked;
+    /// without one, the results are decoded and compared
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
-    /// Write a line of JSON for each result, with checksums of input, pixels and result, for `ansel verify --manifest`
+    /// Write a line of JSON per result, with checksums of input, pixels and result, for `ansel verify --manifest`
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// Store results that are the same once, with hard links
+    /// Store identical results once, with hard links
     #[arg(long)]
     pub dedup: bool,
 }
 
 impl Batch {
-    /// Whether any of it was asked for.
+    /// Whether any of these options was given.
     pub fn is_used(&self) -> bool {
         self.side_by_side.jobs.is_some() || self.resume || self.manifest.is_some() || self.dedup
     }
 }
 
-/// Bytes, with K, M, G or T for powers of 1024.
+/// A number of bytes, with K, M, G or T for powers of 1024.
 fn bytes(text: &str) -> Result<u64, String> {
     let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
     let unit = units.iter().find(|(letter, _)| text.to_ascii_uppercase().ends_with(*letter));

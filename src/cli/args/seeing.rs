@@ -1,4 +1,4 @@
-//! Arguments of what shows where the bits go.
+//! Arguments of the commands that show where the bits go.
 
 use std::path::PathBuf;
 
@@ -9,22 +9,23 @@ use super::{DecodingModel, Engine, Limits, Output, Report};
 /// The arguments of `map`.
 #[derive(Debug, Args)]
 pub struct Map {
-    /// .ansel files, or folders of them; `-` is standard input. Of two paths, the second is the result if it ends in .png
+    /// .ansel files, or folders of them; `-` is standard input. Of two paths, the second is the output if it ends in
+    /// .png
     #[arg(required = true, value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
-    /// Output file, or folder (needed for several inputs, if not beside them); `-` is standard output
+    /// Output file, or folder (required for several inputs unless results go beside them); `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Overwrite files that exist; write to a terminal
+    /// Overwrite existing files; write to a terminal
     #[arg(short, long)]
     pub force: bool,
-    /// Folders with all folders below them, which the output folder then has, too
+    /// Include all subfolders, and create them in the output folder
     #[arg(short, long)]
     pub recursive: bool,
-    /// The bits of one channel instead of those of all together: 1 is the first
+    /// Show the bits of one channel instead of all together: 1 is the first
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
     pub channel: Option<u8>,
-    /// Bits at the end of the scale, for maps that are to be compared [default: nearly all pixels are within it]
+    /// Bits at the end of the scale, to compare maps [default: nearly all pixels are within the scale]
     #[arg(long, value_name = "BITS", value_parser = positive)]
     pub scale: Option<f32>,
     #[command(flatten)]
@@ -38,7 +39,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Where results go.
+    /// The destination of results.
     pub fn place(&self) -> Output {
         Output { output: self.output.clone(), force: self.force, recursive: self.recursive, rm: false }
     }
@@ -47,19 +48,19 @@ impl Map {
 /// The arguments of `report`.
 #[derive(Debug, Args)]
 pub struct PageOf {
-    /// Folders of .ansel files with all folders below them, or .ansel files
+    /// Folders of .ansel files, with all subfolders; or .ansel files
     #[arg(required = true, value_name = "DIR")]
     pub inputs: Vec<PathBuf>,
-    /// The page; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "report.html")]
     pub output: PathBuf,
-    /// Overwrite a page that exists; write to a terminal
+    /// Overwrite an existing page; write to a terminal
     #[arg(short, long)]
     pub force: bool,
-    /// The manifest of the files, for the sizes of their sources and of what other codecs took
+    /// The manifest of the files, for the sizes of their sources and under other codecs
     #[arg(long, value_name = "MANIFEST")]
     pub manifest: Option<PathBuf>,
-    /// Images that are shown of the best, and as many of the worst: these are decoded
+    /// Number of images to show from the best, and as many from the worst: these are decoded
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub show: usize,
     #[command(flatten)]

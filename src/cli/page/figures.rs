@@ -1,4 +1,4 @@
-//! The pictures of a report: images made small, and the maps of their bits.
+//! The pictures of a report: thumbnails of images, and maps of their bits.
 
 use ansel::{Codec, Limits, Metadata, Planes};
 use base64::Engine;
@@ -17,12 +17,12 @@ const SIDE: usize = 320;
 #[derive(Debug)]
 pub struct Figure {
     pub held: Held,
-    /// Data URIs.
+    /// Data URIs of PNG files.
     pub thumbnail: String,
     pub map: Option<String>,
-    /// What the map does not tell.
+    /// What the map cannot show.
     pub note: Option<String>,
-    /// Bits per pixel, of the small picture's pixels.
+    /// Bits per pixel, averaged over the pixels of the thumbnail.
     bits: Option<Array2<f32>>,
 }
 
@@ -43,7 +43,7 @@ impl Figure {
     }
 }
 
-/// Colours all maps on one scale; returns its end.
+/// Colours all maps on a common scale; returns its end.
 pub fn colour_all<'a>(figures: impl Iterator<Item = &'a mut Figure>) -> Result<f32> {
     let mut figures: Vec<&mut Figure> = figures.collect();
     let scale = heat::scale_of(figures.iter().flat_map(|figure| figure.bits.iter().flatten()));
@@ -55,7 +55,7 @@ pub fn colour_all<'a>(figures: impl Iterator<Item = &'a mut Figure>) -> Result<f
     Ok(scale)
 }
 
-/// A small picture of an image, with 8 bits per sample.
+/// A thumbnail of an image, with 8 bits per sample.
 fn thumbnail(planes: &Planes) -> Result<String> {
     let most = f32::from(u16::MAX >> (u16::BITS - planes.depth()));
     let channel = |channel: usize| {
@@ -68,7 +68,7 @@ fn thumbnail(planes: &Planes) -> Result<String> {
     data_uri(&Planes::new(samples, 8)?)
 }
 
-/// Means of squares, so that no side is longer than [`SIDE`].
+/// Averages squares, so that no side is longer than [`SIDE`].
 fn shrunk(values: ArrayView2<'_, f32>) -> Array2<f32> {
     let (height, width) = values.dim();
     let factor = height.max(width).div_ceil(SIDE);

@@ -1,4 +1,4 @@
-//! What a report tells of a file.
+//! What a report says about a file.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,11 @@ pub struct Held {
     pub channels: usize,
     pub depth: u32,
     pub bytes: u64,
-    /// Of the file that was compressed, if that is known.
+    /// Length of the source file in bytes, if it is known.
     pub source_bytes: Option<u64>,
-    /// What other codecs took, by name.
+    /// Sizes under other codecs, by name.
     pub others: Vec<(String, u64)>,
-    /// Models and other coders.
+    /// Names of models and other coders.
     pub coders: BTreeSet<String>,
     pub transforms: BTreeSet<&'static str>,
     pub is_jpeg: bool,
@@ -83,7 +83,7 @@ impl Held {
         u64::from(self.width) * u64::from(self.height) * self.channels as u64
     }
 
-    /// Bytes of the samples as they are.
+    /// Length of the uncompressed samples, in bytes.
     pub fn raw_bytes(&self) -> u64 {
         (self.samples() * u64::from(self.depth)).div_ceil(8)
     }

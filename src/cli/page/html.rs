@@ -1,4 +1,4 @@
-//! Contents -> one HTML page that needs nothing else: no script, no network.
+//! Contents -> a self-contained HTML page: no scripts, no network.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,11 +10,11 @@ use crate::cli::describe::bpsp;
 use crate::cli::heat;
 use crate::cli::report::count;
 
-/// Bars of the histogram.
+/// Number of bars in the histogram.
 const BARS: usize = 16;
-/// Files that the last table lists.
+/// Most files in the last table.
 const MOST_ROWS: usize = 2000;
-/// The histogram's size, in units of its own: width, height of the bars, room for numbers.
+/// Size of the histogram in SVG units: width, height of the bars, room for numbers.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 160.0;
 const ROOM: f64 = 20.0;
@@ -48,12 +48,12 @@ pub fn page(contents: &Contents) -> String {
     )
 }
 
-/// Text as HTML.
+/// Text, escaped for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A table that can be scrolled sideways with the keyboard. Columns whose heads begin with a space hold words.
+/// A table that can be scrolled sideways with the keyboard. Columns whose headings begin with a space hold text.
 fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let class = |head: &str| if head.starts_with(' ') { " class=\"text\"" } else { "" };
     let mut html = format!(
@@ -74,19 +74,19 @@ fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     html + "</tbody>\n</table>\n</div>\n"
 }
 
-/// Bytes, with a space between thousands.
+/// A number of bytes, with a space between thousands.
 fn bytes(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
     groups.join("\u{202f}")
 }
 
-/// How many times smaller.
+/// The compression ratio.
 fn ratio(before: u64, after: u64) -> String {
     format!("{:.3}", before as f64 / after.max(1) as f64)
 }
 
-/// The files of which a size is known that is set beside that of ansel.
+/// The row of a codec in the comparison: its sizes beside those of ansel, for files where `size` is known.
 fn beside(files: &[Held], name: &str, size: impl Fn(&Held) -> Option<u64>) -> Option<Vec<String>> {
     let known: Vec<(u64, u64)> = files.iter().filter_map(|held| Some((size(held)?, held.bytes))).collect();
     let (theirs, ours) = known.iter().fold((0, 0), |(theirs, ours), &(a, b)| (theirs + a, ours + b));

@@ -1,4 +1,4 @@
-//! Stands for object stores in a program that was built without them.
+//! A stand-in for object stores in builds without them.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::failure::{Failure, Result};
 use super::names::{Url, printable};
 
-/// There are none.
+/// Has no values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {}
 

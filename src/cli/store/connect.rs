@@ -1,4 +1,4 @@
-//! A scheme and a bucket -> a store, with the credentials and settings of the environment.
+//! A scheme and a bucket -> a store, with credentials and settings from the environment.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,11 +15,11 @@ use tokio::runtime::{Builder, Runtime};
 use super::said;
 use crate::cli::lock::lock;
 
-/// A bucket, and the thread that talks to its server.
+/// A bucket, with the runtime that talks to its server.
 #[derive(Debug)]
 pub struct Store {
     pub objects: Arc<dyn ObjectStore>,
-    /// What its URLs begin with: s3://BUCKET.
+    /// Prefix of its URLs: s3://BUCKET.
     pub root: String,
     runtime: Runtime,
 }
@@ -30,16 +30,16 @@ impl Store {
         Ok(Self { objects, root, runtime })
     }
 
-    /// Waits for an answer.
+    /// Blocks until a future is done.
     pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         self.runtime.block_on(answer)
     }
 }
 
-/// The stores that are connected, by what their URLs begin with.
+/// The connected stores, by prefix of their URLs.
 static CONNECTED: Mutex<Option<HashMap<String, Arc<Store>>>> = Mutex::new(None);
 
-/// The store of a bucket. Servers are asked nothing yet.
+/// The store of a bucket. Sends no request yet.
 pub fn store(scheme: &str, bucket: &str) -> io::Result<Arc<Store>> {
     let root = format!("{scheme}://{bucket}");
     let mut connected = lock(&CONNECTED);
@@ -53,7 +53,7 @@ pub fn store(scheme: &str, bucket: &str) -> io::Result<Arc<Store>> {
 }
 
 fn connect(scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>> {
-    // Fails if there is one already, which serves as well.
+    // Fails if a provider is installed already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match scheme {
         "s3" => {
@@ -73,12 +73,15 @@ fn connect(scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>> {
         }
         "file" if bucket.is_empty() => Ok(Arc::new(LocalFileSystem::new())),
         "file" => Err(io::Error::new(io::ErrorKind::InvalidInput, "file:// needs a path from the root: file:///PATH")),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "there are s3://, gs://, az:// and file://")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the supported schemes are s3://, gs://, az:// and file://",
+        )),
     }
 }
 
-/// What a request that fails in passing (errors 5xx, lost connections, no answer) costs at most: the first wait is 0.1 s,
-/// each later one up to twice as long as the one before it.
+/// Retries after transient failures (errors 5xx, lost connections, timeouts): the first wait is 0.1 s, each later one
+/// up to twice as long as the one before.
 fn retries() -> RetryConfig {
     let backoff =
         BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(10), base: 2.0 };

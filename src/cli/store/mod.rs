@@ -18,21 +18,21 @@ use self::read::Ranged;
 use super::failure::{Failure, Result};
 use super::names::Url;
 
-/// An object, or what its name begins with, where a folder is meant.
+/// An object; or a common prefix of objects, where a folder is meant.
 #[derive(Debug, Clone)]
 pub struct Object {
     store: Arc<Store>,
     key: Path,
     url: PathBuf,
-    /// What the store said of it before.
+    /// What the store reported about it earlier.
     listed: Option<Found>,
 }
 
-/// What a store says of an object.
+/// What a store reports about an object.
 #[derive(Debug, Clone)]
 struct Found {
     bytes: u64,
-    /// Another one shows that the object was replaced.
+    /// Changes when the object is replaced.
     tag: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl From<ObjectMeta> for Found {
 }
 
 impl Object {
-    /// The object of a URL, which need not be there. The store is connected, if it was not yet.
+    /// The object of a URL, which need not exist. Connects the store if necessary.
     pub fn at(url: &Url<'_>) -> Result<Self> {
         let failed = |error| Failure::io("open", &url.to_path())(error);
         let key = Path::parse(url.key).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
@@ -56,17 +56,17 @@ impl Object {
         Self { store, key, url, listed }
     }
 
-    /// The URL, as messages and manifests have it.
+    /// The URL, as in messages and manifests.
     pub fn url(&self) -> &FilePath {
         &self.url
     }
 
-    /// Its size; none if it is not there.
+    /// Its size in bytes; `None` if it does not exist.
     pub fn bytes(&self) -> io::Result<Option<u64>> {
         Ok(self.find()?.map(|found| found.bytes))
     }
 
-    /// The object with what the store says of it, so that it is not asked again; none if it is not there.
+    /// The object with what the store reports about it, to save later requests; `None` if it does not exist.
     pub fn found(&self) -> io::Result<Option<Self>> {
         Ok(self.find()?.map(|found| Self { listed: Some(found), ..self.clone() }))
     }
@@ -82,7 +82,7 @@ impl Object {
         }
     }
 
-    /// The objects below it, by name; with `recursive`, those of folders below, too.
+    /// The objects below it, sorted by name; with `recursive`, those of subfolders, too.
     pub fn list(&self, recursive: bool) -> io::Result<Vec<Self>> {
         let Self { store, key, .. } = self;
         let below = Some(key).filter(|key| !key.as_ref().is_empty());
@@ -97,18 +97,18 @@ impl Object {
         Ok(found.into_iter().map(object).collect())
     }
 
-    /// Opens it. Bytes are fetched as they are read.
+    /// Opens the object. Bytes are fetched as they are read.
     pub fn open(&self) -> io::Result<Ranged> {
         Ranged::open(self)
     }
 
-    /// Puts what a file holds, which has this SHA-256, in its place: whole, or not at all. Fails if something is there,
-    /// unless it may be overwritten.
+    /// Uploads a file with this SHA-256 as the object: completely or not at all. Fails if the object exists, unless it
+    /// may be overwritten.
     pub fn put(&self, content: &mut File, digest: &[u8; 32], overwrite: bool) -> io::Result<()> {
         write::put(self, content, digest, overwrite)
     }
 
-    /// Removes it.
+    /// Removes the object.
     pub fn remove(&self) -> io::Result<()> {
         self.store.wait(self.store.objects.delete(&self.key)).map_err(said)
     }
@@ -122,7 +122,7 @@ impl PartialEq for Object {
 
 impl Eq for Object {}
 
-/// What a store says, as if a file system had said it.
+/// Converts an error of a store to the one a file system would give.
 fn said(error: Error) -> io::Error {
     match &error {
         Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, "there is no such object"),

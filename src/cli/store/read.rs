@@ -1,4 +1,4 @@
-//! An object as a file that can seek: ranges of it are fetched as they are read.
+//! An object as a seekable file: ranges are fetched as they are read.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
@@ -6,7 +6,7 @@ use object_store::{GetOptions, GetRange};
 
 use super::{Found, Object, said};
 
-/// Bytes that are fetched at once where reading begins, and at most: twice as many each time that reading goes on.
+/// Bytes fetched at once: the first time after a seek, and at most; the number doubles while reading continues.
 const FIRST_BYTES: u64 = 1 << 16;
 const MOST_BYTES: u64 = 1 << 23;
 
@@ -16,10 +16,10 @@ pub struct Ranged {
     object: Object,
     found: Found,
     position: u64,
-    /// What was fetched last, and where it begins.
+    /// The bytes fetched last, and their position.
     fetched: Vec<u8>,
     start: u64,
-    /// Bytes to be fetched if reading goes on behind these.
+    /// Bytes to fetch next if reading continues after these.
     next_bytes: u64,
 }
 
@@ -30,7 +30,7 @@ impl Ranged {
         Ok(Self { object, found, position: 0, fetched, start: 0, next_bytes: FIRST_BYTES })
     }
 
-    /// The bytes that were fetched from the position on.
+    /// The fetched bytes from the current position on.
     fn ahead(&self) -> &[u8] {
         let offset = self.position.checked_sub(self.start).and_then(|offset| usize::try_from(offset).ok());
         offset.and_then(|offset| self.fetched.get(offset..)).unwrap_or_default()
@@ -41,12 +41,12 @@ impl Ranged {
         let bytes = if goes_on { self.next_bytes } else { FIRST_BYTES };
         let end = self.position.saturating_add(bytes).min(self.found.bytes);
         let Object { store, key, .. } = &self.object;
-        // The tag makes it fail for an object that was replaced meanwhile.
+        // With the tag, the request fails for an object that was replaced meanwhile.
         let range = Some(GetRange::Bounded(self.position..end));
         let options = GetOptions { range, if_match: self.found.tag.clone(), ..GetOptions::default() };
         let fetched = store.wait(async { store.objects.get_opts(key, options).await?.bytes().await }).map_err(said)?;
         if fetched.len() as u64 != end - self.position {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes than it has"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes than the object has"));
         }
         (self.fetched, self.start) = (fetched.into(), self.position);
         self.next_bytes = (2 * bytes).min(MOST_BYTES);

@@ -1,4 +1,4 @@
-//! Objects in memory and in folders, as those of servers. tests/stores has a server.
+//! Objects in memory and in folders, with the interface of servers. tests/stores uses a server.
 
 use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 

@@ -1,4 +1,4 @@
-//! A file -> an object: whole or not at all, and in nobody's place.
+//! A file -> an object: completely or not at all, and never over another object by accident.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,15 +10,15 @@ use super::connect::Store;
 use super::{Object, said};
 use crate::cli::digest::{digest_of, hex};
 
-/// Larger content is sent in parts.
+/// Larger content is sent in parts, in bytes.
 const MOST_AT_ONCE: u64 = 16 << 20;
-/// Bytes of a part, unless it takes more for the number of parts that stores allow.
+/// Bytes per part; more if the number of parts would exceed what stores allow.
 const PART_BYTES: u64 = 8 << 20;
 const MOST_PARTS: u64 = 10_000;
-/// Parts that are under way at once.
+/// Parts in flight at once.
 const PARTS_AT_ONCE: usize = 4;
 
-/// Puts what a file holds, which has this SHA-256, in the place of an object.
+/// Uploads a file with this SHA-256 as an object.
 pub fn put(object: &Object, content: &mut File, digest: &[u8; 32], overwrite: bool) -> io::Result<()> {
     let Object { store, key, .. } = object;
     let bytes = content.seek(SeekFrom::End(0))?;
@@ -31,8 +31,8 @@ pub fn put(object: &Object, content: &mut File, digest: &[u8; 32], overwrite: bo
     } else if overwrite {
         return upload(store, key, content, bytes);
     } else {
-        // What is sent in parts takes the place of what is there, so it is sent elsewhere first. The name is the same after an
-        // interruption: nothing is left behind by a run that goes on.
+        // A multipart upload replaces an existing object, so it goes to a temporary name first. The name is the same
+        // after an interruption: a run that is resumed leaves nothing behind.
         let part = Path::parse(format!("{key}.{}.part", &hex(digest)[..16])).map_err(io::Error::other)?;
         upload(store, &part, content, bytes)?;
         let copied = store.wait(store.objects.copy_if_not_exists(&part, key));
@@ -40,7 +40,7 @@ pub fn put(object: &Object, content: &mut File, digest: &[u8; 32], overwrite: bo
         copied.and(removed)
     };
     match placed {
-        // A request that is sent again, since its answer was lost, finds its own result there.
+        // A request that was repeated because its response was lost finds its own result.
         Err(Error::AlreadyExists { .. }) if holds(object, digest)? => Ok(()),
         placed => placed.map_err(said),
     }
@@ -51,7 +51,8 @@ fn holds(object: &Object, digest: &[u8; 32]) -> io::Result<bool> {
     Ok(digest_of(&mut object.open()?)? == *digest)
 }
 
-/// Sends content in parts. It is seen when all of them are there; what was sent until an error is removed.
+/// Uploads content in parts. It becomes visible when all parts have arrived; after an error, parts sent so far are
+/// removed.
 fn upload(store: &Store, key: &Path, content: &mut File, bytes: u64) -> io::Result<()> {
     let part_bytes = PART_BYTES.max(bytes.div_ceil(MOST_PARTS));
     store.wait(async {
@@ -60,7 +61,7 @@ fn upload(store: &Store, key: &Path, content: &mut File, bytes: u64) -> io::Resu
         match send(&mut upload, content, part_bytes).await {
             Ok(()) => upload.finish().await.map(drop).map_err(said),
             Err(error) => {
-                let _ = upload.abort().await; // the error before it is the reason
+                let _ = upload.abort().await; // the earlier error is the one to report
                 Err(error)
             }
         }

@@ -14,7 +14,7 @@ const PROGRESSIVE: &[u8] = include_bytes!("../../../tests/jpeg/progressive.jpg")
 const GREY: &[u8] = include_bytes!("../../../tests/jpeg/grey.jpg");
 const CMYK: &[u8] = include_bytes!("../../../tests/jpeg/cmyk.jpg");
 
-/// The file that holds a JPEG file, which comes back.
+/// The ansel file of a JPEG file; checks that the JPEG file comes back.
 fn kept(jpeg: &[u8]) -> Vec<u8> {
     let file = CODEC.compress_jpeg(jpeg).expect("a compressed file");
     assert!(CODEC.decompress_jpeg(&file[..]).expect("a file that decodes") == jpeg);
@@ -43,7 +43,7 @@ fn jpeg_files_come_back_smaller_or_are_stored() {
     }
 }
 
-/// The small files of the other tests are mostly tables.
+/// The small files of the other tests consist mostly of tables.
 #[test]
 fn a_photograph_gets_a_sixth_smaller() {
     let photograph = include_bytes!("../../../tests/images/kodim23.png");
@@ -120,13 +120,13 @@ fn damage_of_every_byte_is_found() {
     }
 }
 
-/// A file with another stream, and with checksums that fit.
+/// A file with another stream, and with matching checksums.
 fn with_stream(jpeg: &[u8], stream: &[u8]) -> Vec<u8> {
     let header = JpegHeader::new(jpeg.len() as u32, Sha256::digest(jpeg).into(), JpegCoder::Lepton, stream);
     [&header.to_bytes(), stream].concat()
 }
 
-/// Streams that were changed on purpose: an error, or the file, but nothing else, whatever the library makes of them.
+/// Whatever the library makes of manipulated streams, the result is an error or the original file.
 #[test]
 fn streams_that_were_changed_on_purpose_are_errors() {
     for jpeg in [SEQUENTIAL, PROGRESSIVE, GREY] {

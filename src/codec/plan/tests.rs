@@ -22,7 +22,7 @@ fn chosen(samples: &Array3<u16>, depth: u32) -> Vec<PlannedPart> {
     parts
 }
 
-/// Whatever was chosen: the parts have all channels, and their transforms undo themselves.
+/// Whatever was chosen, the parts have all channels, and their transforms invert.
 fn assert_inverts(parts: &[PlannedPart], samples: &Array3<u16>, depth: u32) {
     assert_eq!(parts.iter().map(|part| part.channels).sum::<usize>(), samples.dim().0);
     let mut first = 0;
@@ -45,14 +45,14 @@ fn names(part: &PlannedPart) -> Vec<&'static str> {
     part.transforms.iter().map(Transform::name).collect()
 }
 
-/// Which content the model of a part is for.
+/// The content that a part's model is for.
 fn content(part: &PlannedPart) -> Option<Content> {
     let source = part.coder.network()?;
     let model = crate::model::registry::models().iter().find(|model| model.id == source.model.id);
     Some(model.expect("a registered model").content)
 }
 
-/// Something smooth with a little noise, of all values.
+/// Smooth samples with a little noise.
 fn smooth(channels: usize, width: usize, height: usize) -> Array3<u16> {
     let mut random = Random(7);
     Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
@@ -61,7 +61,7 @@ fn smooth(channels: usize, width: usize, height: usize) -> Array3<u16> {
     })
 }
 
-/// Blocks of so many colours at random.
+/// Blocks of random colours out of `colours`.
 fn blocks(channels: usize, width: usize, height: usize, colours: u32) -> Array3<u16> {
     let mut random = Random(11);
     let colours: Vec<[u16; 4]> = (0..colours).map(|_| std::array::from_fn(|_| random.below(256) as u16)).collect();
@@ -204,7 +204,7 @@ fn a_model_file_codes_the_samples_as_they_are() {
 fn beside_a_model_file_alpha_has_a_model_of_the_registry() {
     for (file, channels) in [(Content::Colour, 4), (Content::Grey, 2)] {
         let model = crate::model::registry::models().iter().find(|model| model.content == file).expect("a model");
-        let other = [model.file, &[0x98, 0x06, 1]].concat(); // a field that readers skip: another file
+        let other = [model.file, &[0x98, 0x06, 1]].concat(); // a field that readers ignore: the file differs
         let choice = ModelChoice::File(other.into());
         let parts = choose(&engine(&choice).expect("a model"), Transforms::All, smooth(channels, 40, 30).view(), 8)
             .expect("a plan");
@@ -234,9 +234,9 @@ fn runs_that_were_seen_before_are_repeats() {
     let ramp: Vec<u16> = (0..100).collect();
     assert!(repeats(row(&ramp).view()).abs() < 1e-9, "all runs differ");
     assert!(repeats(row(&ramp[..RUN - 1]).view()).abs() < 1e-9, "there is no run");
-    // Of ten runs of a flat row, all but the first are repeats.
+    // Of ten runs in a flat row, all but the first are repeats.
     assert!((repeats(row(&[7; RUN + 9]).view()) - 0.9).abs() < 1e-9);
-    // Of two rows that are alike, the second is a repeat; a channel that differs makes all the difference.
+    // Of two equal rows, the second is a repeat; if one channel differs, it is not.
     let rows = |differ: usize| Array3::from_shape_fn((3, 2, 50), |(c, y, x)| (x + 60 * (y * c / 2 * differ)) as u16);
     assert!((repeats(rows(0).view()) - 0.5).abs() < 1e-9);
     assert!(repeats(rows(1).view()).abs() < 1e-9);

@@ -19,7 +19,7 @@ fn header(channels: u8, depth: u8) -> Header {
     Header { width: 8, height: 40, channels, depth, band_rows: ROWS, metadata: Vec::new() }
 }
 
-/// Samples that are equal in all channels and have gaps between their values.
+/// Samples that are equal in all channels, with gaps between their values.
 fn samples(channels: usize) -> Array3<u16> {
     Array3::from_shape_fn((channels, ROWS as usize, 8), |(_, y, x)| 30 * ((x + y) % 4) as u16)
 }
@@ -36,12 +36,12 @@ fn palette() -> Transform {
     transform(|samples, depth| Transform::palette(samples, depth, 256))
 }
 
-/// The values of one channel of four.
+/// The values of one channel out of four.
 fn values() -> Transform {
     Transform::values(samples(1).view(), 8).expect("values").0
 }
 
-/// The only value of one channel.
+/// A single value for one channel.
 fn constant() -> Transform {
     Transform::values(Array3::from_elem((1, ROWS as usize, 8), 255).view(), 8).expect("values").0
 }
@@ -58,7 +58,7 @@ fn tiles(count: usize, parts: usize) -> Vec<TileEntry> {
     (0..count).map(entry).collect()
 }
 
-/// A band of two parts in six tiles.
+/// A band with two parts and six tiles.
 fn example() -> Band {
     let parts =
         vec![part(3, vec![grey(), values()], network(Adaptation::None)), part(1, vec![constant()], Coder::Constant)];
@@ -77,7 +77,7 @@ fn number(number: u64) -> Vec<u8> {
     bytes
 }
 
-/// The fields of a band as bytes, right or wrong.
+/// The fields of a band as bytes, valid or not.
 #[derive(Debug, Clone)]
 struct Raw {
     tile: [Vec<u8>; 2],
@@ -89,7 +89,7 @@ struct Raw {
 #[derive(Debug, Clone)]
 struct RawPart {
     kind: u8,
-    /// Each with its length.
+    /// Descriptions of transforms, each with its length.
     transforms: Vec<Vec<u8>>,
     coder: Vec<u8>,
 }
@@ -131,7 +131,7 @@ impl Raw {
         }
     }
 
-    /// The band with a length and a checksum that fit.
+    /// The band, with matching length and checksum.
     fn bytes(&self) -> Vec<u8> {
         let mut body = [self.tile.concat(), vec![self.count]].concat();
         for part in &self.parts {
@@ -244,7 +244,7 @@ fn tiles_without_pixels_or_larger_than_the_band_are_invalid() {
         assert_invalid(&format!("{} where {most} is the most", most + 1), |raw| raw.tile[side] = number(most + 1));
         assert_invalid("is the most", |raw| raw.tile[side] = number(u64::MAX));
     }
-    // A band at the bottom may have fewer rows than the others.
+    // The last band may have fewer rows than the others.
     assert!(Band::read(&written(&example())[..], &header(4, 8), 3).is_err());
     let wide = Header { width: 40_000, ..header(1, 8) };
     for (side, valid) in [(16_383, true), (16_384, false)] {
@@ -287,12 +287,12 @@ fn transforms_that_cannot_be_are_invalid() {
         });
     }
     assert_invalid("transform: no description", |raw| raw.parts[1].transforms[0] = vec![0]);
-    assert_invalid("transform: kind 99", |raw| raw.parts[1].transforms[0] = vec![1, 99]);
+    assert_invalid("transform: unknown kind 99", |raw| raw.parts[1].transforms[0] = vec![1, 99]);
     assert_invalid("bytes too many", |raw| {
         raw.parts[1].transforms[0][0] += 1;
         raw.parts[1].transforms[0].push(0);
     });
-    // A transform is for the planes that the ones before it leave.
+    // A transform must fit the planes that those before it produce.
     assert_invalid("transform: its description ends early", |raw| raw.parts[0].transforms.swap(0, 1));
     assert_invalid("grey of 1 channels", |raw| raw.parts[0].transforms[1] = described(&grey()));
     assert_invalid("grey of 1 channels", |raw| raw.parts[1].transforms[0] = described(&grey()));
@@ -319,7 +319,7 @@ fn a_table_of_another_length_is_found() {
     let shorter = changed(|raw| raw.table.truncate(raw.table.len() - 1));
     assert_eq!(defect(&shorter).kind(), FormatErrorKind::Truncated);
     assert_eq!(defect(&changed(|raw| raw.table.clear())).kind(), FormatErrorKind::Truncated);
-    // Tiles that the table does not have: five times eight of them.
+    // Tiles missing from the table: five times eight of them.
     let smaller = changed(|raw| raw.tile = [vec![1], vec![1]]);
     assert_eq!(defect(&smaller).kind(), FormatErrorKind::Truncated);
     assert_invalid("bytes too many", |raw| raw.tile = [vec![8], vec![5]]);
@@ -339,12 +339,12 @@ fn only_the_shortest_form_of_a_number_is_valid() {
         bytes[at] |= 0x80;
         bytes.insert(at + 1, 0);
     };
-    assert_invalid("only form", |raw| lengthen(&mut raw.tile[0], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.tile[1], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].transforms[1], 0));
-    assert_invalid("only form", |raw| lengthen(&mut raw.parts[0].coder, 2));
-    assert_invalid("only form", |raw| lengthen(&mut raw.table, 8));
-    // The length of the band itself.
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.tile[0], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.tile[1], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.parts[0].transforms[1], 0));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.parts[0].coder, 2));
+    assert_invalid("shortest form", |raw| lengthen(&mut raw.table, 8));
+    // The length field of the band.
     let mut file = written(&example());
     lengthen(&mut file, 0);
     assert_eq!(defect(&file).kind(), FormatErrorKind::InvalidField);
@@ -374,7 +374,7 @@ fn every_flipped_bit_is_found() {
 
 #[test]
 fn a_band_that_is_read_writes_back_to_itself_but_for_transforms() {
-    // Each byte of a band without transforms set to each value, with a checksum that fits.
+    // Sets each byte of a band without transforms to each value, with a matching checksum.
     let learning = network(Adaptation::Learning(Learning::default()));
     let offsets = network(Adaptation::Offsets(vec![1, 2, 3]));
     let parts = vec![part(1, vec![], network(Adaptation::None)), part(2, vec![], learning), part(1, vec![], offsets)];

@@ -7,7 +7,7 @@ fn entry(kind: u8, stored_bytes: u32, bytes: u32) -> MetadataEntry {
     MetadataEntry { kind, stored_bytes, bytes, checksum: [kind; CHECKSUM_BYTES] }
 }
 
-/// A header of three bands and two metadata blocks.
+/// A header with three bands and two metadata blocks.
 fn example() -> Header {
     Header {
         width: 1000,
@@ -19,12 +19,12 @@ fn example() -> Header {
     }
 }
 
-/// The fields of a header as bytes, right or wrong.
+/// The fields of a header as bytes, valid or not.
 #[derive(Debug, Clone)]
 struct Raw {
     version: u8,
     kind: u8,
-    /// Width, height, rows of a band.
+    /// Width, height, rows per band.
     numbers: [Vec<u8>; 3],
     blocks: u8,
     table: Vec<u8>,
@@ -49,7 +49,7 @@ impl Raw {
         }
     }
 
-    /// The header with a checksum that fits.
+    /// The header, with a matching checksum.
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = [&b"\x89ANSL\r\n\x1a"[..], &[self.version, self.kind], &self.numbers.concat()].concat();
         bytes.push(self.blocks);
@@ -60,7 +60,7 @@ impl Raw {
     }
 }
 
-/// The example after a change, with a checksum that fits.
+/// The example after a change, with a matching checksum.
 fn changed(change: impl FnOnce(&mut Raw)) -> Vec<u8> {
     let mut raw = Raw::of(&example());
     change(&mut raw);
@@ -103,7 +103,7 @@ fn what_is_written_is_read() {
     }
 }
 
-/// The bytes are those of the format's description, field after field.
+/// The bytes follow the format's description, field by field.
 #[test]
 fn a_header_has_its_known_bytes() {
     let mut header = Header { channels: 4, depth: 16, ..example() };
@@ -142,7 +142,7 @@ fn what_a_header_says_is_what_it_holds() {
 #[test]
 fn channels_that_no_image_has_are_invalid() {
     for channels in (0..16).filter(|channels| !(1..=4).contains(channels)) {
-        // 15 channels of 1 bit are the mark of a JPEG file.
+        // 15 channels of 1 bit mark a JPEG file.
         for depth in [0, 7, 15].into_iter().filter(|depth| channels | depth << 4 != JPEG_KIND) {
             assert_invalid(&format!("{channels} channels"), |raw| raw.kind = channels | depth << 4);
         }
@@ -176,13 +176,13 @@ fn bands_of_more_pixels_than_2_to_the_24th_are_invalid() {
 #[test]
 fn numbers_in_another_than_their_shortest_form_are_invalid() {
     for field in 0..3 {
-        assert_invalid("only form", |raw| {
+        assert_invalid("shortest form", |raw| {
             *raw.numbers[field].last_mut().expect("a byte") |= 0x80;
             raw.numbers[field].push(0);
         });
-        assert_invalid("only form", |raw| raw.numbers[field] = vec![0xff; 11]);
+        assert_invalid("shortest form", |raw| raw.numbers[field] = vec![0xff; 11]);
     }
-    assert_invalid("only form", |raw| {
+    assert_invalid("shortest form", |raw| {
         raw.table[1] |= 0x80;
         raw.table.insert(2, 0);
     });
@@ -306,7 +306,7 @@ fn other_versions_and_other_files_are_told_apart() {
 
 #[test]
 fn a_header_that_is_read_is_the_only_one_with_its_fields() {
-    // Each byte of the example set to each value, with a checksum that fits.
+    // Sets each byte of the example to each value, with a matching checksum.
     let end = example().to_bytes().len() - CHECKSUM_BYTES;
     for at in MAGIC.len()..end {
         for value in 0..=255 {

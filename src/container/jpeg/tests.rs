@@ -7,7 +7,7 @@ fn example() -> JpegHeader {
     JpegHeader::new(300, [7; SHA256_BYTES], JpegCoder::Lepton, &[1, 2, 3])
 }
 
-/// The bytes after a change of those before the checksum, with a checksum that fits.
+/// The header as bytes, after a change of those before the checksum, with a matching checksum.
 fn changed(header: &JpegHeader, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = header.to_bytes();
     bytes.truncate(bytes.len() - CHECKSUM_BYTES);
@@ -24,7 +24,7 @@ fn defect(file: &[u8]) -> FormatErrorKind {
     }
 }
 
-/// The bytes are those of the format's description, field after field.
+/// The bytes follow the format's description, field by field.
 #[test]
 fn a_header_has_its_known_bytes_and_is_read_back() {
     let mut expected = b"\x89ANSL\r\n\x1a\x01\x0f".to_vec(); // magic, version, kind

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::Random;
 
-/// A tile of seven columns and four rows; its pixel at column 3 of the last row is the one whose context is asked for.
+/// A tile of seven columns and four rows; the context under test is that of column 3 in the last row.
 fn tile(channels: usize, depth: u32, sample: impl Fn(i32, i32, usize) -> u16) -> TileSamples {
     let mut tile = TileSamples::new(7, 4, channels, depth);
     for (y, x, channel) in (0..4).flat_map(|y| (0..7).flat_map(move |x| (0..channels).map(move |c| (y, x, c)))) {
@@ -103,7 +103,7 @@ fn contexts_are_those_of_the_reference_at_any_depth() {
                         } else {
                             0
                         }
-                    } // as far apart as they can be
+                    } // the largest possible differences
                     _ => (centre + random.symmetric(magnitude)).clamp(0, most),
                 } as u16)
                 .collect();

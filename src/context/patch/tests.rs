@@ -14,7 +14,7 @@ fn a_squeezed_patch_is_unsqueezed() {
         let mut squeezed = original.clone();
         squeezed.squeeze();
         assert_eq!((squeezed.side, squeezed.planes.len()), (4, 4 * channels));
-        // Place (1, 0) of the block at (2, 3): row 5, column 6.
+        // Position (1, 0) in the block at (2, 3): row 5, column 6.
         assert_eq!(squeezed.planes[2 * channels][2 * 4 + 3], original.planes[0][5 * 8 + 6]);
         squeezed.unsqueeze();
         assert_eq!(squeezed, original);

@@ -1,4 +1,4 @@
-//! Repeats against an implementation that is slow and plain: dictionaries instead of tables, and borders by their rule.
+//! Repeats against a slow, plain implementation: dictionaries instead of tables, and borders computed by their rule.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use super::*;
 use crate::image::Rect;
 use crate::testing::Random;
 
-/// What is known of a pixel before it is coded.
+/// What is known about a pixel before it is coded.
 #[derive(Debug, Clone, PartialEq)]
 struct Expected {
     candidates: Vec<Vec<i64>>,
     context: Vec<i64>,
 }
 
-/// The samples of a tile, and what its coded pixels have taught.
+/// The samples of a tile, and what has been learned from its coded pixels.
 struct Slow<'a> {
     samples: &'a Array3<u16>,
     sizes: &'a [u32],
     depth: u32,
-    /// By kind of context and hash: the pixel that followed last, and how often in a row.
+    /// By kind of context and hash: the pixel that followed last, and how many times in a row.
     followers: HashMap<(usize, u64), (Vec<i64>, i64)>,
-    /// By place: which candidates a coded pixel equalled.
+    /// By position: which candidates a coded pixel equalled.
     matches: HashMap<(i64, i64), Vec<bool>>,
 }
 
@@ -31,7 +31,7 @@ const LONG_PLACES: [(i64, i64); 11] =
 const SHORT_PLACES: [(i64, i64); 5] = [(-1, -1), (0, -1), (1, -1), (-2, 0), (-1, 0)];
 
 impl Slow<'_> {
-    /// The pixel at a place, in the tile or in its border.
+    /// The pixel at a position in the tile or in its border.
     fn pixel(&self, x: i64, y: i64) -> Vec<i64> {
         let (channels, _, width) = self.samples.dim();
         if y < 0 {
@@ -111,7 +111,7 @@ impl Slow<'_> {
     }
 }
 
-/// What [`Repeats`] says of a pixel.
+/// The same, as [`Repeats`] finds it.
 fn found<const C: usize>(
     repeats: &Repeats,
     tile: &TileSamples,
@@ -128,13 +128,13 @@ fn found<const C: usize>(
     (found, Expected { candidates, context })
 }
 
-/// Walks over a tile in coding order and compares all that is found with what the slow implementation expects.
+/// Walks over a tile in coding order, and compares what is found with the slow implementation.
 fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
     let alphabets = crate::streams::network::alphabets(&sizes);
     let depth = alphabets[0].depth;
     let (_, height, width) = samples.dim();
     let rect = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
-    // All samples are known to one tile, only the coded ones to the other: as in an encoder, and in a decoder.
+    // One tile has all samples, as in an encoder; the other only those coded so far, as in a decoder.
     let known = TileSamples::of(samples.view(), rect, depth);
     let mut growing = known.cleared();
     let mut repeats = Repeats::new(width, height);
@@ -161,7 +161,7 @@ fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
     }
 }
 
-/// Tiles of noise, of few values, of constant samples, and of a pattern that repeats, with symbols of these sizes.
+/// Tiles of noise, of few values, of a constant, and of a repeating pattern, with symbols below these sizes.
 fn tiles(sizes: &[u32], width: usize, height: usize) -> Vec<Array3<u16>> {
     let shape = (sizes.len(), height, width);
     let mut random = Random(0x1234_5678_9abc_def1);

@@ -1,8 +1,8 @@
-//! Coders that note what a walk asks of them: encoder and decoder must be asked the same.
+//! Coders that record the calls of a walk: encoder and decoder must see the same ones.
 
 use super::*;
 
-/// An encoder that keeps the intervals and samples.
+/// An encoder that records intervals and samples.
 #[derive(Default)]
 pub(crate) struct Noting {
     pub intervals: Vec<Interval>,
@@ -36,7 +36,7 @@ impl SampleCoder for Noting {
     fn end_sample(&mut self) {}
 }
 
-/// A decoder that is told the samples and keeps the intervals.
+/// A decoder that knows the samples and records the intervals.
 pub(crate) struct Told {
     pub intervals: Vec<Interval>,
     samples: std::vec::IntoIter<u32>,

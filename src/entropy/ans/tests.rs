@@ -31,8 +31,8 @@ impl Case {
     }
 }
 
-/// Mixtures from sharp to flat, and a sample for each: mostly a likely one, now and then any. Some pinned components name
-/// samples outside of the alphabet.
+/// Mixtures from sharp to flat, with a sample for each: usually a likely one, sometimes any. Some pinned components
+/// name samples outside the alphabet.
 fn cases(count: usize, alphabet: Alphabet) -> Vec<Case> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut case = || {
@@ -65,7 +65,7 @@ fn encode(cases: &[Case], alphabet: Alphabet) -> Vec<u32> {
     encoder.finish()
 }
 
-/// Decodes all cases, starting each search from `guess`, and returns the ideal code length in bits.
+/// Decodes all cases, with each search starting at `guess`, and returns the ideal code length in bits.
 fn assert_decodes(mut decoder: Decoder, cases: &[Case], alphabet: Alphabet, guess: u32) -> f64 {
     for case in cases {
         let cdf = case.cdf(alphabet);
@@ -103,7 +103,7 @@ fn the_words_are_as_long_as_the_information() {
     }
 }
 
-/// The words are part of the format. They come from an implementation of ANS in arbitrary precision.
+/// The words are part of the format. They were computed by an implementation of ANS in arbitrary precision.
 #[test]
 fn a_known_sequence_has_its_known_words() {
     let mut components = [Component { inverse: 1, ..Component::default() }; K];
@@ -113,7 +113,7 @@ fn a_known_sequence_has_its_known_words() {
     let case = |sample| Case { components, pinned: Default::default(), sample };
     assert_eq!(encode(&[100, 99, 0, 255, 101, 7].map(case), EIGHT), [0x5f8f_a5ab, 0x54]);
     assert_eq!(encode(&[], EIGHT), [0u32; 0]);
-    // The state starts at zero and stays there for samples at the very bottom: they cost nothing.
+    // The state starts at zero and stays zero while the samples have intervals that begin at 0: these cost nothing.
     assert_eq!(encode(&[case(0)], EIGHT), [0u32; 0]);
 }
 

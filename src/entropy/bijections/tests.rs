@@ -2,7 +2,7 @@ use super::*;
 use crate::entropy::cdf::{Alphabet, Cdf, Component, INVERSE_BITS, POSITION_BITS, WEIGHT_BITS};
 use crate::testing::Random;
 
-/// Stacks that no encoder had in mind: none or few words, zeros, ones.
+/// Stacks that no encoder produced: few words or none, zeros, ones.
 fn hostile(random: &mut Random) -> Stack {
     loop {
         let count = [0, 1, 2, 3, 50][random.index(5)];
@@ -101,7 +101,7 @@ fn everything_is_undone_on_any_stack() {
     }
 }
 
-/// A stack of so many random words.
+/// A stack of this many random words.
 fn full(words: usize, random: &mut Random) -> Stack {
     Stack::from_words((0..words).map(|_| 1 + random.below(u32::MAX - 1)).collect()).expect("no zero at the end")
 }

@@ -6,7 +6,7 @@ use crate::entropy::mixture::MAX_COMPONENTS as K;
 
 const WHOLE: u32 = 1 << CDF_BITS;
 
-/// Cases that are the same in every run.
+/// A configuration with the same cases in every run.
 fn seeded(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
 }
@@ -24,8 +24,8 @@ impl Case {
         Cdf::new(&self.components, &self.pinned, self.alphabet)
     }
 
-    /// Samples of the alphabet: all of a small one; else both ends, the surroundings of every mean and pinned sample,
-    /// and a sieve.
+    /// Samples to check: all of a small alphabet; otherwise both ends, the surroundings of every mean and pinned
+    /// sample, and evenly spaced ones.
     fn samples(&self) -> Vec<u32> {
         let end = self.alphabet.size;
         if end <= 256 {
@@ -44,18 +44,18 @@ impl Case {
     }
 }
 
-/// Cases that the module must stand: more than those that `mixture.rs` can make.
+/// Cases that the module must handle: more than `mixture.rs` can produce.
 fn cases() -> impl Strategy<Value = Case> {
     let share = || prop_oneof![Just(0), Just(1 << 16), 0..=1u64 << 16];
     let mean = prop_oneof![-(1 << 23)..=1 << 23, 0..=255 << POSITION_BITS];
-    // A uniform exponent: as many wide components as narrow ones.
+    // A uniform exponent: equally many wide and narrow components.
     let inverse = prop_oneof![Just(1), Just(1 << 24), Just(i32::MAX), (0..25u32, any::<u32>()).prop_map(wide_range)];
-    // Pinned components may name any 16-bit sample, of the alphabet or not, and one sample twice.
+    // Pinned components may name any 16-bit sample, inside the alphabet or not, and a sample may be named twice.
     let sample = prop_oneof![any::<u16>(), 0..4u16, any::<u16>().prop_map(|sample| sample & 0xff00)];
     let components = prop::array::uniform5((share(), mean, inverse));
     let pinned = prop::collection::vec((share(), sample), 0..=crate::entropy::mixture::PINNED);
     (components, pinned, alphabets(), any::<bool>()).prop_map(|(components, pinned, alphabet, pinned_first)| {
-        // Each takes a share, in 2^-16, of what those before it have left of the whole weight.
+        // Each takes a share, in units of 2^-16, of the weight that the ones before it have left.
         let mut left = 1 << WEIGHT_BITS;
         let mut take = |share: u64| {
             let weight = ((left * share) >> 16) as u32;
@@ -75,7 +75,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Alphabets of all depths: full ones, those of one sample, and any size between.
+/// Alphabets of all depths: full, a single sample, or any size between.
 fn alphabets() -> impl Strategy<Value = Alphabet> {
     (1..=16u32, any::<u32>(), 0..4u8).prop_map(|(depth, bits, kind)| {
         let full = 1 << depth;
@@ -89,7 +89,7 @@ fn alphabets() -> impl Strategy<Value = Alphabet> {
     })
 }
 
-/// `2^exponent` and some of the bits below it.
+/// `2^exponent` plus some of the bits below it.
 fn wide_range((exponent, bits): (u32, u32)) -> i32 {
     ((1 << exponent) | (bits & ((1 << exponent) - 1))) as i32
 }
@@ -160,7 +160,7 @@ const KNOWN: [Component; 4] = [
     Component { weight: 0, mean: 7, inverse: 7 },
 ];
 
-/// The numbers are part of the format. They come from an evaluation of its formulas in arbitrary precision.
+/// The numbers are part of the format. They come from evaluating its formulas in arbitrary precision.
 #[test]
 fn a_known_mixture_has_its_known_cdf() {
     let eight = [

@@ -1,25 +1,25 @@
-//! The logistic components of a channel, and their values at edges of samples.
+//! The logistic components of a channel, and their CDFs at the edges of samples.
 
 use super::{Block, LaneMixture, Lanes, Simd};
 use crate::entropy::cdf::{ARGUMENT_BITS, Alphabet, CDF_BITS, INVERSE_BITS, POSITION_BITS, STEP_BITS};
 use crate::entropy::mixture::{COEFFICIENT_LIMITS, LOG_SCALE_LIMITS, MixtureShape, OUTPUT_BITS};
 use crate::entropy::tables::{EXP2, SIGMA};
 
-/// One component of each pixel.
+/// One component for each pixel of a block.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ComponentLanes {
     means: Lanes<i32>,
     inverses: Lanes<i32>,
-    /// Distances from the mean beyond these have the values of these.
+    /// Distances from the mean are clamped to this magnitude; the logistic function is flat beyond.
     limits: Lanes<i32>,
 }
 
-/// Steps at both ends of the table of the logistic function without a rise.
+/// Steps at either end of the logistic table where it does not rise.
 const FLAT_STEPS: usize = 8;
 const STEPS: usize = SIGMA.len() - 1;
 const HALF_RANGE: i32 = (STEPS as i32 / 2) << STEP_BITS;
 
-/// Each step of the logistic function: its value at the start in the low half, its rise in the high half.
+/// Each step of the logistic table: its value in the low half, its rise to the next in the high half.
 static SIGMA_STEPS: [u64; STEPS] = {
     let mut steps = [0; STEPS];
     let mut index = 0;
@@ -33,8 +33,8 @@ static SIGMA_STEPS: [u64; STEPS] = {
 
 const SCALES: usize = (LOG_SCALE_LIMITS.1 - LOG_SCALE_LIMITS.0 + 1) as usize;
 
-/// For each log2 of a scale: the inverse of the scale in the low half; in the high half the largest distance whose product
-/// with it has 32 bits beside its sign.
+/// For each log2 scale: the inverse scale in the low half; in the high half, the largest distance whose product with it
+/// fits 32 bits and a sign.
 static INVERSES: [u64; SCALES.next_power_of_two()] = {
     let mut inverses = [0; SCALES.next_power_of_two()];
     let mut index = 0;
@@ -44,7 +44,7 @@ static INVERSES: [u64; SCALES.next_power_of_two()] = {
         let shift = (exponent >> OUTPUT_BITS) + INVERSE_BITS as i32 - 16;
         let inverse = if shift >= 0 { value << shift } else { value >> -shift };
         let limit = u32::MAX as u64 / inverse;
-        // At the limit, the logistic function is flat.
+        // At the largest distance, the logistic function is flat.
         assert!((limit * inverse) >> PRODUCT_SHIFT >= (HALF_RANGE as u64) - ((FLAT_STEPS as u64) << STEP_BITS));
         inverses[index] = inverse | limit << 32;
         index += 1;
@@ -54,7 +54,8 @@ static INVERSES: [u64; SCALES.next_power_of_two()] = {
 
 const LOGITS: usize = 256;
 
-/// The inverse of the logistic function in the middle of each 256th, in steps of its table: where a guess starts.
+/// The inverse of the logistic function at the middle of each 256th, in steps of its table: the starting point of a
+/// search.
 static LOGIT: [u64; LOGITS] = {
     let mut logits = [0; LOGITS];
     let (mut index, mut step) = (0, 0);
@@ -68,17 +69,17 @@ static LOGIT: [u64; LOGITS] = {
     logits
 };
 
-/// From the product of a distance and an inverse scale to an argument of the logistic function.
+/// Shift from distance x inverse scale to the argument of the logistic function.
 const PRODUCT_SHIFT: u32 = POSITION_BITS + INVERSE_BITS - ARGUMENT_BITS;
 
-/// The positions of the lower edges of samples.
+/// The positions of the samples' lower edges.
 #[inline(always)]
 pub(super) fn edge<S: Simd>(simd: S, sample: S::Ints, alphabet: Alphabet) -> S::Ints {
     let doubled = simd.sub(simd.add(sample, sample), simd.splat(1));
     simd.shl(doubled, simd.splat((POSITION_BITS - 1 + 8 - alphabet.depth) as i32))
 }
 
-/// Brings differences of samples to the scale of 8-bit samples.
+/// Scales differences of samples to 8-bit samples.
 #[inline(always)]
 fn to_eight_bits<S: Simd>(simd: S, difference: S::Ints, alphabet: Alphabet) -> S::Ints {
     let depth = alphabet.depth as i32;
@@ -86,26 +87,26 @@ fn to_eight_bits<S: Simd>(simd: S, difference: S::Ints, alphabet: Alphabet) -> S
     simd.sar(simd.shl(difference, simd.splat(up)), simd.splat(down))
 }
 
-/// Brings numbers to a range.
+/// Clamps numbers to a range.
 #[inline(always)]
 pub(super) fn clamp<S: Simd>(simd: S, value: S::Ints, (least, most): (i32, i32)) -> S::Ints {
     simd.min(simd.max(value, simd.splat(least)), simd.splat(most))
 }
 
 impl ComponentLanes {
-    /// Means and inverse scales, as those of [`crate::entropy::cdf::Component`].
+    /// Means and inverse scales, in the units of [`crate::entropy::cdf::Component`].
     #[inline(always)]
     pub fn means_and_inverses(&self) -> (&Lanes<i32>, &Lanes<i32>) {
         (&self.means, &self.inverses)
     }
 
-    /// The logistic functions at edges, in units of 2^-24.
+    /// The logistic functions at `edge`, in units of 2^-24.
     #[inline(always)]
     pub fn logistic<S: Simd>(&self, simd: S, part: usize, edge: S::Ints) -> S::Ints {
         let limit = simd.load(&self.limits, part);
         let distance = simd.sub(edge, simd.load(&self.means, part));
         let distance = simd.min(simd.max(distance, simd.sub(simd.splat(0), limit)), limit);
-        // The product has 32 bits and a sign, which is that of the distance.
+        // The product has 32 bits and a sign, which is the sign of the distance.
         let product = simd.mul(distance, simd.load(&self.inverses, part));
         let half = simd.select(simd.gt(simd.splat(0), distance), simd.splat(0), simd.splat(HALF_RANGE));
         let argument = simd.add(simd.shr(product, simd.splat(PRODUCT_SHIFT as i32)), half);
@@ -117,7 +118,7 @@ impl ComponentLanes {
 }
 
 impl LaneMixture {
-    /// Makes the components of a channel, after all channels before it.
+    /// Computes the components of a channel, given all channels before it.
     #[inline(always)]
     pub(super) fn make_components<S: Simd>(
         &mut self,
@@ -155,7 +156,8 @@ impl LaneMixture {
         }
     }
 
-    /// Likely samples of quantiles, if the heaviest components were the only ones, and the scales of these, in samples.
+    /// Guesses the samples of quantiles as if each mixture were its heaviest component alone; also returns the scales
+    /// of these components, in samples.
     #[inline(always)]
     pub(super) fn guess<S: Simd>(
         &self,
@@ -174,7 +176,7 @@ impl LaneMixture {
         }
         let shift = (POSITION_BITS + 8 - alphabet.depth) as i32;
         let half = simd.splat(1 << (shift - 1));
-        // A limit is sixteen scales away from the mean, and a step of the table is a 32nd of a scale.
+        // The limit is sixteen scales from the mean, and a step of the table is 1/32 of a scale.
         let scale = simd.shr(limit, simd.splat(4));
         let logit = simd.narrow::<0>(simd.lookup(&LOGIT, simd.shr(quantile, simd.splat(CDF_BITS as i32 - 8))));
         let position = simd.add(mean, simd.sar(simd.mul(logit, scale), simd.splat(5)));

@@ -1,8 +1,8 @@
-//! Coded samples -> errors: the gradient of the code length with respect to the network's outputs, in integers, of a block of
-//! pixels. Format: section "Errors".
+//! Coded samples -> errors: the gradient of the code length with respect to the network's outputs, in integers, for a
+//! block of pixels. Format: section "Errors".
 //!
-//! For a component with the logistic function `l` and `u` at the edges of sample `x`, the posterior `q` after all channels
-//! of the pixel and the prior `pi` before, the derivatives of the code length in nats are
+//! For a component with the logistic function `l` and `u` at the edges of sample `x`, with posterior `q` (after all
+//! channels of the pixel) and prior `pi`, the derivatives of the code length in nats are
 //!
 //! ```text
 //! logit              ln 2 (pi - q)
@@ -11,10 +11,11 @@
 //! coefficient        that of the mean times the earlier channel's residual
 //! ```
 //!
-//! that of a mean times what a network with normalised contexts has it multiplied by, and 0 for an output beyond its limits. Far in the tail of a component, `u - l` is a few units of 2^-24, and the quotient
-//! as coarse; where its bound is too small for the true one, scales learn more slowly.
+//! Where contexts are normalised, the derivative of a mean is multiplied by the normalisation's factor. An output
+//! beyond its limits has derivative 0. Far in the tail of a component, `u - l` is a few units of 2^-24, so the quotient
+//! is coarse; where its bound is below the true value, scales learn more slowly.
 //!
-//! The formulas are those of one pixel, in loops over lanes that compilers make vectors of.
+//! The formulas are scalar, in loops over lanes that the compiler vectorises.
 
 use super::components::ComponentLanes;
 use super::{Block, IntervalLanes, LANES, LaneMixture, Lanes, Simd, Vectorised};
@@ -27,19 +28,19 @@ use crate::entropy::mixture::{
 pub(crate) const ERROR_MAX: i32 = 255;
 /// `ln 2`, in units of 2^-8.
 const LN_2: i64 = 177;
-/// 1, in units of the logistic function; largest magnitude of a distance, and largest quotient, in units of 2^-16.
+/// 1 in units of the logistic function; largest magnitude of a distance, and largest quotient, in units of 2^-16.
 const SIGMA_ONE: i64 = 1 << CDF_BITS;
 const DISTANCE_MAX: i64 = 1 << 20;
 const QUOTIENT_MAX: f64 = (1 << 22) as f64;
 
-/// What outputs of one kind have in common.
+/// Parameters shared by all outputs of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Group {
     /// Errors are derivatives in units of `2^-bits`.
     pub bits: u32,
-    /// log2 of the steps of these rows, beside those of others: how far training had to move them.
+    /// log2 of the step size of these rows, relative to other groups: how far training had to move them.
     pub step: i32,
-    /// Outputs beyond have no error.
+    /// Outputs outside these limits have error 0.
     limits: (i32, i32),
 }
 
@@ -51,7 +52,7 @@ impl Group {
     const LOG_SCALE: Self = Self { bits: 7, step: 0, limits: LOG_SCALE_LIMITS };
     const COEFFICIENT: Self = Self { bits: 3, step: -2, limits: COEFFICIENT_LIMITS };
 
-    /// The group of an output.
+    /// The group that an output belongs to.
     pub fn of(shape: MixtureShape, output: usize) -> Self {
         match output / shape.components {
             0 => Self::LOGIT,
@@ -71,19 +72,19 @@ impl Group {
     }
 }
 
-/// What the errors of a block are made of, beside its mixture after all channels.
+/// Intermediate values of the errors of a block, besides its mixture after all channels.
 struct Notes {
     priors: [Lanes<i32>; MAX_COMPONENTS],
     /// By channel and component, `(u + l - 1) / s`, in units of 2^-16.
     slopes: [[Lanes<i32>; MAX_COMPONENTS]; MAX_CHANNELS],
-    /// By channel and component, what is in the parenthesis of the log scale's derivative, in units of 2^-16.
+    /// By channel and component, the parenthesis in the derivative of the log2 scale, in units of 2^-16.
     widths: [[Lanes<i32>; MAX_COMPONENTS]; MAX_CHANNELS],
-    /// In 8-bit samples.
+    /// Residuals of the channels, in 8-bit samples.
     residuals: [Lanes<i32>; MAX_CHANNELS],
 }
 
 impl LaneMixture {
-    /// The errors of all outputs, when these are the samples; of pixels that are not there, they are undefined.
+    /// The errors of all outputs, given the samples; undefined in lanes without a pixel.
     pub fn errors(
         &mut self,
         block: Block<'_>,
@@ -188,7 +189,7 @@ impl Notes {
     }
 }
 
-/// The slopes and the widths of a component at samples.
+/// The slopes and the widths of a component at the samples.
 #[inline(always)]
 fn slopes_and_widths(
     component: &ComponentLanes,
@@ -210,13 +211,14 @@ fn slopes_and_widths(
     }
 }
 
-/// A quotient of numbers below 2^52, the divisor below 2^25, rounded down, or the largest one.
+/// The quotient of a number below 2^52 and one below 2^25, rounded down, and at most [`QUOTIENT_MAX`].
 ///
-/// The division of binary64 rounds to the nearest multiple of at most 2^-30 where the quotient is at most [`QUOTIENT_MAX`]. One
-/// that is not an integer is at least `1 / divisor > 2^-25` below the next one, so that it is not rounded up to it.
+/// Binary64 division rounds to the nearest multiple of at most 2^-30 where the quotient is at most [`QUOTIENT_MAX`]. A
+/// quotient that is not an integer is at least `1 / divisor > 2^-25` below the next integer, so it is not rounded up to
+/// it.
 #[inline(always)]
 fn quotient(dividend: u64, divisor: u64) -> i64 {
-    // In binary64, the mantissa of a number from 2^52 to 2^53 counts units.
+    // From 2^52 to 2^53, the mantissa of a binary64 number counts units.
     const TWO_TO_52: f64 = (1u64 << 52) as f64;
     let float = |number: u64| f64::from_bits(number | TWO_TO_52.to_bits()) - TWO_TO_52;
     let quotient = (float(dividend) / float(divisor)).min(QUOTIENT_MAX).floor();

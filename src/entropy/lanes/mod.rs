@@ -1,8 +1,9 @@
-//! Mixtures, intervals and searches of a block of pixels, one pixel in each lane. Input: the network's outputs of the block,
-//! with axes (output, lane). Output: the integers that [`crate::entropy::mixture::PixelMixture`] and [`crate::entropy::cdf::Cdf`] give for each
-//! pixel by itself, for all inputs, hostile ones included. Format: sections "Mixture" and "CDF".
+//! Mixtures, intervals and searches for a block of 16 pixels, one pixel per lane. Input: the network's outputs for the
+//! block, with axes (output, lane). Output: the same integers as [`crate::entropy::mixture::PixelMixture`] and
+//! [`crate::entropy::cdf::Cdf`] give for each pixel alone, for all inputs, even hostile ones. Format: sections
+//! "Mixture" and "CDF".
 //!
-//! One source for all levels of [`Vectors`]. There are no pinned components.
+//! The same source serves all levels of [`Vectors`]. Pinned components are not supported.
 //!
 //! ```text
 //! samples known:  intervals                                        (encoding, measuring, verifying)
@@ -23,14 +24,14 @@ use crate::entropy::mixture::{MAX_CHANNELS, MAX_COMPONENTS, MixtureShape};
 
 pub(crate) use super::vectors::{LANES, Lanes};
 
-/// What the mixtures of a block are made of. Lanes that are not needed may hold anything.
+/// The inputs of a block's mixtures. Unused lanes may hold anything.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<'a> {
-    /// Outputs of the network.
+    /// Outputs of the network, with axes (output, lane).
     pub outputs: &'a [Lanes<i16>],
-    /// Of each channel.
+    /// Predictions, with axes (channel, lane).
     pub predictions: &'a [Lanes<i32>],
-    /// What the network's contexts were normalised by: see [`crate::entropy::mixture::Normalisation`].
+    /// Sign and shift by which the network's contexts were normalised: see [`crate::entropy::mixture::Normalisation`].
     pub signs: &'a Lanes<i32>,
     pub shifts: &'a Lanes<i32>,
 }
@@ -62,13 +63,13 @@ pub(crate) struct LaneMixture {
     weights: [Lanes<i32>; MAX_COMPONENTS],
     components: [ComponentLanes; MAX_COMPONENTS],
     residuals: [Lanes<i32>; MAX_CHANNELS],
-    /// Of the sample, under each component.
+    /// Probabilities of the sample under each component.
     densities: [Lanes<i32>; MAX_COMPONENTS],
     search: Search,
 }
 
 impl LaneMixture {
-    /// Room for the mixtures of any block of a network without pinned components.
+    /// Working memory for the mixtures of a block; networks with pinned components are not supported.
     pub fn new(shape: MixtureShape, vectors: Vectors) -> Self {
         assert!(!shape.pinned && shape.components <= MAX_COMPONENTS && shape.channels <= MAX_CHANNELS);
         Self {
@@ -82,7 +83,7 @@ impl LaneMixture {
         }
     }
 
-    /// The intervals of known samples, of each channel.
+    /// The intervals of known samples, by channel.
     pub fn intervals(
         &mut self,
         block: Block<'_>,
@@ -93,13 +94,13 @@ impl LaneMixture {
         self.vectors.run(Intervals { mixture: self, block, alphabets, samples, intervals });
     }
 
-    /// Begins to decode a block: the weights of its first channel.
+    /// Starts to decode a block: sets the weights for its first channel.
     pub fn start(&mut self, block: Block<'_>) {
         self.vectors.run(Start { mixture: self, block });
     }
 
-    /// Finds the samples of the next channel whose intervals contain the quantiles, which are below 2^24, of the first `active`
-    /// lanes, and these intervals. Other lanes are undefined.
+    /// Finds the next channel's samples whose intervals contain the quantiles (below 2^24), and these intervals, in the
+    /// first `active` lanes. Other lanes are undefined.
     pub fn decode(
         &mut self,
         block: Block<'_>,
@@ -111,8 +112,8 @@ impl LaneMixture {
         self.vectors.run(Decode { mixture: self, block, channel, alphabet, quantiles, samples, intervals });
     }
 
-    /// The intervals of samples, and their densities under the components; with `SIDES`, also the logistic functions at their
-    /// edges.
+    /// The intervals of samples, and their densities under the components; with `SIDES`, also stores the logistic
+    /// functions at their edges.
     #[inline(always)]
     fn interval<S: Simd, const SIDES: bool>(
         &mut self,
@@ -146,7 +147,7 @@ impl LaneMixture {
         simd.store(simd.sub(right, left), &mut intervals.probability, part);
     }
 
-    /// Moves to the next channel, if there is one: the weights become the posterior of the components.
+    /// Moves on to the next channel, if there is one: the weights become the posterior of the components.
     #[inline(always)]
     fn observe<S: Simd>(&mut self, simd: S, part: usize, (block, channel): (Block<'_>, usize), sample: S::Ints) {
         if channel + 1 < self.shape.channels {
@@ -157,8 +158,8 @@ impl LaneMixture {
     }
 }
 
-/// Scales a weighted sum of logistic values and adds one count per sample: the CDF at the lower edge of a sample that is neither
-/// the first nor beyond the last.
+/// Scales a weighted sum of logistic values and adds one count per sample: the CDF at the lower edge of a sample other
+/// than the first, within the alphabet.
 #[inline(always)]
 fn with_floor<S: Simd>(simd: S, sum: S::Longs, sample: S::Ints, alphabet: Alphabet) -> S::Ints {
     let room = simd.splat((1 << CDF_BITS) - alphabet.size as i32);

@@ -1,11 +1,12 @@
-//! The samples of quantiles: a search in the CDF, in all lanes at once until the last has found its own.
+//! The samples that quantiles belong to: a search in the CDF, in all lanes at once, until the last lane has found its
+//! sample.
 
 use super::components::edge;
 use super::{IntervalLanes, LaneMixture, Lanes, Simd, with_floor};
 use crate::entropy::cdf::{Alphabet, CDF_BITS};
 use crate::entropy::mixture::MAX_COMPONENTS;
 
-/// The logistic functions at edges of samples.
+/// The logistic functions at the edges of the samples found.
 #[derive(Debug, Default)]
 pub(super) struct Search {
     low: [Lanes<i32>; MAX_COMPONENTS],
@@ -14,7 +15,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// The logistic functions of a component at the edges of a sample.
+    /// The logistic functions of component `k` at the lower and upper edges of the samples.
     pub(super) fn sides(&self, k: usize) -> (&Lanes<i32>, &Lanes<i32>) {
         (&self.low[k], &self.high[k])
     }
@@ -26,7 +27,7 @@ impl Search {
     }
 }
 
-/// An edge of samples, and the CDF there.
+/// An edge of the bracket: a sample, and the CDF there.
 #[derive(Clone, Copy)]
 struct Side<S: Simd> {
     sample: S::Ints,
@@ -34,10 +35,10 @@ struct Side<S: Simd> {
 }
 
 impl LaneMixture {
-    /// The samples of quantiles, in the first `active` lanes, their intervals, and their densities under the components.
+    /// Finds the samples that quantiles belong to, their intervals, and their densities under the components, in the
+    /// first `active` lanes.
     ///
-    /// The result does not depend on the guess, the time does: a bracket grows from it by doubling steps, and is then
-    /// bisected.
+    /// Only the running time depends on the guess: a bracket around it grows by doubling steps, and is then bisected.
     #[inline(always)]
     pub(super) fn find<S: Simd>(
         &mut self,
@@ -66,13 +67,13 @@ impl LaneMixture {
             if !simd.any(simd.gt(top, low.sample)) {
                 break;
             }
-            // Where a bracket is one sample, this is its lower edge, and changes nothing.
+            // In lanes whose bracket is a single sample, the probe is its lower edge, which changes nothing.
             probe = simd.min(simd.max(probe, simd.add(low.sample, one)), top);
             self.probe(simd, part, (probe, quantile, alphabet), (&mut low, &mut high));
             let middle = simd.shr(simd.add(low.sample, high.sample), one);
             let up = simd.select(simd.eq(high.sample, end), simd.add(low.sample, step), middle);
             probe = simd.select(simd.eq(low.sample, zero), simd.sub(high.sample, step), up);
-            // Doubled, but never so far that a sum would not fit.
+            // Doubled, up to a bound that keeps sums from overflowing.
             step = simd.min(simd.add(step, step), simd.splat(1 << 20));
         }
         simd.store(low.cumulative, &mut intervals.left, part);
@@ -84,7 +85,7 @@ impl LaneMixture {
         low.sample
     }
 
-    /// Narrows brackets by the CDF at probes that are within them, or their lower ends.
+    /// Narrows brackets with the CDF at probes, which lie inside them or at their lower ends.
     #[inline(always)]
     fn probe<S: Simd>(
         &mut self,

@@ -3,7 +3,7 @@ use crate::entropy::cdf::Edges;
 use crate::entropy::mixture::{Normalisation, PixelMixture};
 use crate::testing::Random;
 
-/// Pixels of a block, one after the other.
+/// The pixels of a block, one after the other.
 struct Pixels {
     shape: MixtureShape,
     alphabets: Vec<Alphabet>,
@@ -19,7 +19,7 @@ impl Pixels {
         Block { outputs: &self.outputs, predictions: &self.predictions, signs: &self.signs, shifts: &self.shifts }
     }
 
-    /// The intervals of one lane by the scalar code, of the samples or of the samples of quantiles.
+    /// The intervals of one lane by the scalar code, of given samples or of the samples of quantiles.
     fn scalar<const K: usize>(&self, lane: usize, quantiles: Option<&[Lanes<i32>]>) -> Vec<(u32, Interval)> {
         let outputs: Vec<i16> = self.outputs.iter().map(|row| row[lane]).collect();
         let normalisation = Normalisation { sign: self.signs[lane], shift: self.shifts[lane] as u32 };
@@ -52,11 +52,11 @@ impl Pixels {
 /// How outputs, predictions and samples are drawn.
 #[derive(Debug, Clone, Copy)]
 enum Draw {
-    /// Of the size that networks make, with likely samples.
+    /// As networks produce them, with likely samples.
     Moderate,
-    /// Any 16 bits.
+    /// Any 16-bit numbers.
     Any,
-    /// The ends of the range, 0 and numbers beside them.
+    /// The ends of the range, 0, and numbers next to them.
     Extreme,
     /// The same numbers in all lanes and outputs.
     Constant,
@@ -107,7 +107,7 @@ const ALPHABETS: [Alphabet; 9] = [
 ];
 const DRAWS: [Draw; 4] = [Draw::Moderate, Draw::Any, Draw::Extreme, Draw::Constant];
 
-/// Calls for blocks of all kinds of inputs.
+/// Runs a check on blocks with all kinds of inputs.
 fn for_blocks(rounds: u32, mut check: impl FnMut(&Pixels, &mut Random)) {
     let mut random = Random(0x1234_5678_9abc_def1);
     for _ in 0..rounds {
@@ -167,14 +167,14 @@ fn samples_of_quantiles_are_those_of_the_scalar_code() {
     });
 }
 
-/// At every scale, where the distance from the mean is cut off.
+/// At every scale, near the distance from the mean where it is clamped.
 #[test]
 fn cut_off_distances_change_nothing() {
     let alphabet = Alphabet::full(16);
     let shape = MixtureShape { components: 1, channels: 1, pinned: false };
     for log_scale in -384..=511i16 {
         for prediction in [0, 30_000, 65_535] {
-            // Sixteen scales, in samples of 16 bits.
+            // Sixteen scales, in 16-bit samples.
             let far = (16.0 * 256.0 * (f64::from(log_scale) / 64.0).exp2()) as i32;
             let sample = |lane: usize| {
                 let distance = far + lane as i32 / 2 - 4;

@@ -5,7 +5,7 @@ use super::{Block, LaneMixture, Lanes, Simd};
 use crate::entropy::mixture::{LOGIT_LIMITS, OUTPUT_BITS};
 use crate::entropy::tables::EXP2;
 
-/// Fractional bits of weights that are not normalised.
+/// Fractional bits of weights before normalisation.
 const FRACTION: u32 = 31;
 
 /// `2^(i / 64)` in units of 2^-31.
@@ -20,7 +20,7 @@ static POWERS: [u64; 64] = {
 };
 
 impl LaneMixture {
-    /// The weights of the first channel.
+    /// The weights of the first channel, from the logits.
     #[inline(always)]
     pub(super) fn first_weights<S: Simd>(&mut self, simd: S, part: usize, block: Block<'_>) {
         let count = self.shape.components;
@@ -34,7 +34,7 @@ impl LaneMixture {
             let down = simd.sub(most, clamp(simd, simd.load_i16(output, part), LOGIT_LIMITS));
             let step = simd.and(simd.sub(simd.splat(0), down), simd.splat(63));
             let power = simd.narrow::<0>(simd.lookup(&POWERS, step));
-            // A fraction of an octave down is one octave down, and a step up.
+            // A fraction of an octave down is one octave down and a fraction up.
             let octaves = simd.shr(simd.add(down, simd.splat(63)), simd.splat(OUTPUT_BITS as i32));
             simd.store(simd.shr(power, octaves), &mut self.densities[k], part);
             simd.store(one, &mut self.weights[k], part);
@@ -42,7 +42,8 @@ impl LaneMixture {
         self.posterior(simd, part);
     }
 
-    /// The weights become those times the densities, normalised to a sum of at most 2^20; where all are zero, the old ones stay.
+    /// Multiplies the weights by the densities and normalises them to a sum of at most 2^20; where all products are
+    /// zero, keeps the old weights.
     #[inline(always)]
     pub(super) fn posterior<S: Simd>(&mut self, simd: S, part: usize) {
         let count = self.shape.components;

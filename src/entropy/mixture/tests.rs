@@ -8,12 +8,12 @@ const GREY: MixtureShape = MixtureShape { components: K, channels: 1, pinned: fa
 const COLOUR: MixtureShape = MixtureShape { components: K, channels: 3, pinned: false };
 const EIGHT: Alphabet = Alphabet { depth: 8, size: 256 };
 
-/// Cases that are the same in every run.
+/// A configuration with the same cases in every run.
 fn seeded(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
 }
 
-/// Outputs of a network for most components and channels: all 16-bit numbers are possible.
+/// Network outputs for the most components and channels: all 16-bit numbers are possible.
 fn outputs() -> impl Strategy<Value = Vec<i16>> {
     let shape = MixtureShape { components: MAX_COMPONENTS, channels: MAX_CHANNELS, pinned: true };
     let extreme = prop::sample::select(vec![i16::MIN, -1, 0, 1, i16::MAX]);
@@ -30,7 +30,7 @@ fn assert_weights<const K: usize, const P: usize>(mixture: &PixelMixture<'_, K, 
     assert!((whole - lost..=whole).contains(&sum), "the weights sum to {sum}");
 }
 
-/// A pixel of 16-bit samples, its predictions, and pixels that it may repeat.
+/// A pixel of 16-bit samples, its predictions, and candidates for a repeat.
 #[derive(Debug, Clone)]
 struct Pixel {
     samples: [u16; MAX_CHANNELS],
@@ -38,7 +38,7 @@ struct Pixel {
     candidates: Vec<Candidate>,
 }
 
-/// Walks through the channels of a pixel, brought to an alphabet, and checks every step.
+/// Codes the channels of a pixel, scaled to an alphabet, and checks every step.
 fn assert_walk<const K: usize>(outputs: &[i16], channels: usize, alphabet: Alphabet, pixel: &Pixel) {
     match pixel.candidates.first_chunk() {
         Some(candidates) => assert_walk_with::<K, PINNED>(outputs, channels, alphabet, pixel, candidates),
@@ -72,7 +72,7 @@ fn assert_walk_with<const K: usize, const P: usize>(
     assert_weights(&mixture);
 }
 
-/// [`assert_walk`] for few and many components, grey and colour.
+/// [`assert_walk`] for few and many components, for grey and colour.
 fn assert_walks(outputs: &[i16], alphabet: Alphabet, pixel: &Pixel) {
     for channels in [1, MAX_CHANNELS] {
         assert_walk::<1>(outputs, channels, alphabet, pixel);
@@ -81,7 +81,7 @@ fn assert_walks(outputs: &[i16], alphabet: Alphabet, pixel: &Pixel) {
     }
 }
 
-/// Pixels that another may repeat, or not one; some of them have its samples.
+/// Candidates for a repeat, or none; some equal the pixel.
 fn candidates(samples: [u16; MAX_CHANNELS]) -> impl Strategy<Value = Vec<Candidate>> {
     let candidate = prop_oneof![Just(samples), any::<Candidate>(), any::<u16>().prop_map(|sample| [sample; 3])];
     let all = prop::collection::vec(candidate, PINNED);
@@ -105,7 +105,7 @@ proptest! {
         mut pixel in pixels(),
     ) {
         let alphabet = Alphabet { depth, size: (((1 << depth) * share) >> 8).max(1) };
-        // The samples of candidates are of the depth, though not always of the alphabet.
+        // The samples of candidates are below `2^depth`, but not always in the alphabet.
         pixel.candidates.iter_mut().flatten().for_each(|sample| *sample >>= 16 - depth);
         assert_walks(&outputs, alphabet, &pixel);
     }
@@ -154,7 +154,7 @@ fn the_weights_become_the_posterior_of_the_components() {
     (edges[0].high, edges[3].high) = (3_000_000, 1_000_000);
     mixture.observe(0, 0, &edges);
     let weights = mixture.components.map(|component| component.weight);
-    // One count may be lost in rounding down.
+    // Rounding down may lose one count.
     assert!(weights[0].abs_diff(3 << 18) <= 1 && weights[3].abs_diff(1 << 18) <= 1, "{weights:?}");
     assert_eq!(weights.iter().filter(|&&weight| weight > 0).count(), 2);
 }
@@ -170,7 +170,7 @@ fn the_guess_is_the_mean_of_the_heaviest_component() {
     }
 }
 
-/// Outputs that give one pinned component this many 64ths of an octave more than all else has.
+/// Outputs with all logits 0, except that of one pinned component.
 fn outputs_with_pin(shape: MixtureShape, index: usize, logit: i16) -> Vec<i16> {
     let mut outputs = vec![0; shape.outputs()];
     outputs[shape.logistic_outputs() + index] = logit;
@@ -221,7 +221,7 @@ fn powers_of_two_are_right_to_sixteen_bits() {
     }
 }
 
-/// The discretized logistic mixture of PixelCNN++ in float64, written from the paper for samples of 8 bits.
+/// The discretized logistic mixture of PixelCNN++ in float64, written from the paper for 8-bit samples.
 mod reference {
     use super::*;
 
@@ -229,7 +229,7 @@ mod reference {
         1.0 / (1.0 + (-t).exp())
     }
 
-    /// The probability of a sample under one logistic component; written so that neither tail cancels.
+    /// The probability of a sample under one logistic component, computed without cancellation in either tail.
     fn probability(sample: u32, mean: f64, scale: f64) -> f64 {
         let low = (f64::from(sample) - 0.5 - mean) / scale;
         let high = (f64::from(sample) + 0.5 - mean) / scale;
@@ -242,7 +242,7 @@ mod reference {
     }
 
     /// `sum_k pi_k prod_c P_ck(x_c)`: the joint probability of the first `pixel.len()` channels. Each candidate has a
-    /// component that gives its own samples the probability 1.
+    /// component with probability 1 for its own samples.
     pub fn joint(
         shape: MixtureShape,
         outputs: &[i16],
@@ -274,8 +274,8 @@ mod reference {
     }
 }
 
-/// Outputs of the size that networks make: logits within 2^+-3, means within +-12, scales of 1/2 to 16 samples,
-/// coefficients of 0 to 1; logits of pinned components within 2^-8 and 2^4.
+/// Outputs of the size that networks produce: logits within 2^-3 to 2^3, means within +-12, scales of 1/2 to 16
+/// samples, coefficients of 0 to 1; logits of pinned components from 2^-8 to 2^4.
 fn moderate(shape: MixtureShape) -> impl Strategy<Value = Vec<i16>> {
     let count = |groups: usize| groups * shape.components;
     let pairs = shape.channels * (shape.channels - 1) / 2;
@@ -291,16 +291,16 @@ fn moderate(shape: MixtureShape) -> impl Strategy<Value = Vec<i16>> {
     })
 }
 
-/// A pixel of 8-bit samples that has been coded.
+/// A coded pixel of 8-bit samples.
 struct CodedPixel {
     samples: Vec<u32>,
-    /// Its code length, as the coder sees it.
+    /// Its code length in bits, according to the coder.
     bits: f64,
-    /// The least probability of a sample, in 2^-24.
+    /// The least probability among its samples, in units of 2^-24.
     least: u32,
 }
 
-/// Walks through the channels of a pixel, each sample chosen by `choose` from its CDF.
+/// Codes the channels of a pixel; `choose` picks each sample from its CDF.
 fn code_pixel(
     outputs: &[i16],
     candidates: &[Candidate],
@@ -333,7 +333,7 @@ fn code_pixel_with<const P: usize>(
     coded
 }
 
-/// Candidates near the predictions, some of them equal.
+/// Candidates near the predictions, some equal to each other.
 fn near_candidates() -> impl Strategy<Value = Vec<[i16; MAX_CHANNELS]>> {
     prop::collection::vec(prop::array::uniform3(-6..=6i16), PINNED)
 }
@@ -355,7 +355,7 @@ proptest! {
         predictions in prop::array::uniform3(0..=255i32),
         quantiles in prop::array::uniform3(1u32 << 18..63 << 18),
     ) {
-        // Samples as the mixture has them, but for the tails, where the one count of each sample matters.
+        // Samples drawn from the mixture, except for the tails, where the one count per sample dominates.
         let choose = |channel: usize, cdf: Cdf<'_, K>| cdf.quantile(quantiles[channel], 128);
         let coded = code_pixel(&outputs, &[], &predictions, choose);
         let real = -reference::joint(COLOUR, &outputs, &[], &coded.samples, &predictions).log2();
@@ -372,7 +372,7 @@ proptest! {
         let candidates = moved(&offsets, &predictions);
         let choose = |channel: usize, cdf: Cdf<'_, K>| cdf.quantile(quantiles[channel], 128);
         let coded = code_pixel(&outputs, &candidates, &predictions, choose);
-        // Between two pinned samples, a likely quantile may have an unlikely sample.
+        // Between two pinned samples, a likely quantile may fall on an unlikely sample.
         prop_assume!(coded.least > 1 << 14);
         let shape = MixtureShape { pinned: true, ..COLOUR };
         let real = -reference::joint(shape, &outputs, &candidates, &coded.samples, &predictions).log2();

@@ -3,7 +3,7 @@ use crate::testing::Random;
 
 const WHOLE: u32 = 1 << CDF_BITS;
 
-/// An interval, now and then at an end of the range, of one count, or the whole range.
+/// An interval; sometimes at an end of the range, of one count, or the whole range.
 fn interval(random: &mut Random) -> Interval {
     match random.below(8) {
         0 => Interval { left: 0, probability: WHOLE },
@@ -32,7 +32,7 @@ fn lanes_of(mut interval: impl FnMut(usize) -> Interval) -> IntervalLanes {
     lanes
 }
 
-/// Words from none to more than a few operations take; a few are zero.
+/// Words: from none to more than the operations consume; a few are zero.
 fn hostile(random: &mut Random) -> Vec<u32> {
     let count = random.index(60);
     (0..count).map(|_| if random.below(4) == 0 { 0 } else { random.below(u32::MAX) }).collect()
@@ -105,7 +105,7 @@ fn pushes_and_pops_of_lanes_undo_each_other_in_any_order() {
     }
 }
 
-/// A stream of several states: a tail of one state, then blocks.
+/// A stream with one state per lane: a tail pushed with one state, then blocks.
 fn encode(tail: &[Interval], blocks: &[(IntervalLanes, usize)]) -> Vec<u32> {
     let mut stack = Stack::default();
     tail.iter().rev().for_each(|&interval| stack.push(interval));
@@ -114,7 +114,7 @@ fn encode(tail: &[Interval], blocks: &[(IntervalLanes, usize)]) -> Vec<u32> {
     stack.into_words()
 }
 
-/// Whether a stream is the one of these intervals.
+/// Whether a stream decodes to these intervals.
 fn decodes(words: Vec<u32>, tail: &[Interval], blocks: &[(IntervalLanes, usize)]) -> bool {
     let Some(mut stack) = LaneStack::from_words(words) else { return false };
     for (intervals, active) in blocks {
@@ -196,7 +196,7 @@ fn several_states_cost_a_dozen_bytes() {
     assert!((5.0..16.0).contains(&(extra / 50.0)), "{} bytes", extra / 50.0);
 }
 
-/// The words are part of the format. They come from an implementation of ANS in arbitrary precision.
+/// The words are part of the format. They were computed by an implementation of ANS in arbitrary precision.
 #[test]
 fn known_intervals_have_their_known_words() {
     let tail: Vec<_> = (0..40).map(|i| Interval { left: 1000 * i, probability: 5000 + i }).rev().collect();

@@ -20,7 +20,7 @@ fn the_logistic_table_is_symmetric() {
 fn the_logistic_table_is_the_logistic_function_rounded() {
     for (i, &entry) in SIGMA.iter().enumerate() {
         let exact = f64::from(WHOLE) / (1.0 + (16.0 - i as f64 / 32.0).exp());
-        // float64 decides every rounding but those of ties, of which there are none.
+        // float64 decides every rounding except ties, and there are none.
         assert!((f64::from(entry) - exact).abs() <= 0.5 + 1e-6, "entry {i} is {entry}, not {exact}");
     }
 }

@@ -1,4 +1,4 @@
-//! Half a block in a vector of 256 bits; longs in two, those of the even lanes and those of the odd ones.
+//! Half a block in a 256-bit vector; longs in two vectors, even lanes and odd lanes.
 
 use std::arch::x86_64::{__m128i, __m256d, __m256i};
 
@@ -115,7 +115,7 @@ impl Simd for V3 {
         let up = self.avx._mm256_set1_epi64x(32 - i64::from(SHIFT));
         let down = self.avx._mm256_set1_epi64x(i64::from(SHIFT) - 32);
         let even = self.avx2._mm256_srlv_epi64(even, self.avx._mm256_set1_epi64x(i64::from(SHIFT)));
-        // The low half of an odd lane becomes its high half.
+        // In odd lanes, the low half becomes the high half.
         let odd = match SHIFT {
             32 => odd,
             0..32 => self.avx2._mm256_sllv_epi64(odd, up),
@@ -161,7 +161,7 @@ impl Simd for V3 {
     }
 }
 
-/// Numbers below 2^52 in binary64.
+/// Numbers below 2^52, converted to binary64.
 #[inline(always)]
 fn real(simd: V3, a: __m256i) -> __m256d {
     let units = simd.avx._mm256_set1_epi64x(TWO_TO_52 as i64);
@@ -172,7 +172,7 @@ fn real(simd: V3, a: __m256i) -> __m256d {
 fn leading_zeros(simd: V3, a: __m256i) -> __m256i {
     let exponent = simd.avx2._mm256_srli_epi64::<52>(cast(real(simd, a)));
     let zeros = simd.avx2._mm256_sub_epi64(simd.avx._mm256_set1_epi64x(63 + 1023), exponent);
-    // The exponent of zero is 0.
+    // For zero, the exponent is 0.
     simd.avx2._mm256_min_epu8(zeros, simd.avx._mm256_set1_epi64x(63))
 }
 

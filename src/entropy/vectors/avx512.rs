@@ -1,4 +1,4 @@
-//! A block in one vector of 512 bits; longs in two, those of the even lanes and those of the odd ones.
+//! A block in one 512-bit vector; longs in two vectors, even lanes and odd lanes.
 
 use std::arch::x86_64::{__m256i, __m512i, __mmask16};
 
@@ -115,7 +115,7 @@ impl Simd for V4 {
     fn narrow<const SHIFT: u32>(self, a: Self::Longs) -> Self::Ints {
         let [even, odd] = a;
         let even = self.avx512f._mm512_srli_epi64::<SHIFT>(even);
-        // The low half of an odd lane becomes its high half.
+        // In odd lanes, the low half becomes the high half.
         let odd = match SHIFT {
             32 => odd,
             0..32 => self.avx512f._mm512_sllv_epi64(odd, self.avx512f._mm512_set1_epi64(32 - i64::from(SHIFT))),

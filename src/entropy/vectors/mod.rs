@@ -1,7 +1,7 @@
-//! The few vector operations that mixtures need, of 16 lanes, which one, two or more vectors hold.
+//! The few vector operations that mixtures need, on 16 lanes, which take one or more vectors.
 //!
-//! All are on integers and exact, so that all levels return the same. `pulp` makes the instructions safe: who has a token of
-//! a level has a processor with its instructions.
+//! All work on integers and are exact, so all levels return the same. `pulp` makes the instructions safe: a token for a
+//! level exists only if the processor has its instructions.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -16,10 +16,10 @@ pub(crate) const LANES: usize = 16;
 /// One value for each pixel of a block.
 pub(crate) type Lanes<T> = [T; LANES];
 
-/// The instructions that a processor has.
+/// A level of vector instructions that the processor supports.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vectors {
-    /// Loops over arrays, which the compiler makes vectors of.
+    /// Loops over arrays, which the compiler vectorises.
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(pulp::x86::V3),
@@ -29,7 +29,7 @@ pub(crate) enum Vectors {
 }
 
 impl Vectors {
-    /// The widest that the processor has and the environment variable `ANSEL_INSTRUCTIONS` allows.
+    /// The widest level that the processor supports and the environment variable `ANSEL_INSTRUCTIONS` allows.
     pub fn best() -> Self {
         static BEST: OnceLock<Vectors> = OnceLock::new();
         let allowed = || std::env::var("ANSEL_INSTRUCTIONS").unwrap_or_default();
@@ -44,7 +44,7 @@ impl Vectors {
         })
     }
 
-    /// All that the processor has, the narrowest first.
+    /// All levels that the processor supports, narrowest first.
     pub fn all() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
         {
@@ -56,8 +56,8 @@ impl Vectors {
         vec![Self::Portable]
     }
 
-    /// Runs something with these instructions. All that it calls has to be `inline(always)`, which closures are not: what
-    /// is not inlined works, but is many times slower.
+    /// Runs work with these instructions. All functions that it calls should be `inline(always)`, which closures are
+    /// not: code that is not inlined is correct, but many times slower.
     #[inline]
     pub fn run<W: Vectorised>(self, work: W) -> W::Output {
         match self {
@@ -76,20 +76,20 @@ impl Vectors {
     }
 }
 
-/// Something that [`Vectors::run`] runs.
+/// Work that [`Vectors::run`] runs.
 pub(crate) trait Vectorised {
     type Output;
 
     fn call<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// Operations on some of the lanes of a block at once. Sums and products wrap.
+/// Operations on one part (vector) of a block. Sums and products wrap.
 pub(crate) trait Simd: Copy {
-    /// Vectors that hold a block.
+    /// Number of parts in a block.
     const PARTS: usize;
-    /// A number of 32 bits in each lane.
+    /// A 32-bit number in each lane.
     type Ints: Copy;
-    /// A number of 64 bits, without a sign, in each lane.
+    /// An unsigned 64-bit number in each lane.
     type Longs: Copy;
     type Mask: Copy;
 
@@ -104,48 +104,49 @@ pub(crate) trait Simd: Copy {
     fn min(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     fn max(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
     fn and(self, a: Self::Ints, b: Self::Ints) -> Self::Ints;
-    /// Shifts to the left, of less than 32.
+    /// Shifts left, by less than 32.
     fn shl(self, a: Self::Ints, by: Self::Ints) -> Self::Ints;
-    /// Shifts to the right without a sign; by 32 and more, nothing is left.
+    /// Logical shift right; by 32 or more, the result is 0.
     fn shr(self, a: Self::Ints, by: Self::Ints) -> Self::Ints;
-    /// Shifts to the right with the sign, of less than 32.
+    /// Arithmetic shift right, by less than 32.
     fn sar(self, a: Self::Ints, by: Self::Ints) -> Self::Ints;
 
     fn gt(self, a: Self::Ints, b: Self::Ints) -> Self::Mask;
     fn eq(self, a: Self::Ints, b: Self::Ints) -> Self::Mask;
     fn both(self, a: Self::Mask, b: Self::Mask) -> Self::Mask;
     fn any(self, mask: Self::Mask) -> bool;
-    /// `a` where the mask is, else `b`.
+    /// `a` where the mask is set, otherwise `b`.
     fn select(self, mask: Self::Mask, a: Self::Ints, b: Self::Ints) -> Self::Ints;
 
-    /// Numbers of 32 bits without a sign.
+    /// Zero-extends 32-bit numbers.
     fn widen(self, a: Self::Ints) -> Self::Longs;
-    /// The low 32 bits after a shift to the right.
+    /// The low 32 bits after a logical shift right by `SHIFT`.
     fn narrow<const SHIFT: u32>(self, a: Self::Longs) -> Self::Ints;
     fn add_longs(self, a: Self::Longs, b: Self::Longs) -> Self::Longs;
-    /// Shifts to the left, of less than 64; of zeros, by anything up to 64.
+    /// Shifts left, by less than 64; zeros may be shifted by up to 64.
     fn shl_longs(self, a: Self::Longs, by: Self::Longs) -> Self::Longs;
-    /// Whole products of numbers of 32 bits without a sign.
+    /// The 64-bit products of unsigned 32-bit numbers.
     fn mul_wide(self, a: Self::Ints, b: Self::Ints) -> Self::Longs;
-    /// The leading zeros of numbers below 2^52; of zero, anything up to 64.
+    /// The leading zeros of numbers below 2^52; for zero, anything up to 64.
     fn leading_zeros(self, a: Self::Longs) -> Self::Longs;
-    /// `2^52 / divisor`, rounded down, of divisors of 32 bits without a sign from 2^30 on.
+    /// `2^52 / divisor`, rounded down, for unsigned 32-bit divisors of at least 2^30.
     ///
-    /// The division of binary64 rounds to the nearest multiple of at most 2^-31, as the quotient is at most 2^22. A quotient
-    /// that is not an integer is at least `1 / divisor > 2^-32` below the next one, so that it is not rounded up to it.
+    /// Binary64 division rounds to the nearest multiple of at most 2^-31, since the quotient is at most 2^22. A
+    /// quotient that is not an integer is at least `1 / divisor > 2^-32` below the next integer, so it is not rounded
+    /// up to it.
     fn reciprocal(self, divisor: Self::Ints) -> Self::Ints;
-    /// Entries of a table, whose size is a power of two that indices are taken modulo.
+    /// Looks up entries of a table; its size is a power of two, and indices are taken modulo the size.
     fn lookup<const N: usize>(self, table: &[u64; N], index: Self::Ints) -> Self::Longs;
 }
 
-/// An entry of a table. Loads by themselves are no slower than the instructions that gather, and need no pointers.
+/// An entry of a table. Single loads are no slower than gather instructions, and need no pointers.
 #[inline(always)]
 fn entry<const N: usize>(table: &[u64; N], index: u32) -> u64 {
     const { assert!(N.is_power_of_two()) };
     table[index as usize % N]
 }
 
-/// 2^52 in binary64: its mantissa counts units.
+/// 2^52 in binary64, whose mantissa then counts units.
 #[cfg(target_arch = "x86_64")]
 const TWO_TO_52: u64 = (1023 + 52) << 52;
 

@@ -1,11 +1,11 @@
-//! Plain loops, for processors without one of the other levels.
+//! Plain loops, for processors without the other levels.
 
 use super::{LANES, Lanes, Simd, entry};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Portable;
 
-/// Lanes of a vector: as many as the vectors of SSE2, NEON and WebAssembly have.
+/// Lanes per vector, as in SSE2, NEON and WebAssembly.
 const WIDTH: usize = 4;
 
 #[inline(always)]

@@ -1,10 +1,10 @@
 use super::*;
 use crate::testing::Random;
 
-/// Two numbers for each lane go in, one comes out.
+/// Takes two numbers per lane, returns one.
 type Operation = fn(i32, i32) -> i32;
 
-/// All operations, by vectors; those on longs by way of products and shifts.
+/// All operations of a level; those on longs are reached through products and shifts.
 struct Operate(usize, Lanes<i32>, Lanes<i32>);
 
 const OPERATIONS: [(&str, Operation); 18] = [
@@ -67,7 +67,7 @@ impl Vectorised for Operate {
                     simd.narrow::<0>(simd.leading_zeros(product))
                 }
                 "reciprocal" => {
-                    // Without an "or": the sum of bits that are not both there.
+                    // There is no `or`: adds the bits that are not set in both.
                     let top = simd.splat(i32::MIN);
                     simd.reciprocal(simd.add(simd.and(a, simd.splat(i32::MAX)), top))
                 }
@@ -79,7 +79,7 @@ impl Vectorised for Operate {
     }
 }
 
-/// Numbers of any size, equal ones, and those at the ends of the range; whose product has 63 bits.
+/// Numbers of any size, equal ones, and those at the ends of the range, with products of up to 63 bits.
 fn numbers(random: &mut Random) -> (Lanes<i32>, Lanes<i32>) {
     let extremes = [i32::MIN, i32::MIN + 1, -1, 0, 1, 7, 8, 31, 32, 63, i32::MAX];
     let mut number = || match random.below(3) {
@@ -97,7 +97,7 @@ fn operations_are_those_of_single_numbers() {
     for _ in 0..3000 {
         let (a, b) = numbers(&mut random);
         for (index, (name, operation)) in OPERATIONS.into_iter().enumerate() {
-            // Zero has no leading zeros that are promised, products of 64 bits are not asked for.
+            // The leading zeros of zero are unspecified, and 64-bit products are not needed.
             let asked = |lane: usize| match name {
                 "leading zeros" => product(a[lane] & 0xf_ffff, b[lane]) != 0,
                 "narrow 0" | "narrow 20" | "narrow 32" | "narrow 40" | "longs" => b[lane] >= 0,

@@ -1,21 +1,22 @@
-//! Data behind the samples in the IDAT chunks of a PNG file. The decoder passes over it.
+//! Extra data after the samples in the IDAT chunks of a PNG file, which the decoder ignores.
 
 use std::io::{self, BufRead, Seek, SeekFrom};
 
 use byteorder::{BigEndian, ByteOrder, ReadBytesExt};
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::super::{Input, io_error};
+use super::super::errors::io_error;
+use super::super::reader::Input;
 use super::chunks::Walked;
 use crate::base::error::Result;
 use crate::base::limits::Limits;
 
-/// First column and row, and steps, of the passes of an interlaced image.
+/// First column, first row, column step and row step of each pass of an interlaced image.
 const PASSES: [[u64; 4]; 7] =
     [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
-/// Whether the IDAT chunks go on behind the last row. Nothing is looked at in images beyond the limits; what is wrong
-/// with the data, the decoder says.
+/// Whether the IDAT chunks continue after the last row. Images beyond the limits are not examined; errors in the data
+/// are left to the decoder.
 pub(super) fn has_more(input: &mut Input<'_>, walked: &Walked, limits: &Limits) -> Result<bool> {
     match data_bytes(&walked.header, limits) {
         Some(needed) => goes_on(input, walked, needed).map_err(io_error("read")),
@@ -23,7 +24,7 @@ pub(super) fn has_more(input: &mut Input<'_>, walked: &Walked, limits: &Limits) 
     }
 }
 
-/// The bytes of all rows with their filters, of an image within the limits.
+/// Bytes of all rows with their filter types, if the image is within the limits.
 fn data_bytes(header: &[u8], limits: &Limits) -> Option<u64> {
     let [width, height] = [0, 4].map(|at| u64::from(BigEndian::read_u32(&header[at..])));
     let channels = match header[9] {

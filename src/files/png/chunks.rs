@@ -1,5 +1,5 @@
-//! The chunks of a PNG file <-> metadata. One walk over the file, before anything is decoded, finds the chunks behind
-//! the samples, too.
+//! The chunks of a PNG file <-> metadata. One pass over the file, before decoding, also finds the chunks after the
+//! samples.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -9,32 +9,33 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::super::{ImageInfo, Input, io_error};
+use super::super::errors::io_error;
+use super::super::reader::Input;
 use super::SIGNATURE;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
-use crate::image::{CHUNK_HEADER_BYTES, Metadata, MetadataKind, Palette, PngChunk};
+use crate::image::{CHUNK_HEADER_BYTES, ImageInfo, Metadata, MetadataKind, Palette, PngChunk};
 
 /// What an iTXt chunk with an XMP packet starts with: keyword, no compression, no language, no translation (XMP
 /// specification, part 3, section 1.1.5).
 const XMP_START: &[u8] = b"XML:com.adobe.xmp\0\0\0\0\0";
-/// The start of an iCCP chunk, where the profile's name is not known.
+/// The start of an iCCP chunk when the profile's name is not known.
 const ICC_START: &[u8] = b"ICC profile\0\0";
 const MOST_CHUNK_BYTES: u32 = (1 << 31) - 1;
 
-/// A file's parts.
+/// The parts of a file.
 pub(super) struct Walked {
     /// The data of IHDR.
     pub header: Vec<u8>,
-    /// All chunks between IHDR and IEND; an empty one for the IDAT chunks.
+    /// All chunks between IHDR and IEND, with one empty chunk in place of the IDAT chunks.
     pub chunks: Vec<PngChunk>,
-    /// Where the IDAT chunks lie.
+    /// Byte range of the IDAT chunks.
     pub data: Range<u64>,
-    /// Bytes behind IEND.
+    /// Bytes after IEND.
     pub bytes_behind: u64,
 }
 
-/// Walks over a file. All checksums are checked, but those of the IDAT chunks, which the decoder checks.
+/// Scans a file. Checks the checksums of all chunks except IDAT, which the decoder checks.
 pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let end = input.seek(SeekFrom::End(0)).map_err(io_error("read"))?;
@@ -84,7 +85,7 @@ pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
     Ok(walked)
 }
 
-/// Fails for chunks that cannot be in this place, and for those of animations.
+/// Fails for misplaced chunks, and for those of animations.
 fn check_kind(kind: [u8; 4], length: u32, walked: &Walked) -> Result<()> {
     let broken = |what: &str| Err(Error::Image(format!("{what} {} chunk", kind.escape_ascii())));
     if !kind.iter().all(u8::is_ascii_alphabetic) || length > MOST_CHUNK_BYTES {
@@ -107,7 +108,7 @@ fn check_kind(kind: [u8; 4], length: u32, walked: &Walked) -> Result<()> {
     }
 }
 
-/// Reads a chunk's data and compares its checksum.
+/// Reads a chunk's data and checks its checksum.
 fn read_chunk(input: &mut impl Read, kind: [u8; 4], length: u32) -> Result<Vec<u8>> {
     let mut data = vec![0; length as usize];
     input.read_exact(&mut data).map_err(io_error("read"))?;
@@ -124,7 +125,7 @@ fn checksum(kind: [u8; 4], data: &[u8]) -> u32 {
     sum.sum()
 }
 
-/// A chunk as it is in a file.
+/// A chunk as it is stored in a file: length, type, data and checksum.
 pub(super) fn chunk_bytes(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut bytes = (data.len() as u32).to_be_bytes().to_vec();
     bytes.extend(kind);
@@ -133,8 +134,8 @@ pub(super) fn chunk_bytes(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Metadata of a file's chunks, and the palette of a palette image. What has a block of its own leaves a marker in its
-/// place; the chunks are a block only if they say more than the other blocks.
+/// The metadata in a file's chunks, and the palette of a palette image. Chunks that have a block of their own leave a
+/// marker in their place; the chunks form a block only if they hold more than the other blocks.
 pub(super) fn metadata(
     chunks: Vec<PngChunk>,
     indexed: bool,
@@ -187,7 +188,7 @@ pub(super) fn metadata(
     Ok((metadata, palette))
 }
 
-/// Fails for an empty chunk that would be taken for a marker.
+/// Fails for an empty chunk that would be mistaken for a marker.
 fn check_marker(chunk: &PngChunk) -> Result<()> {
     if chunk.is_marker() {
         return Err(Error::Image(format!("an empty {} chunk", chunk.name())));
@@ -195,10 +196,10 @@ fn check_marker(chunk: &PngChunk) -> Result<()> {
     Ok(())
 }
 
-/// The length of the name and method of an iCCP chunk, and the profile; none if it is not whole. It may be as large as
-/// the limit leaves room for, beside the `bytes` of the others.
+/// The length of the name and method of an iCCP chunk, and the profile; `None` if the chunk is incomplete. The profile
+/// may be as large as the limit allows beside the `bytes` of the other blocks.
 fn icc_profile(data: &[u8], bytes: u64, limits: &Limits) -> Result<Option<(usize, Vec<u8>)>> {
-    const MOST_COUNTED: u64 = 1 << 30; // that message is worth a second
+    const MOST_COUNTED: u64 = 1 << 30; // inflating this much, to name the size in the message, takes a second
     let Some(start) = data.iter().position(|&byte| byte == 0).map(|end| end + 2) else { return Ok(None) };
     if start >= data.len() {
         return Err(Error::Image("an empty iCCP chunk".to_owned()));
@@ -212,7 +213,7 @@ fn icc_profile(data: &[u8], bytes: u64, limits: &Limits) -> Result<Option<(usize
     Ok((read.is_ok() && data[start - 1] == 0).then_some((start, profile)))
 }
 
-/// Takes the colours of a PLTE chunk or the alpha of a tRNS chunk.
+/// Adds the colours of a PLTE chunk or the alpha of a tRNS chunk.
 fn take_palette(palette: &mut Palette, chunk: &PngChunk) -> Result<()> {
     let most = 1 << palette.depth;
     let valid = match &chunk.kind {
@@ -229,7 +230,7 @@ fn take_palette(palette: &mut Palette, chunk: &PngChunk) -> Result<()> {
     if valid { Ok(()) } else { Err(Error::Image(format!("a wrong {} chunk", chunk.name()))) }
 }
 
-/// The chunks of a file that has no others than those of its blocks.
+/// The chunks of a file that has only the chunks of its blocks.
 fn usual(metadata: &Metadata, palette: Option<&Palette>) -> Vec<PngChunk> {
     let mut chunks = Vec::new();
     if metadata.get(MetadataKind::Icc).is_some() {
@@ -250,14 +251,14 @@ fn usual(metadata: &Metadata, palette: Option<&Palette>) -> Vec<PngChunk> {
     chunks
 }
 
-/// What is written around the samples.
+/// The chunks written around the samples.
 pub(super) struct Around {
     pub before: Vec<u8>,
     pub behind: Vec<u8>,
     pub palette: Option<Palette>,
 }
 
-/// The bytes of all chunks but IHDR, IDAT and IEND.
+/// Builds all chunks except IHDR, IDAT and IEND.
 pub(super) fn around(info: ImageInfo, metadata: &Metadata) -> Result<Around> {
     let palette = metadata.get(MetadataKind::Palette).map(Palette::from_bytes).transpose()?;
     if palette.as_ref().is_some_and(|palette| info.depth != 8 || palette.channels() != info.channels) {
@@ -289,7 +290,7 @@ pub(super) fn around(info: ImageInfo, metadata: &Metadata) -> Result<Around> {
     Ok(Around { before, behind, palette })
 }
 
-/// A file's chunks, and the `usual` ones for blocks of which they have no place.
+/// A file's chunks, with the `usual` ones added for blocks that have no place among them.
 fn merged(mut chunks: Vec<PngChunk>, usual: Vec<PngChunk>) -> Vec<PngChunk> {
     for chunk in usual.into_iter().rev() {
         let place = |there: &PngChunk| there.kind == chunk.kind && there.is_marker();

@@ -1,4 +1,4 @@
-//! The chunks of a PNG file that have no block of their own, in their order. Format: section "Metadata".
+//! The chunks of a PNG file that have no block of their own, in file order. Format: section "Metadata".
 
 use byteorder::{BigEndian, ByteOrder};
 
@@ -7,9 +7,9 @@ use crate::base::error::{FormatErrorKind, Result, malformed};
 /// Bytes of a chunk before its data: length and type.
 pub(crate) const CHUNK_HEADER_BYTES: usize = 8;
 
-/// A chunk of a PNG file, without its checksum. An empty IDAT, PLTE, tRNS, eXIf or iTXt chunk, and an iCCP chunk that
-/// ends behind its name and method, stands for what is kept elsewhere: the samples, the palette and its alpha, the
-/// Exif, XMP and ICC blocks.
+/// A chunk of a PNG file, without its checksum. Some chunks are markers: they keep the place of data that are stored
+/// elsewhere (the samples, the palette and its alpha, the Exif, XMP and ICC blocks). A marker is an empty IDAT, PLTE,
+/// tRNS, eXIf or iTXt chunk, or an iCCP chunk that ends after its name and method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PngChunk {
     pub kind: [u8; 4],
@@ -22,7 +22,7 @@ impl PngChunk {
         String::from_utf8_lossy(&self.kind).into_owned()
     }
 
-    /// Whether the chunk is here for its place alone.
+    /// Whether the chunk is a marker.
     pub fn is_marker(&self) -> bool {
         match &self.kind {
             b"IDAT" | b"PLTE" | b"tRNS" | b"eXIf" | b"iTXt" => self.data.is_empty(),
@@ -45,22 +45,22 @@ impl PngChunk {
             let chunk = Self { kind, data: data.to_vec() };
             let critical = kind[0].is_ascii_uppercase() && kind != *b"PLTE" && !chunk.is_marker();
             if !kind.iter().all(u8::is_ascii_alphabetic) || critical {
-                return invalid("a type that cannot be there");
+                return invalid("a chunk type that is not allowed");
             }
             chunks.push(chunk);
             bytes = rest;
         }
         if chunks.iter().filter(|chunk| chunk.kind == *b"IDAT").count() > 1 {
-            return invalid("two places of the samples");
+            return invalid("two IDAT chunks");
         }
         Ok(chunks)
     }
 }
 
-/// What those who read or write PNG files need.
+/// Used by readers and writers of PNG files.
 #[cfg(any(test, feature = "files"))]
 impl PngChunk {
-    /// A chunk that stands for what is kept elsewhere.
+    /// The marker of a type that may be empty.
     pub fn marker(kind: &[u8; 4]) -> Self {
         Self { kind: *kind, data: Vec::new() }
     }

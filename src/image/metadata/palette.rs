@@ -1,4 +1,4 @@
-//! The palette that an image's pixels came from, in its order. Format: section "Metadata".
+//! The palette of an image file, in the order of the file. Format: section "Metadata".
 
 #[cfg(any(test, feature = "files"))]
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use crate::base::error::{FormatErrorKind, Result, malformed};
 pub(crate) struct Palette {
     /// Bits of an index: 1, 2, 4 or 8.
     pub depth: u32,
-    /// Red, green and blue of 1 to 2^depth entries.
+    /// Red, green and blue of each entry; 1 to 2^depth entries.
     pub colours: Vec<[u8; 3]>,
     /// Alpha of the first entries; the others are opaque. Empty if the pixels have no alpha.
     pub alpha: Vec<u8>,
@@ -27,7 +27,7 @@ impl Palette {
 
     /// Reads a block.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is none");
+        let invalid = || malformed(FormatErrorKind::InvalidField, "the palette is not valid");
         let [depth @ (1 | 2 | 4 | 8), last, rest @ ..] = bytes else { return invalid() };
         let entries = usize::from(*last) + 1;
         let Some((colours, alpha)) = rest.split_at_checked(3 * entries) else { return invalid() };
@@ -39,10 +39,10 @@ impl Palette {
     }
 }
 
-/// What those who read or write image files need.
+/// Used by readers and writers of image files.
 #[cfg(any(test, feature = "files"))]
 impl Palette {
-    /// The depth of an index into so many colours.
+    /// The smallest index depth for this many colours.
     pub fn depth_for(colours: usize) -> u32 {
         [1, 2, 4].into_iter().find(|&depth| colours <= 1 << depth).unwrap_or(8)
     }

@@ -89,7 +89,7 @@ fn a_length_that_lies_is_found() {
     let mut lying = entries.clone();
     lying[0].stored_bytes -= 1;
     assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::MetadataChecksum);
-    // With the checksum put right, the stream is still not whole.
+    // The checksum is right now, but the stream is still incomplete.
     lying[0].checksum = checksum(&stored[..lying[0].stored_bytes as usize]);
     assert_eq!(defect(&lying, &stored).kind(), FormatErrorKind::InvalidField);
     // Equal lengths declare that the block is not compressed.
@@ -149,7 +149,7 @@ fn blocks_that_are_not_what_they_should_be_are_neither_stored_nor_loaded() {
         let length = bytes.len() as u32;
         let entry = MetadataEntry { kind: kind as u8, stored_bytes: length, bytes: length, checksum: checksum(bytes) };
         assert_eq!(defect(&[entry], bytes).kind(), FormatErrorKind::InvalidField);
-        // Others are bytes that nobody reads.
+        // Blocks of other kinds are not interpreted.
         let entry = MetadataEntry { kind: MetadataKind::Exif as u8, ..entry };
         assert!(Metadata::load(&[entry], bytes).is_ok());
     }

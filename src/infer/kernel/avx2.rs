@@ -1,4 +1,4 @@
-//! AVX2: pairs of 16 bits. Its products of bytes saturate, so networks of 8 bits take pairs as well.
+//! AVX2: pairs of 16-bit inputs. Its byte products saturate, so 8-bit networks use pairs, too.
 
 use std::arch::x86_64::{__m256i, _mm256_add_epi32, _mm256_madd_epi16};
 
@@ -15,7 +15,7 @@ pub(super) fn run(work: impl Work) {
     work.call::<_, TILE_ROWS, 1>(Ymm(Madd(())));
 }
 
-// SAFETY: `run` alone makes a value, and it has AVX2.
+// SAFETY: values are made only by `run`, where AVX2 is available.
 unsafe impl Products for Madd {
     const GROUP: usize = 2;
 

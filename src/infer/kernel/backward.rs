@@ -1,9 +1,9 @@
-//! Errors of outputs -> errors of all rows before them: what the biases of a network learn from. Input: the errors of the
-//! blocks that were evaluated last. Output: the sums of errors by row.
+//! Backpropagation: errors of outputs -> errors of all earlier rows, from which the biases of a network learn. Input:
+//! the errors of the blocks evaluated last. Output: the sums of errors by row.
 //!
-//! Errors are integers of magnitude up to [`ERROR_MAX`]. Those of a layer's inputs are sums over its rows of errors times turned
-//! weights; an input that is at an end of its range has none. All layers follow each other for one or two blocks of pixels,
-//! as in the evaluation.
+//! Errors are integers of magnitude up to [`ERROR_MAX`]. The error of a layer's input is the sum over the layer's rows
+//! of error times (transposed) weight; it is 0 if the input is at an end of its range. All layers are run for one or
+//! two blocks of pixels at a time, as in the evaluation.
 
 use ndarray::Array2;
 
@@ -15,19 +15,19 @@ use crate::entropy::lanes::gradient::ERROR_MAX;
 
 const NONE: Lanes = Lanes([0; LANES]);
 
-/// The layers of a network but the first, the other way around. Threads may share them.
+/// The layers of a network except the first, transposed. Shared by threads.
 #[derive(Debug)]
 pub(crate) struct Turned {
     layers: Vec<PackedLayer>,
 }
 
 impl Turned {
-    /// Of weights (row, input) for each layer but the first, and what the sums over their rows are shifted by. Sums of
-    /// products with errors have to stay below 2^31.
+    /// From the weights (row, input) of each layer except the first, and the shift of the sums over rows. Sums of
+    /// products with errors must stay below 2^31.
     pub fn new(packed: &Packed, layers: &[(Array2<i16>, u32)]) -> Self {
         let turn = |(weights, shift): &(Array2<i16>, u32)| {
             let inputs = weights.ncols();
-            // Sums are rounded to the nearest integer.
+            // Rounds sums to nearest.
             let half = (1 << shift) >> 1;
             packed.turned(weights.view(), &vec![half; inputs], &vec![*shift; inputs])
         };
@@ -35,17 +35,17 @@ impl Turned {
     }
 }
 
-/// The errors of the rows of all layers. It belongs to one thread.
+/// The errors of all rows. Belongs to one thread.
 #[derive(Debug)]
 pub(crate) struct Backward {
-    /// By layer, the errors of pairs of rows: (pair, block).
+    /// By layer, the errors of rows in pairs, with axes (pair, block).
     errors: Vec<Vec<Lanes>>,
-    /// By layer and row, of all pixels so far.
+    /// By layer and row, over all pixels so far.
     sums: Vec<Vec<Lanes>>,
 }
 
 impl Backward {
-    /// With sums of zero.
+    /// All sums are zero.
     pub fn new(packed: &Packed) -> Self {
         let rows = |layer: &PackedLayer| layer.biases.len().next_multiple_of(2);
         let errors = packed.layers.iter().map(|layer| vec![NONE; rows(layer) / 2 * MAX_BLOCKS]).collect();
@@ -53,7 +53,7 @@ impl Backward {
         Self { errors, sums }
     }
 
-    /// The sums of a layer's first rows since they were taken last.
+    /// Returns the sums of a layer's first rows since the last call, and resets them.
     pub fn take_sums(&mut self, layer: usize, sums: &mut [i32]) {
         for (sum, lanes) in sums.iter_mut().zip(&mut self.sums[layer]) {
             *sum = std::mem::replace(lanes, NONE).0.iter().sum();
@@ -61,13 +61,13 @@ impl Backward {
     }
 }
 
-/// The way back through all layers.
+/// One backward pass through all layers.
 pub(super) struct Step<'a> {
     pub packed: &'a Packed,
     pub turned: &'a Turned,
     /// The inputs of each layer.
     pub activations: &'a [Vec<Lanes>],
-    /// The errors of the outputs: (block, output).
+    /// The errors of the outputs, with axes (block, output).
     pub outputs: &'a [[i32; LANES]],
     pub to: &'a mut Backward,
 }
@@ -100,7 +100,7 @@ impl Step<'_> {
     }
 }
 
-/// Adds up the errors of the outputs, and brings them into pairs.
+/// Adds the errors of the outputs to the sums, and packs them into pairs.
 #[inline(always)]
 fn take_outputs<I: Isa, const BLOCKS: usize>(
     isa: I,
@@ -121,7 +121,7 @@ fn take_outputs<I: Isa, const BLOCKS: usize>(
     }
 }
 
-/// The inputs of a layer, in words of `group`; the largest is `max`.
+/// The inputs of a layer, packed in words of `group`; the largest possible is `max`.
 struct Inputs<'a, const BLOCKS: usize> {
     words: &'a [[Lanes; BLOCKS]],
     group: usize,
@@ -129,7 +129,7 @@ struct Inputs<'a, const BLOCKS: usize> {
 }
 
 impl<const BLOCKS: usize> Inputs<'_, BLOCKS> {
-    /// The errors of an input of some pixels, from the scaled sums of products.
+    /// The errors of an input for a block of pixels, from the scaled sums of products.
     #[inline(always)]
     fn close<I: Isa>(&self, isa: I, input: usize, block: usize, errors: I::Words) -> I::Words {
         let bits = 32 / self.group;
@@ -139,7 +139,7 @@ impl<const BLOCKS: usize> Inputs<'_, BLOCKS> {
     }
 }
 
-/// From the errors of a layer's rows to those of its inputs.
+/// Computes the errors of a layer's inputs from those of its rows.
 #[inline(always)]
 fn layer_back<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     isa: I,

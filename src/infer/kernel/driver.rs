@@ -1,13 +1,13 @@
-//! The walk through tiles of pixels, layers and tiles of rows, for any instruction set.
+//! The loops over tiles of pixels, layers and tiles of rows, for any instruction set.
 
 use super::isa::{ARRANGED, Isa, MAX_BLOCKS, Work};
 use super::pack::{Packed, PackedLayer};
 use super::{LANES, Lanes, Scratch};
 
-/// What is evaluated, by what, and where the outputs go.
+/// The arguments of an evaluation.
 pub(super) struct Job<'a> {
     pub packed: &'a Packed,
-    /// By layer and row, filled up like the layers' own.
+    /// By layer and row, padded like the layers' own.
     pub biases: &'a [Vec<i32>],
     pub scratch: &'a mut Scratch,
     pub contexts: &'a [i16],
@@ -32,7 +32,7 @@ impl Work for Job<'_> {
     }
 }
 
-/// Evaluates `BLOCKS` blocks, with the contexts of these and of all further pixels.
+/// Evaluates `BLOCKS` blocks; `contexts` holds those of these pixels and of all later ones.
 #[inline(always)]
 fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>) {
     let Job { packed, biases, scratch, contexts, outputs } = job;
@@ -49,8 +49,8 @@ fn evaluate<I: Isa, const ROWS: usize, const BLOCKS: usize>(isa: I, job: Job<'_>
     last_layer::<I, ROWS, BLOCKS>(isa, last, last_biases, from, outputs);
 }
 
-/// Brings the contexts of `BLOCKS` blocks into lanes, zeros where there are no further pixels. What stands in lanes
-/// beyond the last context meets weights that are zero.
+/// Transposes the contexts of `BLOCKS` blocks into lanes, with zeros for missing pixels. Values after a pixel's last
+/// context are multiplied by zero weights.
 #[inline(always)]
 fn arrange_contexts<I: Isa, const BLOCKS: usize>(
     isa: I,
@@ -122,7 +122,7 @@ fn last_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     }
 }
 
-/// One tile of rows, not clipped: (row, block).
+/// One tile of rows, scaled but not clipped, with axes (row, block).
 #[inline(always)]
 pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     isa: I,

@@ -1,4 +1,4 @@
-//! The choice of an instruction set, when the program runs.
+//! The choice of an instruction set at run time.
 
 use std::sync::OnceLock;
 
@@ -11,11 +11,11 @@ use super::{avx2, vnni256, vnni512};
 use super::{isa::Work, scalar};
 use crate::model::precision::Precision;
 
-/// Names the best instruction set that may be used: `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or
-/// `scalar`. For tests and measurements: the integers are the same.
+/// Limits the instruction set to `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or `scalar`, and those
+/// below it. For tests and measurements; results do not change.
 const VARIABLE: &str = "ANSEL_INSTRUCTIONS";
 
-/// An instruction set. The best come first.
+/// An instruction set, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
     #[cfg(target_arch = "x86_64")]
@@ -50,20 +50,20 @@ impl Instructions {
         Self::Scalar,
     ];
 
-    /// The best ones of this processor, up to those that the environment names.
+    /// The best instruction set of this processor within the limit set by the environment.
     pub fn detect() -> Self {
         static FOUND: OnceLock<Instructions> = OnceLock::new();
         *FOUND.get_or_init(|| Self::best_up_to(std::env::var(VARIABLE).ok().as_deref()))
     }
 
-    /// Names that are not known limit nothing.
+    /// Unknown names set no limit.
     fn best_up_to(limit: Option<&str>) -> Self {
         let start = Self::ALL.iter().position(|set| Some(set.name()) == limit).unwrap_or(0);
         let mut allowed = Self::ALL[start..].iter().copied();
         allowed.find(|set| set.is_available()).unwrap_or(Self::Scalar)
     }
 
-    /// All that this processor has.
+    /// All instruction sets of this processor.
     #[cfg(test)]
     pub fn available() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|set| set.is_available())
@@ -87,7 +87,7 @@ impl Instructions {
         }
     }
 
-    /// Whether this processor, and its operating system, have all that the functions enable.
+    /// Whether the processor and the operating system support all that the functions enable.
     pub(super) fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -114,7 +114,7 @@ impl Instructions {
         }
     }
 
-    /// Inputs in a word, for networks of a precision.
+    /// Inputs per word, for networks of a precision.
     pub(super) fn group(self, precision: Precision) -> usize {
         match (self, precision) {
             #[cfg(target_arch = "x86_64")]
@@ -151,10 +151,10 @@ impl Instructions {
         }
     }
 
-    /// Does something by these instructions, with so many inputs in a word.
+    /// Runs work with these instructions, and `group` inputs per word.
     pub(super) fn run(self, group: usize, work: impl Work) {
         match self {
-            // SAFETY: `Packed` is made only for instructions that are available; so for all below.
+            // SAFETY: `Packed` is made only for instructions that are available; this applies to all calls below.
             #[cfg(target_arch = "x86_64")]
             Self::Vnni512 if group == 4 => unsafe { vnni512::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]

@@ -1,38 +1,38 @@
-//! What the kernel asks of an instruction set, and what is done by one.
+//! What the kernel needs from an instruction set.
 
 use super::{LANES, Lanes};
 
 /// The most blocks of pixels that are evaluated at once.
 pub(super) const MAX_BLOCKS: usize = 2;
-/// Groups of contexts that are brought into lanes at once.
+/// Groups of contexts that are transposed into lanes at once.
 pub(super) const ARRANGED: usize = 4;
 
-/// Operations on one word for each pixel of a block. A value of the type is the proof that the processor has the
-/// instructions. All is inlined into a function that has them enabled.
+/// Operations on one word per pixel of a block. A value of the type proves that the processor has the instructions.
+/// Everything is inlined into a function that enables them.
 pub(super) trait Isa: Copy {
-    /// Inputs of a layer in a word: 2 of 16 bits, or 4 of 8 bits without sign.
+    /// Inputs per word: 2 of 16 bits, or 4 unsigned of 8 bits.
     const GROUP: usize;
     /// One word in each lane.
     type Words: Copy;
-    /// Weights of a group in all lanes.
+    /// The weights of a group, in all lanes.
     type Weights: Copy;
-    /// Sums of products, maybe in parts.
+    /// Sums of products, possibly in several partial sums.
     type Sums: Copy;
 
     fn load(self, from: &Lanes) -> Self::Words;
     fn store(self, words: Self::Words, to: &mut Lanes);
     fn splat(self, weights: i32) -> Self::Weights;
-    /// Sums that hold a bias so far.
+    /// Sums that start with a bias.
     fn start(self, bias: i32) -> Self::Sums;
     /// Adds the products of a group.
     fn add_products(self, sums: Self::Sums, inputs: Self::Words, weights: Self::Weights) -> Self::Sums;
-    /// The sums, rounded down, over two to the power of `shift`.
+    /// The sums divided by 2^`shift`, rounded down.
     fn scale(self, sums: Self::Sums, shift: i32) -> Self::Words;
-    /// Numbers cut to `0..=max`.
+    /// Clamps words to `0..=max`.
     fn clip(self, words: Self::Words, max: i32) -> Self::Words;
     /// `low + high * 2^BITS`.
     fn join<const BITS: u32>(self, low: Self::Words, high: Self::Words) -> Self::Words;
-    /// Numbers cut to 16 bits.
+    /// Stores words saturated to 16 bits.
     fn store_narrow(self, words: Self::Words, to: &mut [i16; LANES]);
 
     fn add(self, a: Self::Words, b: Self::Words) -> Self::Words {
@@ -41,14 +41,14 @@ pub(super) trait Isa: Copy {
         self.load(&sums)
     }
 
-    /// Pairs of 16 bits of numbers that have so many.
+    /// Packs pairs of numbers of at most 16 bits.
     fn pair(self, low: Self::Words, high: Self::Words) -> Self::Words {
         let mut low = to_lanes(self, low);
         low.0.iter_mut().for_each(|low| *low &= 0xffff);
         self.join::<16>(self.load(&low), high)
     }
 
-    /// Errors cut to `-most..=most`; zero where the input is at an end of its range.
+    /// Clamps errors to `-most..=most`; sets them to zero where the input is at an end of its range.
     fn close(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
         let (mut errors, inputs) = (to_lanes(self, errors), to_lanes(self, inputs));
         for (error, word) in errors.0.iter_mut().zip(inputs.0) {
@@ -58,8 +58,8 @@ pub(super) trait Isa: Copy {
         self.load(&errors)
     }
 
-    /// Brings the next [`ARRANGED`] groups of contexts of all pixels of a block into lanes; `size` contexts lie between
-    /// those of a pixel and those of the next one. Contexts of 8 bits get offset by 128.
+    /// Transposes the next [`ARRANGED`] groups of contexts of a block's pixels into lanes; a pixel's contexts start
+    /// `size` after those of the previous one. 8-bit contexts are offset by 128.
     fn arrange(self, contexts: &[i16], size: usize) -> [Self::Words; ARRANGED] {
         assert_eq!(Self::GROUP, 2);
         let mut lanes = [Lanes([0; LANES]); ARRANGED];
@@ -73,7 +73,7 @@ pub(super) trait Isa: Copy {
     }
 }
 
-/// Where an input lies in the word of its group, and the largest one.
+/// The position of an input in the word of its group, and its largest value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Input {
     pub place: i32,
@@ -88,8 +88,8 @@ fn to_lanes<I: Isa>(isa: I, words: I::Words) -> Lanes {
     lanes
 }
 
-/// Something that an instruction set does, by `BLOCKS` blocks of pixels and `ROWS` rows at once.
+/// Work for an instruction set, on `BLOCKS` blocks of pixels and `ROWS` rows at once.
 pub(super) trait Work {
-    /// Has to be inlined into the function that has the instructions enabled.
+    /// Must be inlined into the function that enables the instructions.
     fn call<I: Isa, const ROWS: usize, const BLOCKS: usize>(self, isa: I);
 }

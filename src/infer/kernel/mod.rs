@@ -1,15 +1,15 @@
-//! Contexts -> network outputs in integers. Input: rows of 16-bit contexts. Output: blocks of
-//! outputs with pixels in lanes, the integers that the numerical contract states.
+//! Contexts -> network outputs, in integers. Input: rows of 16-bit contexts. Output: blocks of outputs with one pixel
+//! per lane, exactly the integers that the numerical contract defines.
 //!
-//! All layers are evaluated for one or two blocks of [`LANES`] pixels before the next ones, so that activations stay
-//! in the nearest cache. Each lane of a vector holds, as one 32-bit word, a group of 2 or 4 inputs of one pixel; the
-//! weights of an output row for that group are one word, too, copied to all lanes; one instruction adds the 2 or 4
-//! products to the row's sum. Groups of 4 are unsigned bytes, for networks of 8 bits where the processor has the
-//! instruction: the contexts are offset by 128, and the first layer's biases take that back. Everywhere else, groups
-//! are pairs of 16 bits. No sum overflows, so all instruction sets give the same integers.
+//! All layers are evaluated for one or two blocks of [`LANES`] pixels before the next blocks, so that activations stay
+//! in the nearest cache. Each vector lane holds a group of 2 or 4 inputs of one pixel in a 32-bit word. The weights of
+//! an output row for that group are one word, too, broadcast to all lanes; one instruction adds the 2 or 4 products to
+//! the row's sum. Groups of 4 are unsigned bytes, for 8-bit networks on processors with that instruction: contexts are
+//! offset by 128, and the first layer's biases compensate for it. Otherwise, groups are pairs of 16 bits. No sum
+//! overflows, so all instruction sets give the same integers.
 //!
-//! This is the only module with `unsafe` code: calls of instructions that the processor was found to have. What they
-//! read and write are arrays of fixed sizes, cut from slices by safe code.
+//! This is the only module with `unsafe` code: calls of instructions that the processor was found to have. They read
+//! and write arrays of fixed size, which safe code splits off slices.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -47,16 +47,16 @@ pub(crate) use crate::entropy::vectors::LANES;
 #[repr(align(64))]
 struct Lanes([i32; LANES]);
 
-/// Evaluates one network. It belongs to one thread.
+/// Evaluates one network. Belongs to one thread.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     packed: Arc<Packed>,
-    /// By layer and row; those in force.
+    /// By layer and row, deltas included.
     biases: Vec<Vec<i32>>,
     scratch: Scratch,
 }
 
-/// The inputs of each layer, of the blocks that were evaluated last, and the contexts of the last blocks, filled up.
+/// The inputs of each layer for the blocks evaluated last; and a padded copy of the contexts at the end of a run.
 #[derive(Debug)]
 struct Scratch {
     activations: Vec<Vec<Lanes>>,
@@ -64,7 +64,7 @@ struct Scratch {
 }
 
 impl Kernel {
-    /// With the model's own biases.
+    /// A kernel with the model's own biases.
     pub fn new(packed: Arc<Packed>) -> Self {
         let activations = packed.scratch_lanes().map(|lanes| vec![Lanes([0; LANES]); lanes]).collect();
         let scratch = Scratch { activations, last_contexts: Vec::new() };
@@ -72,7 +72,7 @@ impl Kernel {
         Self { packed, biases, scratch }
     }
 
-    /// Adds `deltas`, by layer and row, to the model's biases, from now on. The contract bounds their sums.
+    /// Replaces the deltas: numbers added to the model's biases, by layer and row. The contract bounds the sums.
     pub fn set_deltas(&mut self, deltas: &[Vec<i32>]) {
         self.biases = self.packed.biases();
         assert_eq!(deltas.len(), self.biases.len(), "deltas are given for all layers");
@@ -84,16 +84,16 @@ impl Kernel {
         }
     }
 
-    /// Evaluates contexts (pixel, context). The outputs replace what `outputs` held: (block, output row, lane), with
-    /// [`LANES`] pixels in a block; lanes beyond the last pixel hold the outputs of contexts that are zero.
+    /// Evaluates contexts with axes (pixel, context). Replaces `outputs` by axes (block, output row, lane), with
+    /// [`LANES`] pixels per block. Lanes after the last pixel hold the outputs of all-zero contexts.
     pub fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) {
         let pixels = contexts.len() / self.packed.context_size();
-        // What is left of earlier outputs gets overwritten.
+        // All elements are overwritten.
         outputs.resize(self.packed.outputs_of(pixels), 0);
         self.run_into(contexts, outputs);
     }
 
-    /// As [`Self::run`], into a slice of the right length.
+    /// Like [`Self::run`], but into a slice of the right length.
     pub fn run_into(&mut self, contexts: &[i16], outputs: &mut [i16]) {
         let size = self.packed.context_size();
         assert!(contexts.len().is_multiple_of(size), "whole rows of contexts");
@@ -103,16 +103,17 @@ impl Kernel {
         packed.run(packed.group(), driver::Job { packed, biases, scratch, contexts, outputs });
     }
 
-    /// Most pixels of a [`run`](Self::run) whose activations are all kept for [`backward`](Self::backward).
+    /// Most pixels of a [`run`](Self::run) whose activations are kept for [`backward`](Self::backward).
     pub fn kept_pixels(&self) -> usize {
         self.packed.kept_blocks() * LANES
     }
 
-    /// Brings the errors of the outputs of the last run, (block, output), back to all rows, and adds them up by row.
+    /// Backpropagates the errors of the last run's outputs, with axes (block, output), to all rows, and adds them up by
+    /// row.
     pub fn backward(&self, turned: &Turned, errors: &[[i32; LANES]], to: &mut Backward) {
         let Self { packed, scratch, .. } = self;
         assert!(errors.len() <= packed.kept_blocks() * packed.output_size(), "the errors of what was kept");
-        // Groups are pairs: errors have a sign, and turned weights more than 8 bits.
+        // Groups are pairs: errors are signed, and transposed weights have more than 8 bits.
         packed.run(2, backward::Step { packed, turned, activations: &scratch.activations, outputs: errors, to });
     }
 }

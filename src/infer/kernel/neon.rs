@@ -1,4 +1,4 @@
-//! NEON: pairs of 16 bits. Products of the two inputs of a pair go to sums of their own, which are added at the end.
+//! NEON: pairs of 16-bit inputs. The products of a pair's two inputs have separate sums, which are added at the end.
 
 use std::arch::aarch64::*;
 
@@ -6,7 +6,7 @@ use super::isa::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;
-/// Vectors in a block.
+/// Vectors per block.
 const VECTORS: usize = LANES / 4;
 
 #[derive(Clone, Copy)]
@@ -17,12 +17,13 @@ pub(super) fn run(work: impl Work) {
     work.call::<_, TILE_ROWS, 1>(Neon(()));
 }
 
-// `run` alone makes a value, so that in all methods the processor has NEON.
+// Values are made only by `run`, so the processor has NEON in all methods.
 impl Isa for Neon {
     const GROUP: usize = 2;
     type Words = [int32x4_t; VECTORS];
     type Weights = int16x8_t;
-    /// Of four pixels: the sums of the first two, then of the other two, each input of a pair by itself.
+    /// For each four pixels: the sums of the first two, then of the last two, with separate sums for the two inputs of
+    /// a pair.
     type Sums = [[int32x4_t; 2]; VECTORS];
 
     #[inline(always)]
@@ -67,7 +68,7 @@ impl Isa for Neon {
 
     #[inline(always)]
     fn scale(self, sums: Self::Sums, shift: i32) -> Self::Words {
-        // SAFETY: the processor has NEON. A shift to the left by a negative number is one to the right.
+        // SAFETY: the processor has NEON. A left shift by a negative number is a right shift.
         sums.map(|[low, high]| unsafe { vshlq_s32(vpaddq_s32(low, high), vdupq_n_s32(-shift)) })
     }
 

@@ -1,4 +1,4 @@
-//! The layers of a network, arranged for an instruction set.
+//! The layers of a network, laid out for an instruction set.
 
 use ndarray::ArrayView2;
 
@@ -7,7 +7,7 @@ use super::{Instructions, LANES};
 use crate::model::contract::Layer;
 use crate::model::precision::Precision;
 
-/// A network whose weights are arranged for the instructions of this processor. Threads share it.
+/// A network whose weights are laid out for this processor's instructions. Shared by threads.
 #[derive(Debug)]
 pub(crate) struct Packed {
     instructions: Instructions,
@@ -16,27 +16,27 @@ pub(crate) struct Packed {
     context_size: usize,
 }
 
-/// A layer, its rows filled up with zeros to whole tiles.
+/// A layer, its rows padded with zeros to whole tiles.
 #[derive(Debug)]
 pub(super) struct PackedLayer {
-    /// Words with the weights of one row for one group of inputs: (tile, group, row of the tile).
+    /// Words with the weights of one row for one group of inputs; axes (tile, group, row in the tile).
     pub weights: Vec<i32>,
     /// Groups of inputs.
     pub groups: usize,
-    /// Rows that are no filling.
+    /// Rows without padding.
     pub rows: usize,
     pub biases: Vec<i32>,
     pub shifts: Vec<i32>,
 }
 
 impl Packed {
-    /// For the instructions that [`Instructions::detect`] finds.
+    /// Packs for the instructions that [`Instructions::detect`] finds.
     pub fn new(layers: &[Layer], precision: Precision) -> Self {
         Self::with_instructions(layers, precision, Instructions::detect())
     }
 
     pub fn with_instructions(layers: &[Layer], precision: Precision, instructions: Instructions) -> Self {
-        // The operations are safe with instructions that the processor has.
+        // The kernel's functions are safe only with instructions that the processor has.
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");
         let (group, tile_rows) = (instructions.group(precision), instructions.tile_rows());
@@ -53,17 +53,17 @@ impl Packed {
         self.precision
     }
 
-    /// Contexts of a pixel.
+    /// Contexts per pixel.
     pub fn context_size(&self) -> usize {
         self.context_size
     }
 
-    /// Outputs of a pixel.
+    /// Outputs per pixel.
     pub fn output_size(&self) -> usize {
         self.rows(self.layers.len() - 1)
     }
 
-    /// The length of the outputs of so many pixels, with those of the lanes that fill the last block.
+    /// The length of the outputs of this many pixels, rounded up to whole blocks.
     pub fn outputs_of(&self, pixels: usize) -> usize {
         pixels.div_ceil(LANES) * self.output_size() * LANES
     }
@@ -77,12 +77,12 @@ impl Packed {
         self.layers.iter().map(|layer| layer.biases.clone()).collect()
     }
 
-    /// Inputs in a word.
+    /// Inputs per word.
     pub(super) fn group(&self) -> usize {
         self.instructions.group(self.precision)
     }
 
-    /// What the inputs of each layer take.
+    /// The words per lane that the inputs of each layer take.
     pub(super) fn scratch_lanes(&self) -> impl Iterator<Item = usize> {
         // Contexts are arranged four groups at a time.
         let (first, group) = (self.layers[0].groups.next_multiple_of(4), self.group());
@@ -90,12 +90,12 @@ impl Packed {
         std::iter::once(first).chain(later).take(self.layers.len()).map(|words| words * MAX_BLOCKS)
     }
 
-    /// The blocks that are evaluated at once.
+    /// Blocks that are evaluated at once.
     pub(super) fn kept_blocks(&self) -> usize {
         self.instructions.blocks()
     }
 
-    /// A layer of these weights, (input, row), in groups of two, for the same instructions.
+    /// A layer with these weights, axes (input, row), in groups of two, for the same instructions.
     pub(super) fn turned(&self, weights: ArrayView2<'_, i16>, biases: &[i32], shifts: &[u32]) -> PackedLayer {
         PackedLayer::new(weights, (biases, shifts), 2, self.instructions.tile_rows())
     }
@@ -105,7 +105,7 @@ impl Packed {
     }
 }
 
-/// What goes through ONNX Runtime as one row of numbers.
+/// Deltas go through ONNX Runtime as a single row of numbers.
 #[cfg(feature = "ort")]
 impl Packed {
     /// Rows of all layers.
@@ -113,7 +113,7 @@ impl Packed {
         self.layers.iter().map(|layer| layer.rows).sum()
     }
 
-    /// Numbers of all rows, by layer.
+    /// Splits the numbers of all rows by layer.
     pub fn by_layer(&self, mut numbers: &[i32]) -> Vec<Vec<i32>> {
         let next = |layer: &PackedLayer| numbers.split_off(..layer.rows).expect("a number for each row").to_vec();
         self.layers.iter().map(next).collect()
@@ -144,7 +144,7 @@ impl PackedLayer {
         Self { weights, groups, rows, biases, shifts }
     }
 
-    /// Has the biases take back that all inputs are 128 more than they were.
+    /// Lets the biases compensate for inputs that are offset by 128.
     fn offset_inputs(&mut self, layer: &Layer) {
         for (bias, weights) in self.biases.iter_mut().zip(layer.weights.columns()) {
             *bias -= 128 * weights.iter().map(|&weight| i32::from(weight)).sum::<i32>();

@@ -1,4 +1,4 @@
-//! Plain integers, for all processors.
+//! Plain integer arithmetic, for all processors.
 
 use super::isa::{Isa, Work};
 use super::{LANES, Lanes};

@@ -1,4 +1,4 @@
-//! The kernel, with all instruction sets that this processor has, against 64-bit integers and ONNX Runtime.
+//! The kernel, with all instruction sets of this processor, against 64-bit integers and ONNX Runtime.
 
 use ndarray::Array2;
 
@@ -20,9 +20,9 @@ fn kernel(layers: &[Layer], precision: Precision, instructions: Instructions) ->
     Kernel::new(Arc::new(Packed::with_instructions(layers, precision, instructions)))
 }
 
-/// Outputs as rows: (pixel, output).
+/// Outputs with axes (pixel, output).
 fn run_rows(kernel: &mut Kernel, contexts: &[i16]) -> Vec<i16> {
-    // What stood there before must not matter.
+    // Old contents of the buffer must not matter.
     let mut blocks = vec![i16::MIN; 12_345];
     kernel.run(contexts, &mut blocks);
     let (pixels, size) = (contexts.len() / kernel.packed.context_size(), kernel.packed.output_size());
@@ -62,12 +62,12 @@ fn assert_same(found: &[i16], expected: &[i16], what: &str) {
     assert_eq!(wrong.map(|at| (at, found[at], expected[at])), None, "{what}");
 }
 
-/// A weight: any, or one of the extremes.
+/// A weight: any, or an extreme one.
 fn weight(random: &mut Random, extreme: bool) -> i8 {
     if extreme { [i8::MIN, i8::MAX][random.index(2)] } else { random.symmetric(127) as i8 }
 }
 
-/// A layer and its deltas whose rows reach what the contract allows, in every third row exactly.
+/// A layer with deltas whose rows come close to the bound of the contract; every third row reaches it exactly.
 fn layer_at_the_bound(random: &mut Random, inputs: usize, rows: usize, input_max: i64) -> (Layer, Vec<i32>) {
     let mut weights = Array2::zeros((inputs, rows));
     let (mut biases, mut shifts, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
@@ -82,7 +82,7 @@ fn layer_at_the_bound(random: &mut Random, inputs: usize, rows: usize, input_max
                 left -= input_max * i64::from(weight).abs();
             }
         }
-        // Of the delta's sign, so that both add up.
+        // Same sign as the delta, so that both add up.
         let bias = if row % 3 == 0 { left as i32 } else { random.below(left as u32 / 2 + 1) as i32 };
         biases.push(if delta < 0 { -bias } else { bias });
         deltas.push(delta);
@@ -105,7 +105,7 @@ fn network_at_the_bound(random: &mut Random, precision: Precision) -> (Vec<Layer
     (0..count).map(layer).unzip()
 }
 
-/// Rows of contexts: the extremes, those that drive a row of the first layer to its own, and random ones.
+/// Rows of contexts: the extremes, those that drive a row of the first layer to its extreme, and random ones.
 fn contexts(random: &mut Random, layer: &Layer, precision: Precision, pixels: usize) -> Vec<i16> {
     let (size, rows) = layer.weights.dim();
     let (low, high) = precision.contexts().into_inner();
@@ -146,7 +146,7 @@ fn every_instruction_set_is_exact_at_the_contract_s_bounds() {
     }
 }
 
-/// Random networks rarely meet both limits of an output at once.
+/// Random networks rarely reach both limits of an output.
 #[test]
 fn outputs_are_cut_to_16_bits() {
     let sums = [-16_000_000, -32_769, -32_768, -1, 0, 1, 32_767, 32_768, 16_000_000];

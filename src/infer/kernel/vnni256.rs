@@ -1,4 +1,4 @@
-//! Dot products of 256 bits: AVX-512 VNNI on short vectors, and AVX-VNNI.
+//! 256-bit dot products: AVX-512 VNNI on short vectors, and AVX-VNNI.
 
 use std::arch::x86_64::*;
 
@@ -6,14 +6,14 @@ use super::isa::Work;
 use super::ymm::{Products, Ymm};
 
 pub(super) const TILE_ROWS: usize = 8;
-/// AVX-VNNI has 16 registers, half as many.
+/// AVX-VNNI has 16 registers, half as many as AVX-512.
 pub(super) const AVX_TILE_ROWS: usize = 4;
 
-/// With AVX-512's encoding.
+/// The instruction in AVX-512's encoding.
 #[derive(Clone, Copy)]
 struct Vnni<const GROUP: usize>(());
 
-/// With AVX's encoding.
+/// The instruction in AVX's encoding.
 #[derive(Clone, Copy)]
 struct AvxVnni<const GROUP: usize>(());
 
@@ -27,13 +27,13 @@ pub(super) fn run_avx<const GROUP: usize>(work: impl Work) {
     work.call::<_, AVX_TILE_ROWS, 1>(Ymm(AvxVnni::<GROUP>(())));
 }
 
-// SAFETY: `run` alone makes a value, and it has AVX2.
+// SAFETY: values are made only by `run`, where AVX2 is available.
 unsafe impl<const GROUP: usize> Products for Vnni<GROUP> {
     const GROUP: usize = GROUP;
 
     #[inline(always)]
     fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i {
-        // SAFETY: the processor has AVX-512 VNNI and VL, as `run` has.
+        // SAFETY: the processor has AVX-512 VNNI and VL, which `run` enables.
         unsafe {
             if GROUP == 4 {
                 _mm256_dpbusd_epi32(sums, inputs, weights)
@@ -44,13 +44,13 @@ unsafe impl<const GROUP: usize> Products for Vnni<GROUP> {
     }
 }
 
-// SAFETY: `run_avx` alone makes a value, and it has AVX2.
+// SAFETY: values are made only by `run_avx`, where AVX2 is available.
 unsafe impl<const GROUP: usize> Products for AvxVnni<GROUP> {
     const GROUP: usize = GROUP;
 
     #[inline(always)]
     fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i {
-        // SAFETY: the processor has AVX-VNNI, as `run_avx` has.
+        // SAFETY: the processor has AVX-VNNI, which `run_avx` enables.
         unsafe {
             if GROUP == 4 {
                 _mm256_dpbusd_avx_epi32(sums, inputs, weights)

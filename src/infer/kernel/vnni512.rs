@@ -1,4 +1,4 @@
-//! AVX-512 VNNI: dot products of 512 bits, one vector to a block.
+//! AVX-512 VNNI: 512-bit dot products, one vector per block.
 
 use std::arch::x86_64::*;
 
@@ -16,7 +16,7 @@ pub(super) fn run<const GROUP: usize>(work: impl Work) {
     work.call::<_, TILE_ROWS, BLOCKS>(Vnni512::<GROUP>(()));
 }
 
-// `run` alone makes a value, so that in all methods the processor has what `run` has.
+// Values are made only by `run`, so in all methods the processor has the instructions that `run` enables.
 impl<const GROUP: usize> Isa for Vnni512<GROUP> {
     const GROUP: usize = GROUP;
     type Words = __m512i;
@@ -131,7 +131,7 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
     }
 }
 
-/// The first four groups of contexts of four pixels, each 4 pixels after the one before.
+/// The first four groups of contexts of four pixels, which are 4 pixels apart.
 #[inline(always)]
 fn groups<const GROUP: usize>(contexts: &[i16], size: usize) -> __m512i {
     if GROUP == 2 {

@@ -1,4 +1,4 @@
-//! WebAssembly's vectors of 128 bits, four to a block: pairs of 16 bits.
+//! WebAssembly's 128-bit vectors, four per block: pairs of 16-bit inputs.
 
 use std::arch::wasm32::*;
 
@@ -6,7 +6,7 @@ use super::isa::{Isa, Work};
 use super::{LANES, Lanes};
 
 pub(super) const TILE_ROWS: usize = 2;
-/// Vectors in a block.
+/// Vectors per block.
 const VECTORS: usize = LANES / 4;
 
 #[derive(Clone, Copy)]

@@ -1,11 +1,11 @@
-//! Vectors of 256 bits, two to a block: all but the products, which differ between instruction sets.
+//! 256-bit vectors, two per block: all operations but the products, which differ between instruction sets.
 
 use std::arch::x86_64::*;
 
 use super::isa::{ARRANGED, Input, Isa};
 use super::{LANES, Lanes};
 
-/// How products are added.
+/// How products are added to sums.
 ///
 /// # Safety
 /// A value of the type exists only where the processor has AVX2.
@@ -16,7 +16,7 @@ pub(super) unsafe trait Products: Copy {
     fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i;
 }
 
-/// Vectors of 256 bits with some products.
+/// 256-bit vectors with one kind of products.
 #[derive(Clone, Copy)]
 pub(super) struct Ymm<P>(pub P);
 
@@ -86,7 +86,7 @@ impl<P: Products> Isa for Ymm<P> {
     fn store_narrow(self, words: Self::Words, to: &mut [i16; LANES]) {
         // SAFETY: the processor has AVX2, and the array has 256 bits.
         unsafe {
-            // The halves of 128 bits come interleaved.
+            // The instruction interleaves 128-bit halves.
             let narrow = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(words[0], words[1]));
             _mm256_storeu_si256((&raw mut *to).cast(), narrow);
         }
@@ -126,7 +126,7 @@ impl<P: Products> Isa for Ymm<P> {
     }
 }
 
-/// The first four groups of contexts of eight pixels, in lanes.
+/// The first four groups of contexts of eight pixels, transposed into lanes.
 #[inline(always)]
 fn transpose<P: Products>(contexts: &[i16], size: usize) -> [__m256i; ARRANGED] {
     let row = |row: usize| &contexts[row * size..];
@@ -146,7 +146,7 @@ fn transpose<P: Products>(contexts: &[i16], size: usize) -> [__m256i; ARRANGED] 
     }
 }
 
-/// The first four groups of contexts of two pixels, the second one 4 pixels after the first.
+/// The first four groups of contexts of two pixels, which are 4 pixels apart.
 #[inline(always)]
 fn groups<P: Products>(contexts: &[i16], size: usize) -> __m256i {
     if P::GROUP == 2 {

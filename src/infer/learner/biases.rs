@@ -1,4 +1,5 @@
-//! The rows of a layer: their biases, which learn, and what the errors of different rows are worth. Format: section "Learning".
+//! The rows of a layer: their biases, which learn, and the relative weight of errors of different rows. Format: section
+//! "Learning".
 
 use super::Learning;
 use super::parameters::{FRACTION, Parameters, Units};
@@ -8,31 +9,31 @@ use crate::entropy::lanes::gradient::Group;
 use crate::entropy::mixture::MixtureShape;
 use crate::model::contract::{DELTA_MAX, Layer};
 
-/// Largest magnitude of what is added to a bias.
+/// Largest magnitude of the change to a bias.
 const BIAS_MOVE_MAX: i32 = DELTA_MAX as i32 / 2;
-/// Largest magnitude of it in its finest form.
+/// Largest magnitude of that change at full resolution.
 const OFFSET_MAX: i64 = 1 << 30;
 const STEP_BITS_MAX: i32 = 20;
 const BACKWARD_SHIFT_MAX: u32 = 23;
 
-/// What belongs to rows is [`padded`].
+/// Per-row vectors have [`padded`] length.
 #[derive(Debug)]
 pub(super) struct Biases {
     pull_back: u32,
-    /// The input that a bias is the weight of, in bits.
+    /// log2 of the constant input of which the bias is the weight.
     pub bits: u32,
-    /// Bits that the inputs lose in the gradient.
+    /// Bits that inputs lose in the gradient.
     pub narrowed: u32,
-    /// Step of an update, by row.
+    /// Step size of an update, by row.
     pub steps: Vec<i32>,
     /// The biases of the model.
     pub of_model: Vec<i32>,
-    /// What is added to the biases, in units of `2^(bits - FRACTION)`.
+    /// Changes to the biases, in units of `2^(bits - FRACTION)`.
     pub offsets: Parameters,
 }
 
 impl Biases {
-    /// Those of a layer; `output` if it is the last one.
+    /// The biases of a layer; `output` is set for the last layer.
     pub fn new(layer: &Layer, units: Units, output: Option<MixtureShape>, learning: Learning) -> Self {
         let (rows, stride) = (layer.biases.len(), padded(layer.biases.len()));
         let step = |row: usize| {
@@ -49,7 +50,7 @@ impl Biases {
         }
     }
 
-    /// Moves biases against the gradient: sums of errors, by row.
+    /// Moves biases against the gradient, given sums of errors by row.
     pub fn learn(&mut self, sums: &mut [f32]) {
         let input = power_of_two((self.bits - self.narrowed) as i32);
         sums.iter_mut().for_each(|sum| *sum *= input);
@@ -59,15 +60,16 @@ impl Biases {
         vectorised(update);
     }
 
-    /// What is added to a bias of the model.
+    /// The rounded change to a bias of the model.
     pub fn delta(&self, row: usize) -> i32 {
         rounded(self.offsets.values[row], FRACTION - self.bits)
     }
 }
 
-/// By row, log2 of what a weight is multiplied by to make errors of all rows comparable.
+/// By row, log2 of the factor for weights that makes errors of all rows comparable.
 pub(super) fn lifts(layer: &Layer, output: Option<MixtureShape>) -> impl Iterator<Item = i32> {
-    // An error is worth the less, the larger this is. 8 bits of error and 7 of weight leave 8 to lift and rows.
+    // log2 of an error's unit: the finer the unit, the less the error counts. 8 bits of error and 7 of weight leave 8
+    // bits for lift and rows.
     let worth = move |row: usize| (layer.shifts[row] + group(output, row).bits) as i32;
     let rows = layer.shifts.len();
     let least = (0..rows).map(worth).min().expect("a layer has rows");
@@ -75,8 +77,8 @@ pub(super) fn lifts(layer: &Layer, output: Option<MixtureShape>) -> impl Iterato
     (0..rows).map(move |row| lift - (worth(row) - least))
 }
 
-/// log2 of what products of errors and lifted weights are divided by to bring them back to the size of errors: an input's
-/// error has about the size of the errors that it comes from. `squares`: the sum of those of the lifted weights.
+/// log2 of the divisor that brings products of errors and lifted weights back to the size of errors, so that an input's
+/// error is about as large as those it comes from. `squares` is the sum of squares of the lifted weights.
 pub(super) fn backward_shift(squares: u64, inputs: usize) -> u32 {
     let shift = (2 * squares / inputs as u64).max(1).ilog2() / 2;
     shift.min(BACKWARD_SHIFT_MAX)
@@ -86,7 +88,7 @@ fn group(output: Option<MixtureShape>, row: usize) -> Group {
     output.map_or(Group::HIDDEN, |shape| Group::of(shape, row))
 }
 
-/// Values, and zeros up to a length.
+/// Pads values with zeros to `length`.
 pub(super) fn extended<T: Copy + Default>(values: impl Iterator<Item = T>, length: usize) -> Vec<T> {
     values.chain(std::iter::repeat(T::default())).take(length).collect()
 }

@@ -1,4 +1,4 @@
-//! A layer that learns: its outputs, the errors of its inputs, its updates. Format: section "Learning".
+//! A layer that learns: outputs, errors of its inputs, updates. Format: section "Learning".
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) const WEIGHT_MAX: i32 = 127;
 /// Inputs whose weights are updated together.
 const BLOCK: usize = 8;
 
-/// One layer; matrices have the axes (input, row), rows [`padded`]; what belongs to rows is [`padded`], too.
+/// A layer. Matrices have the axes (input, row); rows and per-row vectors are [`padded`].
 #[derive(Debug)]
 pub(super) struct LearningLayer {
     pub inputs: usize,
@@ -25,23 +25,23 @@ pub(super) struct LearningLayer {
     pub learning: Learning,
     /// Largest magnitude of an input.
     pub input_max: i64,
-    /// Inputs from this one on are flags: the weights of those that no pixel has stay.
+    /// Inputs from this one on are flags: if no pixel has a flag, its weights are not updated.
     pub flags: usize,
     /// Range of an output.
     pub limits: (f32, f32),
     /// `2^-shift`, by row.
     pub scales: Vec<f32>,
-    /// By row, what a weight is multiplied by to make errors of all rows comparable.
+    /// By row, the factor for weights that makes errors of all rows comparable.
     pub lifts: Vec<f32>,
-    /// What brings the products of errors and lifted weights back to the size of errors.
+    /// The factor that brings products of errors and lifted weights back to the size of errors.
     pub backward_scale: f32,
     pub biases: Biases,
-    /// In units of `2^-FRACTION`.
+    /// At full resolution, in units of `2^-FRACTION`.
     pub weights: Parameters,
-    /// What the network uses.
+    /// The rounded weights, which the network uses.
     pub used_weights: Vec<f32>,
     pub used_biases: Vec<f32>,
-    /// (row, input); of the first layer, none.
+    /// Lifted weights, with axes (row, input); empty in the first layer.
     pub lifted: Vec<f32>,
 }
 
@@ -86,7 +86,7 @@ impl LearningLayer {
         new
     }
 
-    /// The layer's outputs: (pixels, inputs) -> (pixels, rows).
+    /// The layer's outputs, (pixels, inputs) -> (pixels, rows).
     pub fn forward(&self, inputs: &[f32], outputs: &mut [f32]) {
         let (stride, pixels) = (padded(self.inputs), inputs.len() / padded(self.inputs));
         let (left, right) = (Left::Rows(inputs, stride), &self.used_weights[..]);
@@ -96,7 +96,7 @@ impl LearningLayer {
         vectorised(Activate { sums: outputs, columns, biases: used_biases, scales, limits: *limits });
     }
 
-    /// The errors of the inputs, which are those of the rows of the layer before.
+    /// The errors of the inputs, which are the errors of the previous layer's rows.
     pub fn backward(&self, errors: &[f32], inputs: &[f32], previous: &mut [f32]) {
         let (stride, pixels) = (padded(self.rows), errors.len() / padded(self.rows));
         let (left, right) = (Left::Rows(errors, stride), &self.lifted[..]);
@@ -137,15 +137,15 @@ impl LearningLayer {
         self.keep_bound(&magnitudes);
     }
 
-    /// Rounds biases to what the network uses.
+    /// Rounds biases for the network.
     fn round_biases(&mut self) {
         for (row, (used, bias)) in self.used_biases.iter_mut().zip(&self.biases.of_model).enumerate() {
             *used = (bias + self.biases.delta(row)) as f32;
         }
     }
 
-    /// Where rounded weights would break the bound on a row, the row's weights go half of the way back to those of the
-    /// model, which keep it, until it holds.
+    /// Where rounded weights would break the bound on a row, moves the row's weights halfway back to those of the
+    /// model, which keep the bound, and repeats until the row keeps it.
     fn keep_bound(&mut self, magnitudes: &[i32]) {
         let stride = padded(self.rows);
         let broken = |row: usize, sum: i32| row_bound(self.input_max, sum.into(), self.biases.of_model[row]) >= EXACT;
@@ -170,7 +170,7 @@ impl LearningLayer {
     }
 }
 
-/// Rounds the weights of some inputs to what the network uses, and adds their magnitudes to those of their rows.
+/// Rounds the weights of some inputs for the network, and adds their magnitudes to the sums of their rows.
 struct Round<'a> {
     layer: &'a mut LearningLayer,
     inputs: Range<usize>,

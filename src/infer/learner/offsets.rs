@@ -1,8 +1,8 @@
-//! The search for bias offsets: a network whose biases alone learn, for an encoder to tell the result. Input: contexts, and the
-//! errors of the outputs. Output: what was added to each bias, on average.
+//! The search for bias offsets: a network of which only the biases learn, for the encoder to store the result. Input:
+//! contexts, and the errors of the outputs. Output: the average change to each bias.
 //!
-//! Weights stay as they are, so that both ways go through the [kernel](crate::infer::kernel) with weights that are packed once.
-//! All is integers: instructions change nothing.
+//! Weights stay fixed, so both directions use the [kernel](crate::infer::kernel), with weights that are packed once.
+//! All arithmetic is on integers: the result does not depend on the instruction set.
 
 use std::sync::Arc;
 
@@ -32,19 +32,20 @@ pub(crate) struct BiasLearner {
     backward: Backward,
     layers: Vec<Biases>,
     chunk: usize,
-    /// Pixels of the chunk that it has learned from.
+    /// Pixels of the current chunk already learned from.
     learned: usize,
-    /// Updates, and those of them, the first ones, that are left out of the averages.
+    /// Number of updates, and of those at the start that are left out of the averages.
     updates: usize,
     left_out: usize,
-    /// What was added to biases, over all updates but these, by layer and row.
+    /// Sums of the changes to biases over all later updates, by layer and row.
     sums: Vec<Vec<i64>>,
-    /// Ends runs.
+    /// Cancels runs.
     stop: Stop,
 }
 
 impl BiasLearner {
-    /// A network that starts with the biases of a model, which has no pinned components, and learns from so many pixels.
+    /// A network that starts with the biases of a model, which must not have pinned components; it will learn from
+    /// `pixels` pixels.
     pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, pixels: usize) -> Self {
         let (precision, last) = (model.precision(), model.layers.len() - 1);
         let learning = Learning::of_biases(precision);
@@ -70,12 +71,12 @@ impl BiasLearner {
         }
     }
 
-    /// The same, but runs end when a caller says so.
+    /// The same learner, cancelled by `stop`.
     pub fn stopped_by(self, stop: &Stop) -> Self {
         Self { stop: stop.clone(), ..self }
     }
 
-    /// What was added to the biases, on average; `None` before enough updates.
+    /// The average changes to the biases; `None` before enough updates.
     pub fn offsets(&self) -> Option<Offsets> {
         let number = self.updates.checked_sub(self.left_out).filter(|&number| number > 0)? as i64;
         let layer = |((sums, learned), layer): ((&Vec<i64>, &Biases), &Layer)| {
@@ -112,7 +113,7 @@ impl BiasLearner {
     }
 }
 
-/// The weights of a layer, (row, input), lifted, and the shift that brings errors back to their size.
+/// The lifted weights of a layer with axes (row, input), and the shift that brings errors back to their size.
 fn turned(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
     let mut lifted = Array2::<i16>::zeros((layer.weights.ncols(), layer.weights.nrows()));
     for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output))
@@ -134,7 +135,7 @@ impl Evaluator for BiasLearner {
         self.model.context
     }
 
-    /// Pixels whose activations are kept; a chunk has whole groups of them.
+    /// Pixels whose activations are kept; the size of a chunk is a multiple.
     fn room(&self) -> usize {
         self.kernel.kept_pixels()
     }
@@ -149,7 +150,7 @@ impl Evaluator for BiasLearner {
         true
     }
 
-    /// What is left after the last whole chunk teaches nothing.
+    /// Pixels after the last whole chunk are not learned from.
     fn learn(&mut self, errors: &[Lanes<i32>], pixels: usize) {
         if pixels.is_multiple_of(LANES) {
             self.kernel.backward(&self.turned, errors, &mut self.backward);

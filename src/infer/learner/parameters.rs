@@ -1,11 +1,11 @@
-//! What learns, in its finest form, and its units. Format: section "Learning".
+//! Learned parameters at full resolution, and their units. Format: section "Learning".
 
 use crate::model::precision::Precision;
 
-/// Fractional bits of the weights that updates change; the network uses them rounded.
+/// Fractional bits of learned weights; the network uses them rounded.
 pub(super) const FRACTION: u32 = 16;
 
-/// Parameters in their finest form.
+/// Parameters at full resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parameters {
     pub pretrained: Vec<i32>,
@@ -19,14 +19,14 @@ impl Parameters {
     }
 }
 
-/// What follows from the units of a layer's inputs.
+/// Constants that follow from the units of a layer's inputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units {
-    /// A bias is a weight whose input is 1, which has so many fractional bits.
+    /// log2 of the constant input of which a bias is the weight: 1 in the inputs' units.
     pub bias_bits: u32,
     /// Bits that inputs lose in the products of gradients.
     pub narrowed: u32,
-    /// log2 of steps. In units of the network's numbers, those of the first layer are half of the others'.
+    /// log2 of the factor on step sizes, relative to other layers.
     pub step: i32,
 }
 

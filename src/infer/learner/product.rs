@@ -1,40 +1,42 @@
-//! Products of matrices of integers that float32 carries, and the processor's widest vectors for what is done to each
-//! element. Input and output: rows of [`padded`] length, with zeros behind their ends.
+//! Products of integer matrices carried in float32, and the processor's widest vectors for element-wise steps. Input
+//! and output: rows of [`padded`] length, with zeros after their ends.
 //!
-//! `matrixmultiply`, ndarray's, knows no vectors wider than AVX2's, and packs both factors in each call; here they are
-//! small, and the same vectors serve the element-wise steps. pulp chooses the instructions when the program runs. No
-//! sum reaches 2^24, so that their order, and whether products and sums are fused, changes nothing.
+//! `matrixmultiply`, which ndarray uses, has no vectors wider than AVX2's, and packs both factors in each call. Here
+//! the factors are small, and the same vectors serve the element-wise steps. pulp chooses the instructions at run time.
+//! All sums stay below 2^24, so neither their order nor fused multiply-adds change the result.
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
-/// Columns are handled in so many at once, on any processor.
+/// Columns handled at once, on any processor.
 pub(super) const LANES: usize = 16;
 
-/// The length of a stored row. An odd multiple of [`LANES`]: columns that are a power of two apart would share cache lines.
+/// The length of a stored row: an odd multiple of [`LANES`], since columns that are a power of two apart would share
+/// cache sets.
 pub(super) fn padded(columns: usize) -> usize {
     (columns.div_ceil(LANES) | 1) * LANES
 }
 
-/// The columns of a row of this many that are computed: up to the next multiple of [`LANES`].
+/// The number of columns computed for a row with this many: rounded up to a multiple of [`LANES`].
 pub(super) fn computed(columns: usize) -> usize {
     columns.next_multiple_of(LANES)
 }
 
-/// Runs something with the widest vectors of the processor; `call` and what it calls have to be `inline(always)`.
+/// Runs work with the processor's widest vectors; `call` and all that it calls must be `inline(always)`.
 pub(super) fn vectorised<R>(work: impl NullaryFnOnce<Output = R>) -> R {
     Arch::new().dispatch(work)
 }
 
-/// The left factor of a product: element (row, inner index).
+/// The left factor of a product, with elements (row, inner index).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Left<'a> {
-    /// Rows of so many elements.
+    /// Stored by rows, with this stride.
     Rows(&'a [f32], usize),
-    /// Columns, stored as rows of so many elements.
+    /// Stored by columns, with this stride.
     Columns(&'a [f32], usize),
 }
 
-/// A product of `rows` by `columns`, sums of `inner` terms: the right factor has rows as long as those of the result.
+/// A product of shape (`rows`, `columns`), with sums of `inner` terms. The rows of the right factor are as long as
+/// those of the result.
 #[derive(Debug)]
 pub(super) struct Product<'a> {
     pub left: Left<'a>,
@@ -84,7 +86,7 @@ impl Product<'_> {
         }
     }
 
-    /// `M` rows of `N` vectors.
+    /// Computes `M` rows of `N` vectors.
     #[inline(always)]
     fn block<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, row: usize, column: usize) {
         let stride = padded(self.columns);
@@ -113,7 +115,7 @@ impl Product<'_> {
     }
 }
 
-/// Adds the products of a column of the left factor with a row of the right one.
+/// Adds the products of a column of the left factor and a row of the right one.
 #[inline(always)]
 fn add<S: Simd, const M: usize, const N: usize>(simd: S, left: [f32; M], right: &[f32], sums: &mut [[S::f32s; N]; M]) {
     let right: &[S::f32s; N] = S::as_simd_f32s(right).0.first_chunk().expect("N vectors");

@@ -1,4 +1,4 @@
-//! What happens to each weight, sum or error by itself, in the widest vectors of the processor.
+//! Element-wise steps on weights, sums and errors, with the processor's widest vectors.
 
 use pulp::NullaryFnOnce;
 
@@ -10,11 +10,11 @@ const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
 const MOMENTUM_BITS: u32 = 3;
 
-/// One step of Lion for the parameters from an input on, with a pull back to where they came from.
+/// A step of Lion for the parameters from input `first` on, with weight decay towards the pretrained values.
 pub(super) struct Update<'a> {
     pub parameters: &'a mut Parameters,
     pub first: usize,
-    /// Sums of products; whole rows.
+    /// Gradients: whole rows of sums of products.
     pub gradients: &'a [f32],
     pub steps: &'a [i32],
     pub pull_back: u32,
@@ -53,7 +53,7 @@ impl NullaryFnOnce for Update<'_> {
     }
 }
 
-/// Sums -> outputs of a layer, in rows of so many columns.
+/// Sums -> outputs of a layer, in rows with `columns` columns.
 pub(super) struct Activate<'a> {
     pub sums: &'a mut [f32],
     pub columns: usize,
@@ -75,7 +75,7 @@ impl NullaryFnOnce for Activate<'_> {
     }
 }
 
-/// Sums -> errors of inputs; of those that are at an end of their range, none.
+/// Sums -> errors of inputs; 0 for inputs at an end of their range.
 pub(super) struct Close<'a> {
     pub sums: &'a mut [f32],
     pub inputs: &'a [f32],
@@ -97,7 +97,7 @@ impl NullaryFnOnce for Close<'_> {
     }
 }
 
-/// Rows -> their sum.
+/// Adds up rows.
 pub(super) struct AddRows<'a> {
     pub rows: &'a [f32],
     pub sums: &'a mut [f32],
@@ -114,7 +114,7 @@ impl NullaryFnOnce for AddRows<'_> {
     }
 }
 
-/// Scales values down, and rounds them down.
+/// Divides values by a power of two, rounding down.
 pub(super) struct Narrow<'a> {
     pub values: &'a mut [f32],
     pub scale: f32,
@@ -135,13 +135,13 @@ pub(super) fn rounded(value: i32, bits: u32) -> i32 {
     (value + (1 << (bits - 1))) >> bits
 }
 
-/// For exponents from -126 to 127.
+/// `2^exponent`, for exponents from -126 to 127.
 pub(super) fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((127 + exponent) as u32) << 23)
 }
 
-/// Adding 1.5 * 2^23 rounds a float32 to an integer, which is then in its low bits. Compilers vectorise this for every
-/// processor, and not `f32::floor` and `as`.
+/// Adding 1.5 * 2^23 rounds a float32 to an integer in its low bits. Compilers vectorise this for every processor,
+/// unlike `f32::floor` and `as`.
 const SHIFTER: f32 = 12_582_912.0;
 
 /// Rounds down a number of magnitude up to 2^21.
@@ -151,7 +151,7 @@ pub(super) fn floor(value: f32) -> f32 {
     if rounded > value { rounded - 1.0 } else { rounded }
 }
 
-/// An integer of magnitude up to 2^21 that float32 carries.
+/// Converts an integer carried in float32, of magnitude up to 2^21.
 #[inline(always)]
 pub(super) fn to_integer(value: f32) -> i32 {
     (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32

@@ -18,10 +18,10 @@ fn model(content: Content) -> CheckedModel {
     (*file.networks[0]).clone()
 }
 
-/// Section "Learning" of the format in plain 64-bit integers: one parameter, one pixel after the other.
+/// Section "Learning" of the format in plain 64-bit integers, one parameter and one pixel at a time.
 struct Reference {
     learning: Learning,
-    /// Weights stay.
+    /// Weights are fixed.
     only_biases: bool,
     layers: Vec<ReferenceLayer>,
 }
@@ -65,7 +65,7 @@ impl ReferenceLayer {
         }
     }
 
-    /// The largest magnitude of an input, and of an output of a hidden layer.
+    /// Largest magnitude of an input, and of an output of a hidden layer.
     fn most(&self) -> (i64, i64) {
         match (self.normalised, self.first) {
             (true, true) => (128, 255),
@@ -150,7 +150,7 @@ impl Reference {
         Self { learning, only_biases: false, layers: model.layers.iter().enumerate().map(layer).collect() }
     }
 
-    /// What goes into each layer, and what comes out of the last.
+    /// The inputs of each layer, and the outputs of the last.
     fn forward(&self, context: &[i64]) -> Vec<Vec<i64>> {
         let mut activations = vec![context.to_vec()];
         for layer in &self.layers {
@@ -208,19 +208,19 @@ impl Reference {
     }
 }
 
-/// The parameters of a layer without the padding behind its rows.
+/// The parameters of a layer, without the padding of its rows.
 fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Item = i64> + use<'a> {
     let rows = layer.rows;
     padded.chunks_exact(layer.biases.steps.len()).flat_map(move |row| &row[..rows]).map(|&value| value.into())
 }
 
-/// Contexts of one chunk, smooth to wild, and errors of its outputs.
+/// Contexts for one chunk, smooth or wild, and errors of its outputs.
 fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<f32>) {
     let columns = learner.layers[0].inputs;
     let normalised = learner.context == ContextKind::Normalized;
     let magnitude = if normalised { 127 } else { 256 };
     let context = |i: usize| match columns.checked_sub(16).filter(|_| normalised) {
-        // Of the classes, some never come.
+        // Some classes never occur.
         Some(flags) if i % columns >= flags => {
             if i % columns == flags + i / columns % 5 + number {
                 32
@@ -232,12 +232,12 @@ fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Ve
     };
     let contexts = (0..learner.chunk * columns).map(context).collect();
     let outputs = learner.shape.outputs();
-    // Every output has a mean of its own, so that momenta grow.
+    // Every output has a mean error of its own, so that momenta grow.
     let error = |i: usize| ((i % outputs * 37 % 101) as i32 - 50 + random.symmetric(120)).clamp(-255, 255) as f32;
     (contexts, (0..learner.chunk * outputs).map(error).collect())
 }
 
-/// Evaluates and learns from a chunk, in pieces of so many pixels.
+/// Evaluates and learns from a chunk, in pieces of `piece` pixels.
 fn learn(learner: &mut Learner, contexts: &[i16], errors: &[f32], piece: usize) -> Vec<i16> {
     let (columns, outputs) = (learner.layers[0].inputs, learner.shape.outputs());
     let (mut all, mut some) = (Vec::new(), Vec::new());
@@ -359,7 +359,7 @@ fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
 fn no_input_breaks_the_contract() {
     let learning = Learning { chunk: 64, step: 8, pull_back: 16 };
     type Error = fn(usize, usize) -> i32;
-    // What offsets all weights up, down, apart, or anywhere, as far as it can.
+    // Errors that drive all weights up, down, apart, or at random, as far as they can.
     let attacks: [(i32, Error); 4] =
         [(1, |_, _| -255), (-1, |_, _| -255), (1, |_, row| if row % 2 == 0 { 255 } else { -255 }), (0, |_, _| 255)];
     let models = [(model(Content::Grey), 300), (model(Content::Colour), 60)];

@@ -37,7 +37,7 @@ fn on_kernel(model: &Arc<CheckedModel>) -> Result<Network> {
     Network::proven(model.clone(), packed.clone(), Engine::Kernel(Kernel::new(packed)))
 }
 
-/// The plain graph in ONNX Runtime, whatever instructions there are for the kernel.
+/// The plain graph in ONNX Runtime, even if the kernel has instructions for this processor.
 fn on_graph(model: &Arc<CheckedModel>, level: GraphOptimizationLevel) -> Result<Network> {
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
     Network::proven(model.clone(), packed, Engine::Graph(GraphSession::on_cpu(model.clone(), level)?))
@@ -78,8 +78,8 @@ fn narrow(deltas: &[Vec<i64>]) -> Vec<Vec<i32>> {
     deltas.iter().map(|delta| delta.iter().map(|&x| x as i32).collect()).collect()
 }
 
-/// Rows of contexts: the extremes, those that drive each row of the first layer to its own, and random ones of
-/// all magnitudes.
+/// Rows of contexts: the extremes, those that drive each row of the first layer to its extreme, and random ones of all
+/// magnitudes.
 fn contexts(model: &CheckedModel) -> Vec<i16> {
     let size = model.context_size();
     let (low, high) = if model.precision() == Precision::Eight { (-128, 127) } else { (-256, 256) };
@@ -112,7 +112,7 @@ fn run_in_batches(network: &mut Network, contexts: &[i16], batch: usize) -> Vec<
     all
 }
 
-/// Says where the first difference is, rather than print both.
+/// Names the first difference instead of printing both.
 fn assert_same(found: &[i16], expected: &[i16], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let wrong = found.iter().zip(expected).position(|(a, b)| a != b);
@@ -182,7 +182,7 @@ fn sessions_in_parallel_threads_are_exact() {
     }
 }
 
-/// The recorded answer of a model, made with integers only.
+/// The known answer of a model, computed with integers only.
 fn integer_answer(model: &CheckedModel) -> String {
     let answer = known_answer::digest::<()>(model, |contexts, deltas| {
         let deltas: Vec<Vec<i64>> = deltas.iter().map(|delta| delta.iter().map(|&x| x.into()).collect()).collect();
@@ -244,7 +244,7 @@ fn a_model_with_one_changed_bias_fails_its_recorded_answer() {
     assert_fails_known_answer(changed(|model| raw_data(model, &format!("bias_{last}"))[1] ^= 1));
 }
 
-/// Fills a layer with the largest sums that the row bound allows, of both signs, unscaled in every other row.
+/// Gives a layer the largest sums that the row bound allows, with both signs, and without scaling in every other row.
 fn drive_to_the_bound(model: &mut ModelProto, index: usize, layer: &Layer) {
     let (inputs, rows) = layer.weights.dim();
     let weight = |i: usize, row: usize| if (i + row).is_multiple_of(3) { -53i8 } else { 59 };
@@ -289,7 +289,7 @@ fn a_model_at_the_row_bound_is_exact() {
     }
 }
 
-/// The types of inputs and outputs are handed to ONNX Runtime unread: it must refuse those that do not fit.
+/// ONNX Runtime gets the types of inputs and outputs unread: it must refuse those that do not fit.
 #[test]
 fn a_model_whose_inputs_have_unfitting_types_is_an_error() {
     let type_of = |element: u8, shape: &[u8]| {

@@ -1,4 +1,4 @@
-//! For every rule of the contract, models that break exactly it.
+//! For each rule of the contract, models that break only this rule.
 
 mod file;
 
@@ -13,18 +13,18 @@ use crate::model::family::Content;
 
 /// The grey model of the registry.
 fn grey() -> ModelProto {
-    // One with activations of 11 bits, so that rows can reach their bound.
+    // A model with 11-bit activations, so that rows can reach their bound.
     let model =
         crate::model::registry::models().iter().find(|model| model.content == Content::GraphicsPlane).expect("a model");
     ModelProto::decode(model.file).expect("an ONNX file")
 }
 
-/// The network of a file that has one.
+/// The network of a file with a single network.
 fn read(bytes: &[u8]) -> Result<CheckedModel> {
     ModelFile::read(bytes).map(|file| (*file.networks[0]).clone())
 }
 
-/// The text that refuses the grey model after a change.
+/// The message that refuses the grey model after a change.
 fn refusal(change: impl FnOnce(&mut ModelProto)) -> String {
     let mut model = grey();
     change(&mut model);
@@ -113,7 +113,7 @@ fn rows_beyond_the_bound_are_refused() {
             initializer(model, "bias_1").raw_data[..4].copy_from_slice(&bias.to_le_bytes());
         });
     }
-    // The weights that sum most per row: int8 at its lower end.
+    // The largest sum of weights in a row: int8 at its lower end.
     assert_refused("not below 2^24", |model| {
         let weights = &mut initializer(model, "weight_1").raw_data;
         weights.fill(0x80);
@@ -228,7 +228,7 @@ fn metadata_must_be_there_and_known() {
         assert_refused("ansel.channels is not a number", |model| set_metadata(model, "ansel.channels", text));
         assert_refused("ansel.components is not a number", |model| set_metadata(model, "ansel.components", text));
     }
-    // Other entries are the author's own.
+    // Other entries are free for the author.
     let mut model = grey();
     model.metadata_props.push(StringEntry { key: "author".to_owned(), value: "someone".to_owned() });
     read(&model.encode_to_vec()).expect("a model that keeps the contract");
@@ -288,7 +288,7 @@ fn shapes_must_fit_together() {
             tensor.raw_data = tensor.raw_data.repeat(2);
         });
     }
-    // As many elements as before, but not one for each output row.
+    // As many elements as before, but not one per output row.
     for name in ["bias_0", "scale_0"] {
         assert_refused("the shapes of layer 0 do not fit together", |model| initializer(model, name).dims.swap(0, 1));
     }

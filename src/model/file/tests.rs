@@ -1,4 +1,4 @@
-//! A flow's file taken apart, and files that break its rules.
+//! The file of a flow taken apart, and files that break its rules.
 
 use super::*;
 use crate::entropy::mixture::MAX_CHANNELS;
@@ -78,7 +78,7 @@ fn everything_in_the_graph_belongs_to_a_phase() {
 
 #[test]
 fn phases_do_not_share_what_they_have() {
-    // The weights of another phase, where a phase's own should be.
+    // The weights of another phase in place of a phase's own.
     assert_refused("stands where the contract has", |model| {
         graph(model).node[0].input[0] = "phase1.weight_0".to_owned();
     });

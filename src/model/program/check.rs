@@ -1,4 +1,4 @@
-//! Whether operations fit the patch that they are applied to, and what their integers reach.
+//! Checks that operations fit the patches that they are applied to, and bounds their integers.
 
 use std::ops::Range;
 
@@ -12,21 +12,21 @@ use crate::entropy::bijections::{CODABLE, DRAWN_REACH, EXPONENT_MAX, states};
 use crate::entropy::mixture::COMPONENTS;
 use crate::model::contract::refuse;
 
-/// What is known of a channel of a patch.
+/// What is known about a channel of a patch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Channel {
     bound: Bound,
-    /// Of which plane it has the samples, as they are.
+    /// The plane whose unchanged samples the channel holds, if it does.
     sample: Option<usize>,
 }
 
 impl Channel {
-    /// A plane of samples, perhaps as they are.
+    /// A plane of samples, with noise added unless `unchanged`.
     pub fn of_samples(plane: usize, unchanged: bool) -> Self {
         Self { bound: Bound(128 << TRANSLATION_BITS), sample: unchanged.then_some(plane) }
     }
 
-    /// Noise from the base distribution: what lies within its buckets and what does not.
+    /// Noise from the base distribution, within its buckets and beyond.
     fn of_noise() -> Self {
         Self { bound: Bound((16 + DRAWN_REACH) << TRANSLATION_BITS), sample: None }
     }
@@ -36,12 +36,12 @@ impl Channel {
     }
 }
 
-/// What the magnitude of a channel's integers does not exceed, in units of 2^-6 of an 8-bit sample.
+/// An upper bound on the magnitude of a channel's integers, in units of 2^-6 of an 8-bit sample.
 #[derive(Debug, Clone, Copy)]
 struct Bound(u64);
 
 impl Bound {
-    /// Far more than the base distribution takes.
+    /// Far beyond the range of the base distribution.
     const TOO_LARGE: u64 = 1 << 62;
 
     fn moved(self, translation: u64) -> Self {
@@ -59,7 +59,7 @@ impl Bound {
     }
 }
 
-/// Adds to each channel in turn a row of a matrix times the channels as they are by then.
+/// Adds to each channel in turn a row of a matrix times the current channels.
 fn shear(patch: &mut [Channel], matrix: &[Vec<i32>], rows: impl Iterator<Item = usize>) {
     for row in rows.filter(|&row| matrix[row].iter().any(|&c| c != 0)) {
         let products = matrix[row].iter().zip(&*patch);
@@ -70,8 +70,7 @@ fn shear(patch: &mut [Channel], matrix: &[Vec<i32>], rows: impl Iterator<Item = 
 }
 
 impl Operation {
-    /// Checks that it fits the patch that has these channels, and so many pixels a side; then they are those of the patch after
-    /// it.
+    /// Checks that the operation fits a patch with these channels and side, and updates both to what they are after it.
     pub(super) fn check(&self, patch: &mut Vec<Channel>, side: &mut usize) -> Result<()> {
         let channels = patch.len();
         match self {
@@ -108,7 +107,7 @@ impl Operation {
             Self::Couple(couple) => {
                 couple.check(channels, *side)?;
                 for channel in &mut patch[couple.to.clone()] {
-                    // Whatever the direction: a scale and its inverse have the same greatest factor.
+                    // Holds in both directions: a scale and its inverse have the same largest factor.
                     let moved = channel.bound.moved(TRANSLATION_MAX as u64);
                     channel.change(if couple.additive { moved } else { moved.scaled(EXPONENT_MAX) });
                 }

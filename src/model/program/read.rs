@@ -1,4 +1,4 @@
-//! Operations of a program, from the lines of its text.
+//! Reads the operations of a program from the lines of its text.
 
 use super::words::Words;
 use super::{Couple, Leaving, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
@@ -8,7 +8,7 @@ use crate::entropy::bijections::EXPONENT_MAX;
 use crate::model::contract::refuse;
 
 impl Operation {
-    /// Reads a line of a program for so many channels.
+    /// Reads a line of a program for this many channels.
     pub(super) fn read(line: &str, channels: usize) -> Result<Self> {
         let mut words = Words::of(line);
         let operation = match words.word()? {
@@ -33,14 +33,14 @@ impl Operation {
                 let additive = match words.word()? {
                     "affine" => false,
                     "additive" => true,
-                    other => return refuse(format!("a coupling that is {other}")),
+                    other => return refuse(format!("a coupling of unknown kind `{other}`")),
                 };
                 let pixels = match words.word()? {
                     "all" => Pixels::All,
                     "even" => Pixels::Parity(0),
                     "odd" => Pixels::Parity(1),
                     "raster" => Pixels::Raster,
-                    other => return refuse(format!("a coupling of {other} pixels")),
+                    other => return refuse(format!("a coupling of unknown pixels `{other}`")),
                 };
                 let (network, taps) = (words.named("network")?, words.named("taps")?);
                 let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
@@ -56,7 +56,7 @@ impl Operation {
                 let matrix = (0..channels).map(row).collect::<Result<_>>()?;
                 Self::Observe(Observe { network, components, taps, known, matrix })
             }
-            other => return refuse(format!("operation {other}")),
+            other => return refuse(format!("unknown operation `{other}`")),
         };
         words.end()?;
         Ok(operation)

@@ -18,7 +18,8 @@ fn a_program_says_what_its_networks_are() {
     let text = format!("dequantize variational 1\nsqueeze\n{couple}\n{norm}\nfactor 4");
     let program = Program::read(&text, 1).expect("a program");
     assert_eq!(program.networks(), 3);
-    // One channel with 12 taps, three with those 8 of the nearest 12 that are of the other parity, and two centres of each.
+    // One channel with 12 taps; three with the 8 of the nearest 12 taps that have the other parity; and two centres for
+    // each.
     let contexts = crate::context::patch::context_size(1, 3, Pixels::Parity(1), 12);
     assert_eq!(
         [0, 1, 2, 3].map(|index| program.network_shape(index)),
@@ -33,14 +34,14 @@ fn programs_that_do_not_fit_are_refused() {
     assert_refused("begins with dequantization", "factor 1 1");
     assert_refused("channels are left", START);
     assert_refused("channels leave", &format!("{START}factor 2"));
-    assert_refused("operation unknown", &format!("{START}unknown"));
+    assert_refused("unknown operation `unknown`", &format!("{START}unknown"));
     assert_refused("ends early", &format!("{START}factor"));
     assert_refused("at the end of a line", &format!("{START}factor 1 2"));
     assert_refused("not a number", &format!("{START}factor x"));
     assert_refused("are squeezed", &format!("{START}{}factor 1", "squeeze\n".repeat(4)));
     assert_refused("not triangular", &format!("{START}lu 1 1 0 0\nfactor 1"));
-    assert_refused("is the most", &format!("{START}norm 1 40000 0\nfactor 1"));
-    assert_refused("is the most", &format!("{START}norm 1 0 385\nfactor 1"));
+    assert_refused("is the greatest magnitude", &format!("{START}norm 1 40000 0\nfactor 1"));
+    assert_refused("is the greatest magnitude", &format!("{START}norm 1 0 385\nfactor 1"));
     assert_refused("constants without channels", &format!("{START}norm 2 0 0 0 0\nfactor 1"));
     assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 2 known 0 2 half 0 0"));
     assert_refused("not there, or overlap", &couple("all network 0 taps 12 to 1 4 known 0 1 half 0 0"));
@@ -50,11 +51,11 @@ fn programs_that_do_not_fit_are_refused() {
     Program::read(&couple("raster network 0 taps 12 to 1 2 known 0 1 half 1 2"), 1).expect("a program");
     Program::read(&format!("{START}factor gaussian 1"), 1).expect("a program");
     assert_refused("not a number", &format!("{START}factor normal 1"));
-    assert_refused("a coupling of some pixels", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
+    assert_refused("a coupling of unknown pixels `some`", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
 }
 
-/// A program that draws a latent for each block of four pixels, and observes these given it; what comes after some operations
-/// is its own.
+/// A program that draws a latent for each block of four pixels, and observes the pixels given the latent; `operations`
+/// come between.
 fn vae(operations: &str) -> String {
     let posterior = "uncouple affine all network 0 taps 4 to 0 1 known 1 4 half 0 0";
     let observe = |network: usize, known: usize| {
@@ -68,7 +69,7 @@ fn vae(operations: &str) -> String {
 fn a_program_with_latents_says_what_it_draws() {
     let program = Program::read(&vae(""), 1).expect("a program");
     assert_eq!((program.networks(), program.drawn_first()), (5, (0, 32 * 32)));
-    // A mixture of one channel has a logit, a mean and a scale for each component.
+    // A mixture for one channel has a logit, a mean and a scale per component.
     assert_eq!(program.network_shape(1), Some((4 * (4 + 2), 9)));
     assert_eq!(program.evaluations(0), 32 * 32);
     assert_eq!(Program::read("dequantize uniform\nfactor 1", 1).expect("a program").drawn_first(), (64 * 64, 0));
@@ -99,10 +100,10 @@ fn samples_that_are_not_as_they_were_are_not_observed() {
 #[test]
 fn programs_whose_integers_get_too_large_are_refused() {
     let scaled = |times: usize| format!("{START}{}factor 1", "norm 1 0 384\n".repeat(times));
-    // The bounds are 2^13, 2^39 is too much, and a scale is at most 2^6.
+    // The bounds start at 2^13, 2^39 is too large, and a scale is at most 2^6.
     Program::read(&scaled(4), 1).expect("a program");
     assert_refused("too large", &scaled(5));
-    // Those of noise are about 2^16, and a posterior multiplies them by 2^6.
+    // The bounds of noise are about 2^16, and a posterior multiplies them by 2^6.
     let posteriors =
         |times: usize| vae(&"uncouple affine all network 0 taps 4 to 0 1 known 1 4 half 0 0\n".repeat(times));
     Program::read(&posteriors(2), 1).expect("a program");

@@ -36,7 +36,7 @@ impl<'a> Words<'a> {
     pub fn numbers(&mut self, count: usize, magnitude: i32) -> Result<Vec<i32>> {
         let numbers = (0..count).map(|_| self.number()).collect::<Result<Vec<i32>>>()?;
         match numbers.iter().find(|number| number.unsigned_abs() > magnitude.unsigned_abs()) {
-            Some(number) => refuse(format!("{number} in a program, where {magnitude} is the most")),
+            Some(number) => refuse(format!("{number} in a program, but {magnitude} is the greatest magnitude allowed")),
             None => Ok(numbers),
         }
     }
@@ -49,7 +49,7 @@ impl<'a> Words<'a> {
         self.index()
     }
 
-    /// A number that is added to others.
+    /// A number that is added to others, such as an index.
     pub fn index(&mut self) -> Result<usize> {
         match self.number()? {
             number if number < 1 << 16 => Ok(number),

@@ -1,4 +1,4 @@
-//! Samples -> the compressed rows of a PNG file, by oxipng.
+//! Samples -> the compressed rows of a PNG file, with oxipng.
 
 use byteorder::{BigEndian, ByteOrder};
 use ndarray::ArrayView3;
@@ -8,17 +8,17 @@ use super::{row_bytes, stored_bits};
 use crate::base::error::{Error, Result};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-/// The colour types of 1 to 4 channels.
+/// The colour types for 1 to 4 channels.
 const COLOUR_TYPES: [ColorType; 4] = [
     ColorType::Grayscale { transparent_shade: None },
     ColorType::GrayscaleAlpha,
     ColorType::RGB { transparent_color: None },
     ColorType::RGBA,
 ];
-/// Bytes of a chunk but for its content: length, type, CRC.
+/// Length of a chunk without its data, in bytes: length, type, CRC.
 const CHUNK_BYTES: usize = 12;
 
-/// The stream by one of oxipng's levels.
+/// Encodes with one of oxipng's levels.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if oxipng fails.
@@ -31,7 +31,7 @@ pub(super) fn encode(samples: ArrayView3<'_, u16>, depth: u32, level: u8) -> Res
             16 => rows.extend(row.iter().flat_map(|sample| sample.to_be_bytes())),
             8 => rows.extend(row.iter().map(|&sample| sample as u8)),
             _ => {
-                // The first sample is in the high bits.
+                // The first sample goes to the high bits.
                 let samples: Vec<u16> = row.iter().copied().collect();
                 let shift = |index: usize| 8 - bits * (1 + index as u32);
                 let pack = |samples: &[u16]| (0..).zip(samples).fold(0, |byte, (i, &s)| byte | (s as u8) << shift(i));
@@ -41,7 +41,7 @@ pub(super) fn encode(samples: ArrayView3<'_, u16>, depth: u32, level: u8) -> Res
     }
     let failed = |error: PngError| Error::Unsupported(format!("oxipng: {error}"));
     let mut options = Options::from_preset(level);
-    // The header is not stored, so it has to stay what the decoder takes it for.
+    // The header is not stored, so oxipng must not change it.
     options.bit_depth_reduction = false;
     options.color_type_reduction = false;
     options.palette_reduction = false;
@@ -59,7 +59,7 @@ pub(super) fn encode(samples: ArrayView3<'_, u16>, depth: u32, level: u8) -> Res
     Ok(image_data(&file))
 }
 
-/// The contents of the IDAT chunks of a PNG file.
+/// The data of the IDAT chunks in a PNG file.
 fn image_data(file: &[u8]) -> Vec<u8> {
     let (mut rest, mut data) = (&file[SIGNATURE.len()..], Vec::new());
     while let Some((head, _)) = rest.split_first_chunk::<8>() {

@@ -1,4 +1,4 @@
-//! Samples -> WebP lossless, by libwebp.
+//! Samples -> WebP lossless, with libwebp.
 
 use byteorder::{ByteOrder, LittleEndian};
 use ndarray::ArrayView3;
@@ -7,22 +7,22 @@ use webpx::{Encoder, Unstoppable};
 use super::{MAX_SIDE, RIFF_BYTES, SIGNATURE, has_alpha, most_bytes};
 use crate::base::error::{Error, Result};
 
-/// libwebp's methods and qualities: two quick ones, and its strongest, which takes some twenty times as long.
+/// Methods and qualities of libwebp: two quick ones, and the strongest, which takes about twenty times as long.
 const QUICK: [(u8, f32); 2] = [(4, 75.0), (5, 90.0)];
 const STRONGEST: [(u8, f32); 1] = [(6, 100.0)];
-/// The quickest that looks for repetition far away, to see how large a result is going to be.
+/// The quickest setting that searches for distant repetition, to estimate the size of a result.
 const PROBE: [(u8, f32); 1] = [(0, 80.0)];
 
-/// The stream of 8-bit samples of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels; `None` if the image is too
-/// large for VP8L, or the stream too long to be of use.
+/// Encodes 8-bit samples with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels; `None` if the image is too large
+/// for VP8L, or the stream too long to be useful.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if libwebp fails, which it does when it lacks memory.
+/// [`Error::Unsupported`] if libwebp fails, which it does when memory runs out.
 pub(crate) fn encode(samples: ArrayView3<'_, u16>, strongest: bool) -> Result<Option<Vec<u8>>> {
     shortest(samples, if strongest { &STRONGEST } else { &QUICK })
 }
 
-/// About the bytes of the stream, or more.
+/// Estimates the length of the stream in bytes, usually from above.
 ///
 /// # Errors
 /// As [`encode`].
@@ -30,7 +30,7 @@ pub(crate) fn probe(samples: ArrayView3<'_, u16>) -> Result<Option<usize>> {
     Ok(shortest(samples, &PROBE)?.map(|stream| stream.len()))
 }
 
-/// The shortest of the streams of some methods and qualities.
+/// The shortest of the streams with these methods and qualities.
 fn shortest(samples: ArrayView3<'_, u16>, settings: &[(u8, f32)]) -> Result<Option<Vec<u8>>> {
     let (channels, height, width) = samples.dim();
     debug_assert!((1..=4).contains(&channels) && samples.iter().all(|&sample| sample < 256));

@@ -1,27 +1,27 @@
 //! The conversions from luma and chroma to RGB, in integers. Format: section "Lattice".
 
-/// Luma and two chroma samples (of blue, of red); or red, green and blue.
+/// Luma, blue chroma and red chroma; or red, green and blue.
 pub(super) type Triple = [i32; 3];
 
-/// A conversion of 8-bit luma and chroma to 8-bit RGB. The numbers are the format's.
+/// A conversion from 8-bit luma and chroma to 8-bit RGB. The discriminants are those of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Conversion {
-    /// PhotoCD's, as the Kodak images have it.
+    /// PhotoCD, as in the Kodak images.
     PhotoCd = 0,
-    /// Of JFIF (BT.601, full range), as libjpeg has it.
+    /// JFIF (BT.601, full range), as in libjpeg.
     Jfif = 1,
-    /// BT.601, studio range, as libwebp has it.
+    /// BT.601, studio range, as in libwebp.
     WebP = 2,
-    /// BT.601, studio range, to nearest.
+    /// BT.601, studio range, rounded to nearest.
     Bt601 = 3,
-    /// BT.709, studio range, to nearest.
+    /// BT.709, studio range, rounded to nearest.
     Bt709 = 4,
-    /// BT.709, full range, to nearest.
+    /// BT.709, full range, rounded to nearest.
     Bt709Full = 5,
 }
 
-/// Coefficients in units of 2^-16 of a conversion that rounds to nearest.
+/// Coefficients of a conversion that rounds to nearest, in units of 2^-16.
 struct Coefficients {
     luma: i32,
     luma_offset: i32,
@@ -45,13 +45,13 @@ impl Conversion {
     /// All conversions, in the order of the format.
     pub const ALL: [Self; 6] = [Self::PhotoCd, Self::Jfif, Self::WebP, Self::Bt601, Self::Bt709, Self::Bt709Full];
 
-    /// The RGB of luma and chroma.
+    /// Converts luma and chroma to RGB.
     #[inline]
     pub fn convert(self, triple: Triple) -> Triple {
         self.unclipped(triple).map(|sample| sample.clamp(0, 255))
     }
 
-    /// The RGB of luma and chroma, before it is clipped to 8 bits.
+    /// Converts luma and chroma to RGB, without clipping to 8 bits.
     #[inline]
     pub fn unclipped(self, [luma, blue, red]: Triple) -> Triple {
         match self {

@@ -1,15 +1,15 @@
-//! RGB -> the luma and chroma that a conversion makes it from. An encoder's matter: decoders do not need it.
+//! RGB -> the luma and chroma that a conversion made it from. Only encoders need it.
 
 use std::sync::LazyLock;
 
 use super::conversion::{Conversion, Triple};
 
-/// How far beyond 0 and 255 the origins of clipped samples are looked for.
+/// How far below 0 and above 255 the unclipped values of clipped samples are searched.
 const BEYOND: i32 = 128;
-/// How far from a neighbour's such origins are looked for, by the number of clipped samples.
+/// Search radius around a neighbour's luma and chroma, by the number of clipped samples.
 const RADIUS: [i32; 4] = [0, 48, 8, 4];
 
-/// Steps to the luma and chroma around an estimate, nearest first.
+/// Offsets to the luma and chroma around an estimate, nearest first.
 static AROUND: LazyLock<Vec<Triple>> = LazyLock::new(|| {
     let mut steps = Vec::new();
     for luma in -2..=2i32 {
@@ -21,17 +21,19 @@ static AROUND: LazyLock<Vec<Triple>> = LazyLock::new(|| {
     steps
 });
 
-/// The search for origins under one conversion.
+/// The search for luma and chroma under one conversion.
 pub(super) struct Search {
     conversion: Conversion,
     estimate: &'static Estimate,
     around: &'static [Triple],
 }
 
-/// A linear function of RGB, in units of 2^-16: rows of factors, and what is added (half a unit included).
+/// A linear function of RGB, in units of 2^-16: for each output, the factors and the offset (which includes the half
+/// for rounding).
 struct Estimate([(Triple, i32); 3]);
 
-// The inverse of the real conversion, rounded to 2^-16; PhotoCD's is of the middle of what is rounded down.
+// The inverse of the real-valued conversion, rounded to 2^-16; PhotoCD rounds down, so its inverse is that of the
+// interval's middle.
 const PHOTO_CD: Estimate =
     Estimate([([14420, 28329, 5496], 46975), ([-8832, -17351, 26183], 10262457), ([25226, -21127, -4099], 9018594)]);
 const BT601_FULL: Estimate =
@@ -62,13 +64,13 @@ impl Search {
         Self { conversion, estimate, around: &AROUND }
     }
 
-    /// Luma and chroma in range near the estimate.
+    /// Valid luma and chroma near the estimate.
     #[inline]
     pub fn nearest(&self, pixel: Triple) -> Triple {
         self.estimate.of(pixel).map(|sample| sample.clamp(0, 255))
     }
 
-    /// Luma and chroma that give exactly this pixel; of several, one that is close to `near`.
+    /// Luma and chroma that convert exactly to this pixel; if there are several, one close to `near`.
     #[inline]
     pub fn exact(&self, pixel: Triple, near: Triple) -> Option<Triple> {
         if pixel.iter().any(|&sample| sample == 0 || sample == 255) {
@@ -86,8 +88,8 @@ impl Search {
         self.around.iter().map(|step| [0, 1, 2].map(|i| centre[i] + step[i])).find(|&triple| self.gives(triple, pixel))
     }
 
-    /// A sample of 0 or 255 may have been any beyond, so that there are origins on a line, on a plane or in a corner
-    /// of space: looks around where the neighbour's was.
+    /// A sample of 0 or 255 may come from any value beyond. The candidates then fill a line, a plane or a corner of
+    /// space; searches around the luma and chroma of the neighbour.
     #[cold]
     fn exact_of_clipped(&self, pixel: Triple, near: Triple) -> Option<Triple> {
         if self.gives(near, pixel) {
@@ -112,7 +114,7 @@ impl Search {
     }
 }
 
-/// The points of a box whose largest distance from `start` along an axis is `radius`.
+/// The points of a box at maximum-norm distance `radius` from `start`.
 fn shell(start: Triple, range: [(i32, i32); 3], radius: i32) -> impl Iterator<Item = Triple> {
     let axis = move |i: usize| (start[i] - radius).max(range[i].0)..=(start[i] + radius).min(range[i].1);
     axis(0)

@@ -3,7 +3,7 @@ use crate::testing::Random;
 use crate::transforms::Transform;
 use crate::transforms::tests::check;
 
-/// Smooth luma and chroma with some noise; they reach far enough for colours to clip.
+/// Smooth luma and chroma with some noise, of a range wide enough for some colours to clip.
 fn luma_chroma(random: &mut Random, (height, width): (usize, usize)) -> Array3<u16> {
     let wave = |t: usize| (t % 200).abs_diff(100);
     Array3::from_shape_fn((3, height, width), |(c, y, x)| {
@@ -21,7 +21,7 @@ fn converted(planes: &Array3<u16>, conversion: Conversion) -> Array3<u16> {
     samples
 }
 
-/// RGB that was once luma and chroma.
+/// RGB converted from luma and chroma.
 pub(in crate::transforms) fn sample_image(random: &mut Random, size: (usize, usize)) -> Array3<u16> {
     converted(&luma_chroma(random, size), Conversion::Jfif)
 }
@@ -38,7 +38,7 @@ fn every_conversion_is_recognised() {
         assert_eq!(lattice.conversion, conversion);
         assert_eq!(lattice.escapes.len(), 0, "{conversion:?}");
         assert_eq!(check(&found, &samples, 8).len(), 3);
-        // Inside of the gamut there is one origin.
+        // Inside the gamut, the luma and chroma are unique.
         for (y, x) in (0..60).flat_map(|y| (0..70).map(move |x| (y, x))) {
             if pixel_at(samples.view(), y, x).iter().all(|&sample| sample > 0 && sample < 255) {
                 assert_eq!(pixel_at(found.1.samples.view(), y, x), pixel_at(planes.view(), y, x), "{conversion:?}");

@@ -4,7 +4,7 @@ use crate::testing::Random;
 use crate::transforms::tests::{SHAPES, check};
 use crate::transforms::{GroupShape, Transform};
 
-/// An image of these colours, in a random order.
+/// An image with these colours, in random places.
 fn image_of(colours: &[Vec<u16>], (height, width): (usize, usize), random: &mut Random) -> Array3<u16> {
     let order: Vec<usize> = (0..height * width)
         .map(|place| if place < colours.len() { place } else { random.index(colours.len()) })
@@ -16,7 +16,7 @@ fn random_colours(count: usize, channels: usize, depth: u32, random: &mut Random
     (0..count).map(|_| (0..channels).map(|_| random.index(1 << depth) as u16).collect()).collect()
 }
 
-/// The description of an image of these colours, and how many there are.
+/// The description of an image with these colours, and their number.
 fn found(colours: &[Vec<u16>], depth: u32, random: &mut Random) -> (usize, u32) {
     let samples = image_of(colours, (32, 40), random);
     let found = Transform::palette(samples.view(), depth, 256).expect("few colours");
@@ -85,7 +85,7 @@ fn rice_codes_that_end_early_are_refused() {
     let read = |bytes: &[u8]| Transform::read(bytes, &shape);
     // Two colours, 0 and 1; two low bits each: 1 00, 1 00.
     assert!(read(&[2, 1, 2, 0b00_1001]).is_ok());
-    // The low bits of the last colour, and its 1, are not there.
+    // The low bits of the last colour, and its terminating 1, are missing.
     for (form, bits) in [(7, 0b1), (2, 0b1000_0001), (0, 0b1), (5, 0b0100_0001)] {
         let refused = read(&[2, 1, form, bits]);
         assert!(refused.is_err_and(|error| error.to_string().contains("ends early")), "form {form}");

@@ -4,7 +4,7 @@ use crate::testing::Random;
 use crate::transforms::Transform;
 use crate::transforms::tests::{SHAPES, check};
 
-/// The description of what must be found.
+/// The description, and the alphabet sizes, of values that must be found.
 fn found(samples: &Array3<u16>, depth: u32) -> (Vec<u8>, Vec<u32>) {
     let found = Transform::values(samples.view(), depth).expect("values to remove");
     (check(&found, samples, depth), found.1.sizes)

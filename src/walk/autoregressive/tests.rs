@@ -1,4 +1,4 @@
-//! The walk under coders that note what they are asked: encoder and decoder must be asked the same.
+//! The walk with coders that record its calls: encoder and decoder must see the same ones.
 
 use ndarray::Array3;
 
@@ -20,7 +20,7 @@ fn networks() -> Vec<Network> {
     models.flat_map(|model| networks_of(model.file).all).collect()
 }
 
-/// Tiles of sizes that end at different steps, with more pixels than one batch has.
+/// Tiles of sizes that end at different steps, with more pixels than a batch holds.
 const TILES: [(u32, u32); 4] = [(40, 33), (3, 50), (61, 2), (1, 1)];
 
 fn code<C: SampleCoder>(
@@ -78,7 +78,7 @@ fn samples_are_coded_in_coding_order() {
     }
 }
 
-/// Codes a tile under a network that learns; returns what became of the network, and the tile.
+/// Codes a tile with a network that learns; returns the network as it is at the end, and the tile.
 fn learned<C: SampleCoder>(
     (model, learning): (&CheckedModel, Learning),
     samples: TileSamples,
@@ -93,8 +93,8 @@ fn learned<C: SampleCoder>(
 
 #[test]
 fn encoder_and_decoder_learn_the_same_from_any_image_and_keep_the_contract() {
-    // What a network predicts well, what it cannot predict, what drives errors and weights to their ends, and what
-    // turns from one into another.
+    // Content that the network predicts well, that it cannot predict, that drives errors and weights to their limits,
+    // and that changes from one to another.
     type Sample = fn(usize, usize, usize, u32) -> u32;
     let images: [Sample; 5] = [
         |c, y, x, _| (2 * y + x + 20 * c) as u32 % 256,

@@ -1,7 +1,8 @@
-//! The noise of dequantization: popped by the encoder, given back by the decoder. Format: section "Dequantization".
+//! The noise of dequantization: popped by the encoder, pushed back by the decoder. Format: section "Dequantization".
 //!
-//! Uniform (Theis et al. 2016), or, for samples of 8 bits, from truncated logistics whose parameters are outputs of networks
-//! (variational, Ho et al. 2019): one half of a checkerboard after the other, and in each one channel after the other.
+//! The noise is uniform (Theis et al. 2016), or, for 8-bit samples, has truncated logistic distributions whose
+//! parameters are outputs of networks (variational, Ho et al. 2019): one half of a checkerboard after the other, and
+//! within each half one channel after the other.
 
 use super::Walk;
 use crate::base::error::Result;
@@ -11,13 +12,13 @@ use crate::entropy::cdf::{CDF_BITS, Interval, sigma};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::program::Dequantization;
 
-/// Bits of the noise of an 8-bit sample, and its values.
+/// Bits of the noise of an 8-bit sample, and the number of its values.
 const BITS: u32 = 6;
 const CELLS: i64 = 1 << BITS;
-/// Exponents of a scale in cells of a sample, in units of 1/64.
+/// Exponents of a scale, in units of 1/64; a scale of 1 is a cell.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -256..=192;
 
-/// A logistic that is cut off at both ends of a cell of a sample.
+/// A logistic distribution truncated to the cell of a sample.
 #[derive(Debug, Clone, Copy)]
 struct Truncated {
     /// In units of 2^-6 of the cell, from its lower end.
@@ -28,7 +29,7 @@ struct Truncated {
 }
 
 impl Truncated {
-    /// Of a mean that is counted from the middle of the cell.
+    /// From a mean relative to the middle of the cell.
     fn new(mean: i64, exponent: i32) -> Self {
         let exponent = exponent.clamp(*EXPONENTS.start(), *EXPONENTS.end());
         let limit = CELLS / 2 + i64::from(states(exponent) >> 2); // half a cell, and four scales
@@ -40,11 +41,12 @@ impl Truncated {
     }
 
     fn sigma(self, noise: i64) -> i64 {
-        // The inverse of a scale has 10 fractional bits, as scales have, the distance 6, and the argument 16.
+        // The inverse scale has 10 fractional bits, the distance 6, and the argument 16.
         sigma(((noise - self.mean) * i64::from(states(-self.exponent))) << (16 - 10 - BITS)).into()
     }
 
-    /// The count below a value of the noise. Each value has one; where the logistic has nothing in the cell, all are as likely.
+    /// The CDF below a noise value, which gives each value a count of at least one. Where the logistic has no mass in
+    /// the cell, all values are equally likely.
     fn edge(self, noise: i64) -> u32 {
         let edge = match self.within {
             0 => noise << (CDF_BITS as u32 - BITS),
@@ -75,7 +77,7 @@ impl<N: Evaluator> Walk<'_, N> {
         }
     }
 
-    /// Adds noise to samples, from the stack.
+    /// Pops noise from the stack and adds it to samples.
     pub(super) fn pop_noise(&mut self, patch: &mut Patch) -> Result<()> {
         if self.program.dequantization == Dequantization::None {
             return Ok(());
@@ -104,7 +106,7 @@ impl<N: Evaluator> Walk<'_, N> {
         Ok(())
     }
 
-    /// Gives the noise of samples back to the stack.
+    /// Pushes the noise of samples back onto the stack.
     pub(super) fn push_noise(&mut self, patch: &mut Patch) -> Result<()> {
         if self.program.dequantization == Dequantization::None {
             let cell = 1 << self.grid.noise;
@@ -141,7 +143,7 @@ impl<N: Evaluator> Walk<'_, N> {
         self.networks[network].run(&self.contexts, &mut self.outputs)
     }
 
-    /// The law of the noise of pixel `index`, by the outputs of a network.
+    /// The distribution of the noise of pixel `index`, from the outputs of a network.
     fn law(&self, index: usize) -> Truncated {
         let mut outputs = outputs_of(&self.outputs, 2, index);
         let mut next = || outputs.next().expect("two outputs");

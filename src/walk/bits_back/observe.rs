@@ -1,5 +1,5 @@
-//! Samples given latents: the mixtures of the other families, around predictions that are linear in what is known. Format: section
-//! "Samples given latents".
+//! Samples given latents: coded under the mixtures of the other families, around predictions that are linear in the
+//! known channels. Format: section "Samples given latents".
 
 use std::iter;
 
@@ -13,7 +13,7 @@ use crate::infer::{Evaluator, outputs_of};
 use crate::model::program::{MATRIX_BITS, Observe};
 
 impl<N: Evaluator> Walk<'_, N> {
-    /// Pushes the last planes of a patch, which leave it.
+    /// Pushes the last planes of a patch, and removes them.
     pub(super) fn push_samples(&mut self, observe: &Observe, patch: &mut Patch) -> Result<()> {
         let left = patch.planes.len() - observe.matrix.len();
         let mut samples = patch.planes.split_off(left);
@@ -24,7 +24,7 @@ impl<N: Evaluator> Walk<'_, N> {
         Ok(())
     }
 
-    /// Undoes [`push_samples`](Self::push_samples).
+    /// Inverse of [`push_samples`](Self::push_samples).
     pub(super) fn pop_samples(&mut self, observe: &Observe, patch: &mut Patch) -> Result<()> {
         let mut samples = vec![vec![0; patch.side * patch.side]; observe.matrix.len()];
         let mut coder = Decoder::of_stack(std::mem::take(&mut self.stack));
@@ -57,7 +57,7 @@ impl<N: Evaluator> Walk<'_, N> {
     }
 }
 
-/// What samples are coded given.
+/// What samples are conditioned on.
 struct Observed<'a> {
     observe: &'a Observe,
     grid: Grid,
@@ -88,7 +88,7 @@ impl Observed<'_> {
         }
     }
 
-    /// What is predicted of a channel of a pixel: a whole sample, and the rest, in units of the network's means.
+    /// The prediction of a channel of a pixel: a whole sample, and the remainder in units of the network's means.
     fn predict(&self, channel: usize, place: (usize, usize)) -> (i32, i16) {
         let sum = self.patch.product(place, &self.seen, &self.observe.matrix[channel]);
         let Grid { fraction, noise, .. } = self.grid;

@@ -50,7 +50,7 @@ impl<N: Evaluator> Walk<'_, N> {
         Ok(())
     }
 
-    /// Undoes [`forwards`](Self::forwards); what it visits, it visits in reverse.
+    /// Inverse of [`forwards`](Self::forwards), in exactly the reverse order.
     pub(super) fn backwards(&mut self, placed: &Placed, patch: &mut Patch) -> Result<()> {
         match &placed.operation {
             Operation::Squeeze => patch.unsqueeze(),
@@ -116,7 +116,7 @@ impl<N: Evaluator> Walk<'_, N> {
     }
 }
 
-/// Adds to each channel in turn, or takes from it, a row of a matrix times the channels as they are by then.
+/// Adds to each channel in turn (or subtracts) a row of a matrix times the current channels.
 fn shear(patch: &mut Patch, matrix: &[Vec<i32>], rows: impl Iterator<Item = usize>, apply: fn(i64, i64) -> i64) {
     for row in rows {
         for index in 0..patch.side * patch.side {

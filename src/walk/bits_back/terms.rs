@@ -1,8 +1,8 @@
-//! The bits of patches, by the terms of the bound that they are coded with.
+//! The code lengths of patches, by the terms of the variational bound.
 
-use crate::entropy::bijections::Tally;
+use crate::entropy::tally::Tally;
 
-/// Adds up the bits of patches, by the terms of the bound.
+/// Sums of the code lengths of patches, by the terms of the bound.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terms {
     pub reconstruction: Tally,
@@ -13,7 +13,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// The terms, without a primer's.
+    /// The terms, without those of a primer.
     pub fn bound(&self) -> BoundTerms {
         BoundTerms {
             reconstruction: self.reconstruction.bits(),
@@ -26,21 +26,22 @@ impl Terms {
     }
 }
 
-/// Bits of tiles of the bits-back family, by the terms of the bound that they are coded with.
+/// The code length of tiles of the bits-back family in bits, by the terms of the variational bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct BoundTerms {
     /// `-log2 p(x | z)` of samples given latents.
     pub reconstruction: f64,
-    /// `-log2 p(z)` of what was factored out, under the base distribution.
+    /// `-log2 p(z)` of factored-out values, under the base distribution.
     pub base: f64,
-    /// `-log2 |det J|` of the program, but for its posteriors.
+    /// `-log2 |det J|` of the program, without its posteriors.
     pub volume: f64,
-    /// `log2 q(z | x)` of latents, which comes back.
+    /// `log2 q(z | x)` of latents, which is gained back.
     pub posterior: f64,
-    /// `log2 q(u | y)` of the noise, which comes back: mostly negative, as base and volume are on the noise's grid.
+    /// `log2 q(u | y)` of the noise, which is gained back; usually negative, since base and volume are on the noise's
+    /// grid.
     pub dequantization: f64,
-    /// What the primer's network codes, outside of the bound.
+    /// What the primer's network codes, outside the bound.
     pub primer: f64,
 }
 
@@ -51,8 +52,8 @@ impl BoundTerms {
         self.reconstruction + self.divergence() + self.dequantization + self.primer
     }
 
-    /// Of latents, the KL divergence of the posterior from the prior, at the latents that were drawn; of a flow without latents,
-    /// the bits of its dequantized samples.
+    /// With latents: the KL divergence of the posterior from the prior, estimated at the drawn latents. For a flow
+    /// without latents: the code length of its dequantized samples.
     #[must_use]
     pub fn divergence(&self) -> f64 {
         self.base + self.volume + self.posterior

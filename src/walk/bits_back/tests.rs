@@ -9,7 +9,7 @@ use crate::model::program::PATCH;
 use crate::model::registry::models;
 use crate::testing::Random;
 
-/// The programs of the registry, and their networks.
+/// The programs of the registry, with their networks.
 pub(super) fn all() -> Vec<(Program, Networks)> {
     let files = models().iter().filter(|model| model.family == Family::BitsBack).map(|model| model.file);
     let program = |file| ModelFile::read(file).expect("a model").program.expect("a program");

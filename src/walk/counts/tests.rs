@@ -10,7 +10,7 @@ use crate::testing::Random;
 const K: usize = 2;
 const EIGHT: Alphabet = Alphabet { depth: 8, size: 256 };
 
-/// A sample, and what it is coded with.
+/// A sample, and the mixture and contexts that it is coded with.
 struct Case {
     components: [Component; K],
     alphabet: Alphabet,
@@ -29,7 +29,7 @@ impl Case {
     }
 }
 
-/// Cases of one alphabet: samples near one mean or anywhere, few contexts and many.
+/// Cases for one alphabet: samples near one mean or anywhere, with few or many contexts.
 fn cases(random: &mut Random, alphabet: Alphabet, count: usize) -> Vec<Case> {
     let case = |_| {
         let middle = alphabet.size as i32 / 2;
@@ -52,7 +52,7 @@ fn alphabets() -> [Alphabet; 7] {
 /// Section "Decisions" of the format in plain 64-bit integers.
 struct Reference {
     log: u32,
-    /// By line and number, share and number of decisions.
+    /// By line and index, the share and the number of decisions.
     counts: HashMap<(u64, i64), (i64, i64)>,
     weights: HashMap<(usize, u32), [i64; 4]>,
 }
@@ -79,7 +79,7 @@ impl Reference {
         let mut intervals = Vec::new();
         let (mut lines, mut recent) = ([0; 2], 1);
         let mut together = true;
-        // The interval of all samples of a range, unless it is the whole.
+        // The interval of a range of samples, unless it is the whole range.
         let samples = |from: i64, to: i64| {
             let (left, right) = (cumulative(from), cumulative(to.min(size)));
             (right - left < 1 << 24).then(|| Interval { left: left as u32, probability: (right - left) as u32 })
@@ -165,7 +165,7 @@ fn a_decoder_has_the_samples_and_the_counts_of_the_encoder() {
         let mut again = Counts::new(700);
         let mut decoder = Decoder::new(encoder.finish()).expect("words of an encoder");
         for case in &cases {
-            // What a decoder calls known is what its tile has at that place: anything.
+            // In a decoder, `known` is whatever the tile's buffer holds at that position.
             let (sample, edges) = again.code(&mut decoder, case.cdf(), &case.contexts(), random.below(alphabet.size));
             assert_eq!((sample, edges), (case.sample, case.cdf().interval(case.sample).1));
         }
@@ -174,7 +174,7 @@ fn a_decoder_has_the_samples_and_the_counts_of_the_encoder() {
     }
 }
 
-/// A decoder that always finds what it is told to find.
+/// A decoder that always takes the decisions it is told.
 struct Adversary {
     decision: bool,
 }
@@ -207,12 +207,12 @@ fn no_decisions_drive_weights_counts_or_probabilities_out_of_bounds() {
             *largest = weight.abs().max(*largest);
         }
     };
-    // Nothing but the constant can tell that all decisions are one; then, all of a sudden, none is.
+    // Only the constant input can predict that all decisions are one; then, suddenly, none is.
     let unseen =
         |step: usize| [(step / 16 % MAX_LINES, step % 16), ((step / 16 + MAX_LINES / 2) % MAX_LINES, step % 16)];
     (0..500_000).for_each(|step| decide(1 << 23, unseen(step), true));
     (0..20_000).for_each(|step| decide(DOUBT, [(step % 7, 1), (step % 3, 2)], false));
-    // Everything is surest of what does not come.
+    // Everything is most certain of what does not happen.
     for step in 0..50_000 {
         let certain = if step / 100 % 2 == 0 { DOUBT } else { (1 << CDF_BITS) - DOUBT };
         decide(certain, [(0, 3), (1, 3)], step / 100 % 2 == 0);
@@ -235,7 +235,7 @@ fn gaps_between_samples_are_learned() {
     }
     let last = || (0..4000).map(|pixel| pixel >= 2000);
     let (with, without) = (encoder.ideal_bits(1, last()) / 2000.0, plain.ideal_bits(1, last()) / 2000.0);
-    // A third of the samples is left, so that 1.58 bits are superfluous.
+    // Only a third of the samples occur, so 1.58 bits can be saved.
     assert!(with < without - 1.4, "{with} bits per sample, {without} without counts");
 }
 

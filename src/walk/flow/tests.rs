@@ -1,4 +1,4 @@
-//! The walk under coders that note what they are asked, and under hostile words.
+//! The walk with coders that record its calls, and with hostile words.
 
 use super::*;
 use crate::entropy::ans::test_coders::{Noting, Told};
@@ -15,7 +15,7 @@ fn flows() -> Vec<Vec<Network>> {
     models().iter().filter(|model| model.family == Family::Flow).map(|model| networks(model.file)).collect()
 }
 
-/// Sizes of alphabets for a flow of so many channels.
+/// Alphabet sizes for the channels of a flow.
 fn sizes(networks: &[Network]) -> Vec<Vec<u32>> {
     match networks[0].model().shape.channels {
         1 => vec![vec![256], vec![2], vec![65_536], vec![37]],
@@ -23,7 +23,7 @@ fn sizes(networks: &[Network]) -> Vec<Vec<u32>> {
     }
 }
 
-/// Tiles around the spacings of the levels, and with more pixels in a phase than one batch has.
+/// Tiles with sizes around the spacings of the levels, and with more pixels in a phase than a batch holds.
 const TILES: [(u32, u32); 6] = [(90, 67), (3, 150), (129, 2), (1, 1), (128, 1), (64, 65)];
 
 fn code<C: SampleCoder>(
@@ -67,7 +67,7 @@ fn samples_are_coded_from_the_coarsest_level_to_the_finest_phase_after_phase() {
     for (tile, (width, height)) in encoded.iter().zip(TILES) {
         let image = pattern(&[256; 3], width as usize, height as usize);
         let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (y, x))).collect();
-        // The level of a pixel is how often 2 divides both its row and its column.
+        // The level of a pixel is the number of times that 2 divides both its row and its column.
         let level = |y: usize, x: usize| ((y | x) | 1 << 7).trailing_zeros();
         places.sort_by_key(|&(y, x)| {
             let level = level(y, x);
@@ -94,7 +94,7 @@ fn decoded(networks: &mut [Network], sizes: &[u32], words: Vec<u32>) -> TileSamp
     tile.samples
 }
 
-/// The flow is one to one: what any words decode to can be encoded, and comes back.
+/// The flow is a bijection: what any words decode to can be encoded, and comes back.
 #[test]
 fn any_words_decode_to_samples_that_come_back() {
     let mut state = 0x5eed_u64;

@@ -6,8 +6,8 @@
 >>> bool((ansel.decode(data) == image).all())
 True
 
-All functions take the options of `Codec`. Those that read take bytes, a path or a binary file object. They work without
-the interpreter's lock; Ctrl-C, or whatever a signal's handler raises, ends them within some milliseconds.
+All functions take the options of `Codec`. Functions that read take bytes, a path or a binary file object. They release
+the interpreter's lock while they work; Ctrl-C, or any exception from a signal handler, ends them within milliseconds.
 """
 
 import functools
@@ -50,37 +50,37 @@ Layout = Literal["hwc", "chw"]
 
 
 class Limits(TypedDict, total=False):
-    """Bounds on the input, held against what a file declares before memory is allocated."""
+    """Limits on the input, checked against what a file declares before memory is allocated."""
 
     untrusted: bool
-    """Whether the others are, unless they are given, those for files from anywhere. Default: False."""
+    """Whether limits that are not given default to those for untrusted files. Default: False."""
     samples: int
     """Most samples (width x height x channels). Default 2^31; untrusted, 2^28."""
     metadata_bytes: int
     """Most bytes of metadata. Default 64 MiB; untrusted, 16 MiB."""
     work: int
-    """Most multiplications of networks that decoding may cost. Default 2^50; untrusted, 2^44."""
+    """Most multiplications of networks in decoding. Default 2^50; untrusted, 2^44."""
     memory: int
     """Most bytes of samples, two each, that are held at once. Default: no limit; untrusted, 1 GiB."""
 
 
 class Options(TypedDict, total=False):
-    """The options of `Codec`, which all functions take. None changes the samples that come back."""
+    """The options of `Codec`, which all functions take. None of them changes the decoded samples."""
 
     effort: int | str
     """1, the fastest, to 9, the smallest files; or fast (4), low (5), default (6), high (8), max (9)."""
     model: str | bytes
-    """Networks other than the effort's, by name or as an ONNX file, which is then needed for decoding."""
+    """Networks to use instead of the effort's: a name, or the bytes of an ONNX file, which is then needed for decoding."""
     transforms: bool
-    """Whether palettes, luma and chroma and the like are looked for. Default: True."""
+    """Whether to try transforms (palettes, luma and chroma, and others). Default: True."""
     verify: bool
-    """Whether what was encoded is decoded and compared before it is handed out. Default: True."""
+    """Whether encoded data are decoded and compared before they are returned. Default: True."""
     threads: int
-    """Threads; 0, the default, is one per core."""
+    """Number of threads; 0, the default, is one per core."""
     device: Literal["auto", "cpu", "cuda"]
-    """Where networks run."""
+    """The device that runs networks."""
     limits: Limits
-    """Bounds on the input."""
+    """Limits on the input."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -92,7 +92,7 @@ def _made(options: frozenset[tuple[str, Any]]) -> Codec:
 
 
 def _codec(options: Options) -> Codec:
-    """A codec with these options; calls share it."""
+    """A codec with these options, shared by all calls."""
     named: dict[str, Any] = dict(options)
     if "limits" in named:
         named["limits"] = frozenset(named["limits"].items())
@@ -107,11 +107,11 @@ def encode(
     metadata: dict[str, bytes] | None = None,
     **options: Unpack[Options],
 ) -> bytes:
-    """The bytes of a file that holds an array.
+    """Compresses an array; returns the bytes of a file.
 
     `image` has axes (row, column) or (row, column, channel), or with `layout="chw"` (channel, row, column), and samples
     of type bool, uint8 or uint16; 1 to 4 channels are grey, grey and alpha, RGB, RGB and alpha. `depth` is the number of
-    bits of each sample, else 1, 8 or 16 by the type. `metadata` has the keys icc, exif (from the TIFF header on), xmp,
+    bits per sample; the default is 1, 8 or 16 by type. `metadata` has the keys icc, exif (from the TIFF header on), xmp,
     palette and png_chunks.
     """
     return _codec(options).encode(image, depth=depth, layout=layout, metadata=metadata)
@@ -124,22 +124,22 @@ def decode(
     layout: Layout = "hwc",
     **options: Unpack[Options],
 ) -> Samples:
-    """The array of a file, or of a rectangle (x, y, width, height), for which only the tiles that it needs are read.
+    """Decompresses a file to an array; or a rectangle (x, y, width, height), reading only the tiles that it needs.
 
-    Of a JPEG file that is held, these are its pixels, of which there are no rectangles.
-    The samples are uint8 for depths up to 8, else uint16. Grey images have no axis of channels.
+    For a file that holds a JPEG file, returns the pixels; rectangles are not supported there.
+    The samples are uint8 for depths up to 8, otherwise uint16. Grey images have no channel axis.
     """
     return _codec(options).decode(source, region=region, layout=layout)
 
 
 def info(source: Source, **options: Unpack[Options]) -> Info:
-    """What a file says of itself: shape, depth, metadata, size. No sample is decoded. `jpeg_bytes` is the size of the JPEG
-    file that it holds, if it holds one."""
+    """Describes a file without decoding samples: shape, depth, metadata, size. `jpeg_bytes` is the size of the JPEG file in
+    it, if it holds one."""
     return _codec(options).info(source)
 
 
 def verify(source: Source, **options: Unpack[Options]) -> Info:
-    """Decodes a file and keeps nothing. Raises `DamagedError` unless it is intact."""
+    """Decodes a file and discards the samples. Raises `DamagedError` unless the file is intact."""
     return _codec(options).verify(source)
 
 
@@ -153,19 +153,19 @@ def encoder(
     metadata: dict[str, bytes] | None = None,
     **options: Unpack[Options],
 ) -> Encoder:
-    """Starts a file whose rows are given one after the other; memory does not grow with its height."""
+    """Starts a file whose rows are written one after the other; memory does not grow with its height."""
     return _codec(options).encoder(
         target, width=width, height=height, channels=channels, depth=depth, metadata=metadata
     )
 
 
 def decoder(source: Source, **options: Unpack[Options]) -> Decoder:
-    """The bands of a file, one array after the other; memory does not grow with its height."""
+    """Yields the bands of a file, one array after the other; memory does not grow with its height."""
     return _codec(options).decoder(source)
 
 
 def open(source: Source, **options: Unpack[Options]) -> Archive:
-    """Opens a file for any number of rectangles."""
+    """Opens a file, to decompress any number of rectangles."""
     return _codec(options).open(source)
 
 
@@ -185,11 +185,11 @@ def compress_file(
     allow_lossy_source: bool = False,
     **options: Unpack[Options],
 ) -> bytes | None:
-    """Compresses an image file (PNG, TIFF, WebP, ...) with its metadata, unless they are to be stripped.
+    """Compresses an image file (PNG, TIFF, WebP, ...) with its metadata, unless `strip` is set.
 
-    Returns the bytes, or writes them to `target`: at a path, a whole file or none. What is not kept is a
-    `NotKeptWarning`. A JPEG file is kept byte for byte: `decompress_file` gives it back. The pixels of lossy formats take
-    more than their files do: those of a JPEG file are compressed with `allow_lossy_source` alone, and so is lossy WebP.
+    Returns the bytes, or writes them to `target` (at a path: a complete file or none). What is not kept causes a
+    `NotKeptWarning`. `decompress_file` restores JPEG files byte for byte. The pixels of lossy formats take more than their
+    files: those of JPEG files, and of lossy WebP, are compressed only with `allow_lossy_source`.
     """
     codec = _codec(options)
 
@@ -213,10 +213,10 @@ def decompress_file(
 def decompress_file(
     source: Source, target: Target | None = None, *, format: str | None = None, **options: Unpack[Options]
 ) -> bytes | None:
-    """Decompresses to an image file: png, tiff, pnm, bmp, qoi or webp, by the extension of `target`, or else png. Of a file
-    that holds a JPEG file, jpg gives that, as does no extension.
+    """Decompresses to an image file: png, tiff, pnm, bmp, qoi or webp, by the extension of `target`; the default is png. A
+    file that holds a JPEG file is decompressed to that by default, and with jpg.
 
-    Returns the bytes, or writes them to `target`: at a path, a whole file or none.
+    Returns the bytes, or writes them to `target` (at a path: a complete file or none).
     """
     codec = _codec(options)
     path = os.fspath(target) if isinstance(target, str | os.PathLike) else ""

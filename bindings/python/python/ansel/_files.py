@@ -1,4 +1,4 @@
-"""Files that are put in place whole or not at all."""
+"""Writing of files that are put in place completely or not at all."""
 
 import os
 import secrets

@@ -1,8 +1,8 @@
 """A plugin for Pillow: after `import ansel.pillow`, `Image.open` reads and `Image.save` writes .ansel files.
 
-Opening reads the header and the metadata; samples are decoded when they are needed. Modes are 1, L, LA, RGB, RGBA and
-I;16. Pillow has no mode for colour of more than 8 bits: `ansel.decode` reads it. A file that holds a JPEG file opens as
-that does, with its metadata.
+Opening reads the header and the metadata; samples are decoded on demand. Modes are 1, L, LA, RGB, RGBA and I;16. Pillow
+has no mode for colour with more than 8 bits: use `ansel.decode`. A file that holds a JPEG file opens like that file, with
+its metadata.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _OPTIONS = ("effort", "model", "transforms", "verify", "threads", "device")
 
 @contextlib.contextmanager
 def _errors() -> Iterator[None]:
-    """Damage and limits are OSError to those who know Pillow alone."""
+    """Raises damage and exceeded limits as OSError, which Pillow's users expect."""
     try:
         yield
     except ansel.AnselError as error:
@@ -33,7 +33,7 @@ def _errors() -> Iterator[None]:
 
 
 def _chunks(block: bytes) -> dict[bytes, bytes]:
-    """The chunks of a PNG file by their types; those that stand for a place are empty."""
+    """The chunks of a PNG file by type; markers are empty."""
     chunks, start = {}, 0
     while start < len(block):
         length, kind = struct.unpack_from(">I4s", block, start)
@@ -67,7 +67,7 @@ class AnselImageFile(ImageFile.ImageFile):
         self._describe(header)
 
     def _describe(self, header: ansel.Info) -> None:
-        """Puts what is known beside the samples into `info`."""
+        """Puts the metadata into `info`."""
         metadata = header.metadata
         self.info["depth"] = header.depth
         if "icc" in metadata:
@@ -105,7 +105,7 @@ class AnselImageFile(ImageFile.ImageFile):
         return super().load()
 
     def load_seek(self, pos: int) -> None:
-        """Keeps Pillow from mapping the file as if it held samples."""
+        """Stops Pillow from memory-mapping the file as raw samples."""
 
 
 def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
@@ -116,7 +116,7 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
         return AnselImageFile(file, filename)
     with _errors():
         jpeg = ansel.decompress_file(cast(Any, file))
-    if filename:  # Pillow has opened it, and closes what the image reads from
+    if filename:  # Pillow opened it, and closes the file that the image reads from
         file.close()
     return JpegImagePlugin.jpeg_factory(io.BytesIO(jpeg), filename)
 
@@ -126,7 +126,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _metadata(image: Image.Image) -> dict[str, bytes]:
-    """As Pillow's other plugins do: the ICC profile and the transparent colour stay, Exif, XMP and dpi are options."""
+    """As in Pillow's other plugins: the ICC profile and the transparent colour are kept; Exif, XMP and dpi are options."""
     options = image.encoderinfo
     metadata: dict[str, bytes] = {}
     if icc := options.get("icc_profile", image.info.get("icc_profile")):
@@ -155,7 +155,7 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     samples = np.asarray(image)
     depth = None
     if image.mode.startswith("I;16"):
-        # What had 12 bits has 12 bits again, if they still hold its samples.
+        # The original depth is used again, if the samples still fit it.
         depth = image.encoderinfo.get("depth", image.info.get("depth", 16))
         if not 8 < depth < 16 or samples.size and int(samples.max()) >> depth:
             depth = 16

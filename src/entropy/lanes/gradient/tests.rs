@@ -3,7 +3,7 @@ use crate::entropy::mixture::Normalisation;
 use crate::entropy::vectors::Vectors;
 use crate::testing::Random;
 
-/// The code length of a pixel in nats, in floating point, of outputs in their units.
+/// The code length of a pixel in nats, in floating point, with outputs as real numbers.
 fn code_length(outputs: &[f64], samples: [f64; 3], predictions: [f64; 3], normalisation: Normalisation) -> f64 {
     const K: usize = 2;
     let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -37,7 +37,7 @@ fn errors_are_the_gradient_of_the_code_length() {
         };
         let signs = lanes(&mut |_, case| if case % 3 == 0 { -1 } else { 1 });
         let shifts = lanes(&mut |_, case| (case % 5) as i32);
-        // No component so far in its tail that its density has but a few bits.
+        // No component so far in its tail that its density has only a few bits.
         let output = |index: usize, lane: usize, random: &mut Random| {
             let (centre, magnitude) = match index / K {
                 0 => (0, 100),

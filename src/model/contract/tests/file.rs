@@ -1,4 +1,4 @@
-//! Files that are damaged, hostile or no models at all.
+//! Files that are damaged, hostile, or not models.
 
 use super::*;
 
@@ -43,11 +43,11 @@ fn a_flipped_bit_is_refused_or_leaves_a_model_that_keeps_the_contract() {
         }
         bytes[bit / 8] ^= 1 << (bit % 8);
     }
-    // Most bits are those of weights, which are free.
+    // Most bits belong to weights, which may have any value.
     assert!(refused > 1000 && accepted > 1000, "{refused} refused, {accepted} accepted");
 }
 
-/// A field of protocol buffers that holds bytes.
+/// A protocol buffers field that holds bytes.
 fn field(tag: u64, bytes: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::new();
     prost::encoding::encode_varint(tag << 3 | 2, &mut encoded);
@@ -56,7 +56,7 @@ fn field(tag: u64, bytes: &[u8]) -> Vec<u8> {
     encoded
 }
 
-/// The bytes of the fields of the graph; each message in it ends in the field `extra`.
+/// The bytes of the graph's fields; each message in it ends with the field `extra`.
 fn graph_with(graph: &GraphProto, extra: &[u8]) -> Vec<u8> {
     let mut encoded = field(2, graph.name.as_bytes());
     let mut add = |tag, message: Vec<u8>| encoded.extend(field(tag, &[&message[..], extra].concat()));

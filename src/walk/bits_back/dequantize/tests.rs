@@ -17,8 +17,8 @@ fn laws_increase_strictly_and_find_every_quantile() {
     }
 }
 
-/// Samples of a logistic of scale `s` around 0, coded as `y + u` under this logistic: with u uniform, the bits exceed those of
-/// the exact probabilities by Jensen's gap; with u from the exact posterior, they do not.
+/// Samples of a logistic distribution of scale `s` around 0, coded as `y + u` under this logistic. With uniform `u`,
+/// the bits exceed those of the exact probabilities by Jensen's gap; with `u` from the exact posterior, they do not.
 #[test]
 fn the_exact_posterior_has_no_gap_and_uniform_noise_has_jensen_s() {
     for (exponent, gap) in [(-128, 0.4282), (-64, 0.0819), (0, 0.0201), (64, 0.0050)] {
@@ -33,7 +33,7 @@ fn the_exact_posterior_has_no_gap_and_uniform_noise_has_jensen_s() {
                 continue;
             }
             exact -= probability * probability.log2();
-            // The mean, in 2^-6 of a cell, from its middle.
+            // The mean, in units of 2^-6 of a cell, from its middle.
             let law = Truncated::new((-y * 64.0) as i64 - 32, exponent);
             for noise in 0..CELLS {
                 let cell = density(y + (noise as f64 + 0.5) / 64.0) / 64.0;

@@ -1,4 +1,4 @@
-"""python -m ansel.jobs SOURCE TARGET: compresses a folder or a bucket. Exits with 1 if files are left."""
+"""python -m ansel.jobs SOURCE TARGET: compresses a folder or a bucket. Exits with 1 if files remain."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Runs a job: lists what is left, hands it to an engine, and tries again what did not come back."""
+"""Runs a job: lists what remains, hands it to an engine, and retries what did not come back."""
 
 import logging
 from collections.abc import Callable
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a job."""
+    """The outcome of a job."""
 
     rows: list[Row]
-    """The manifest: a row for each file that was tried, now or before."""
+    """The manifest: a row for each file that was tried, in this run or before."""
     worked: int
-    """Files that were not done when the job began."""
+    """Files that were not done when the job started."""
     missing: list[str]
-    """Paths that no worker came back with: each time, something ended it."""
+    """Paths that no worker finished: each attempt was ended from outside."""
 
     @property
     def failed(self) -> list[Row]:
@@ -32,7 +32,7 @@ class Report:
 
     @property
     def bytes(self) -> tuple[int, int]:
-        """Bytes of what is compressed: before, and after."""
+        """Bytes of the compressed files: before, and after."""
         done = [row for row in self.rows if row["status"] == "done"]
         return sum(row["source_bytes"] for row in done), sum(row["target_bytes"] for row in done)
 
@@ -40,9 +40,8 @@ class Report:
 def run(job: Job, *, engine: str = "daft", workers: int = 1, batch: int = 32, attempts: int = 3) -> Report:
     """Compresses all that is not done yet, in batches, and writes the manifest.
 
-    What failed for a reason that may pass, or was lost with its worker, is tried again, `attempts` times in all, the last
-    time one file in a batch: so a file that ends every worker takes no other with it. Files that are damaged or not
-    supported are tried once in a run.
+    Files that fail for a transient reason, or are lost with their worker, are tried up to `attempts` times, the last time in
+    batches of one, so that a file that crashes every worker affects no other. Damaged or unsupported files are tried once.
     """
     entries = manifest.sources(job)
     todo = manifest.left(job, entries)

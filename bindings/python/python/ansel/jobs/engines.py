@@ -1,4 +1,4 @@
-"""Where batches are compressed: in this process, on Daft, on Ray Data. Each returns when all batches are done, or raises."""
+"""Engines that run batches: this process, Daft, Ray Data. Each returns when all batches are done, or raises."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,9 +13,9 @@ def here(job: Job, entries: list[Entry], _workers: int, batch: int) -> None:
 
 
 def on_daft(job: Job, entries: list[Entry], workers: int, batch: int) -> None:
-    """On Daft's runner, each worker a process: on this machine, or with DAFT_RUNNER=ray on a cluster.
+    """On Daft's runner, with one process per worker: on this machine, or with DAFT_RUNNER=ray on a cluster.
 
-    The frame has paths and sizes alone. Files go from store to worker and back as bytes, not through columns: an image
+    The frame has only paths and sizes. Files go from store to worker and back as bytes, not through columns: an image
     column would decode them, and lose metadata and depth.
     """
     import daft

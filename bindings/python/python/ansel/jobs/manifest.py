@@ -1,4 +1,4 @@
-"""The manifest of a job: a row for each file of the source, from the parts that workers wrote."""
+"""The manifest of a job: a row for each file of the source, gathered from the parts that workers wrote."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +10,7 @@ _NAME = "manifest.parquet"
 
 
 def _listed(uri: str) -> list[tuple[str, fs.FileInfo]]:
-    """All files below a URI by their paths there, in order; none where there is no folder."""
+    """All files below a URI with their relative paths, sorted; none if the folder does not exist."""
     system, base = place(uri)
     found = system.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
     files = [(info.path.removeprefix(base).lstrip("/"), info) for info in found if info.type == fs.FileType.File]
@@ -18,7 +18,7 @@ def _listed(uri: str) -> list[tuple[str, fs.FileInfo]]:
 
 
 def sources(job: Job) -> list[Entry]:
-    """What is to be compressed. Results that lie below the source, and hidden files, are not."""
+    """The files to compress: without hidden files, and without results that lie below the source."""
     if place(job.source)[0].get_file_info(place(job.source)[1]).type == fs.FileType.NotFound:
         raise FileNotFoundError(f"there is no {job.source}")
     return [
@@ -43,7 +43,7 @@ def rows(job: Job) -> dict[str, Row]:
 
 
 def tried(job: Job, entries: list[Entry]) -> dict[str, Row]:
-    """The rows of those of these files that were tried as they are now."""
+    """The rows of the files that were tried in their present state."""
     known = rows(job)
     current = {entry.path: (entry.bytes, entry.modified) for entry in entries}
     return {
@@ -52,7 +52,7 @@ def tried(job: Job, entries: list[Entry]) -> dict[str, Row]:
 
 
 def left(job: Job, entries: list[Entry]) -> list[Entry]:
-    """What is not done: never was, has changed since, or whose result is gone."""
+    """The files that remain: never done, changed since, or with a missing result."""
     known = tried(job, entries)
     sizes = {path: info.size for path, info in _listed(job.target)}
 

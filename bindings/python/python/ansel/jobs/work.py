@@ -1,4 +1,4 @@
-"""What a worker does: one batch of files, each from bytes to bytes, and its rows of the manifest."""
+"""The work of a worker: a batch of files, each from bytes to bytes, and the rows of the manifest for them."""
 
 import hashlib
 import os
@@ -17,25 +17,25 @@ from pyarrow import fs
 import ansel
 from ansel import _files
 
-# What is compressed, by the end of its name. JPEG files are kept byte for byte.
+# Extensions of files to compress. JPEG files can be restored byte for byte.
 SUFFIXES = (
     ".png", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".bmp", ".qoi", ".webp", ".tga", ".ff", ".jpg", ".jpeg",
 )
 
 SCHEMA = pa.schema(
     {
-        "path": pa.string(),  # below the source
+        "path": pa.string(),  # relative to the source
         "source_bytes": pa.int64(),
         "source_modified": pa.int64(),  # nanoseconds since 1970
         "source_sha256": pa.string(),
-        "target": pa.string(),  # below the target
+        "target": pa.string(),  # relative to the target
         "target_bytes": pa.int64(),
         "target_sha256": pa.string(),
         "width": pa.int64(),
         "height": pa.int64(),
         "channels": pa.int64(),
         "depth": pa.int64(),
-        "status": pa.string(),  # "done", "failed" or "refused", which is for good
+        "status": pa.string(),  # "done", "failed", or "refused", which is final
         "error": pa.string(),
         "warning": pa.string(),
         "seconds": pa.float64(),
@@ -56,16 +56,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done. A worker gets a copy of it."""
+    """The description of a job; each worker gets a copy."""
 
     source: str
     """A folder, or a URI that `pyarrow.fs` knows: s3://bucket/folder, gs://bucket/folder."""
     target: str
-    """Where the results go, and the manifest: manifest.parquet, and parts of it below .manifest."""
+    """The place for results and for the manifest: manifest.parquet, and parts of it below .manifest."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Options of `ansel.compress_file`. A worker has one thread unless they say otherwise."""
+    """Options of `ansel.compress_file`. The default is one thread per worker."""
     suffixes: tuple[str, ...] = SUFFIXES
-    """What is compressed, by the end of its name."""
+    """Extensions of files to compress."""
 
 
 def place(uri: str) -> tuple[fs.FileSystem, str]:
@@ -79,18 +79,18 @@ def read(system: fs.FileSystem, path: str) -> bytes:
 
 
 def write(system: fs.FileSystem, path: str, data: bytes) -> None:
-    """Puts an object in place, whole or not at all."""
+    """Puts an object in place, completely or not at all."""
     if isinstance(system, fs.LocalFileSystem):
         system.create_dir(os.path.dirname(path), recursive=True)
         _files.put(path, lambda file: file.write(data))
         return
-    # A store shows an object when the stream is closed, and not before.
+    # A store shows the object only once the stream is closed.
     with system.open_output_stream(path) as stream:
         stream.write(data)
 
 
 def compress(job: Job, entry: Entry) -> Row:
-    """Compresses one file. What goes wrong is in the row."""
+    """Compresses one file. Errors are recorded in the row."""
     started = time.perf_counter()
     row: Row = dict.fromkeys(SCHEMA.names)
     row |= {"path": entry.path, "source_bytes": entry.bytes, "source_modified": entry.modified}
@@ -102,7 +102,7 @@ def compress(job: Job, entry: Entry) -> Row:
             raise OSError(f"{len(data)} bytes were read where {entry.bytes} were listed")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ansel.NotKeptWarning)
-            # Decoded and compared before it is returned, unless the options say no.
+            # Decoded and compared before it is returned, unless the options turn that off.
             file = ansel.compress_file(data, **{"threads": 1, **job.options})
         row["warning"] = "; ".join(str(warning.message) for warning in caught) or None
         path = f"{target}/{row['target']}"
@@ -115,13 +115,13 @@ def compress(job: Job, entry: Entry) -> Row:
         row |= {"target_bytes": len(file), "status": "done"}
     except (ansel.DamagedError, ansel.UnsupportedError, ansel.LimitsError) as error:
         row |= {"status": "refused", "error": f"{type(error).__name__}: {error}"}
-    except Exception as error:  # a worker outlives whatever one file does
+    except Exception as error:  # no file may end a worker
         row |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     return row | {"seconds": time.perf_counter() - started}
 
 
 def compress_batch(job: Job, entries: Sequence[Entry]) -> list[Row]:
-    """Compresses files and writes their rows as a part of the manifest, so that they are done whatever becomes of the job.
+    """Compresses files, and writes their rows as a part of the manifest, so that this work survives whatever ends the job.
 
     The part has a name of its own: parts are added, never changed.
     """
