@@ -51,7 +51,7 @@ fn pixels(networks: &mut Networks, side: usize, words: Vec<u32>) -> Array3<u16> 
     tiles[0].samples.to_array()
 }
 
-/// The patches of a tile. Words that are no image, for a sample beyond its alphabet, are left out: others take their place.
+/// The patches of a tile. Words that no encoder writes, with integers that get too large, are left out: others take their place.
 fn patches(
     program: &Program,
     networks: &mut Networks,
@@ -64,8 +64,8 @@ fn patches(
     for (y, x) in (0..side).step_by(PATCH).flat_map(|y| (0..side).step_by(PATCH).map(move |x| (y, x))) {
         let planes = loop {
             let stack = Stack::from_words(words()).expect("no zeros");
-            let popped = Walk::new(program, &mut networks.all, stack, &alphabets).pop();
-            if let Some(planes) = popped.expect("networks that run") {
+            let drawn = Walk::new(program, &mut networks.all, stack, &alphabets).draw();
+            if let Some(planes) = drawn.expect("networks that run") {
                 break planes.concat();
             }
         };

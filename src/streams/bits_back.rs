@@ -106,6 +106,7 @@ pub(super) fn encode(
     let program = program_of(&models[0]);
     engine.for_tiles_of([&models[0], &models[1]], rects, |networks, range| {
         check_channels(&networks[0], &coded.sizes)?;
+        without_offsets(networks)?;
         let encode = |&rect: &Rect| {
             let stream = encode_tile(program, networks, coded, rect)?;
             done(rect);
@@ -113,6 +114,11 @@ pub(super) fn encode(
         };
         rects[range].iter().map(encode).collect()
     })
+}
+
+/// Networks come from a pool: another part may have left its bias offsets in the primer's.
+fn without_offsets(networks: &mut [Networks; 2]) -> Result<()> {
+    networks.iter_mut().try_for_each(|networks| networks.offset_biases(None))
 }
 
 fn program_of(model: &Model) -> &Program {
@@ -203,6 +209,7 @@ pub(super) fn decode(
     }
     let (rects, alphabets): (Vec<Rect>, _) = (tiles.iter().map(|tile| tile.rect).collect(), alphabets(sizes));
     engine.for_tiles_of([&models[0], &models[1]], &rects, |networks, range| {
+        without_offsets(networks)?;
         let decode =
             |index: usize| decode_tile(program, networks, &alphabets, &tiles[index])?.ok_or_else(|| damaged(index));
         range.map(decode).collect()

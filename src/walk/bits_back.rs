@@ -111,14 +111,7 @@ impl<'a, N: Evaluator> Walk<'a, N> {
     /// # Errors
     /// Those of the networks.
     pub fn pop(&mut self) -> Result<Option<Vec<Vec<u16>>>> {
-        let program = self.program;
-        let mut patch = Patch::default();
-        for placed in program.operations.iter().rev() {
-            self.backwards(placed, &mut patch)?;
-            if self.out_of_range {
-                return Ok(None);
-            }
-        }
+        let Some(mut patch) = self.pop_numbers()? else { return Ok(None) };
         let mut samples = Vec::with_capacity(patch.planes.len());
         for (plane, &alphabet) in patch.planes.iter().zip(&self.alphabets) {
             let plane = plane.iter().map(|&x| self.grid.sample(x, alphabet)).collect::<Option<Vec<u16>>>();
@@ -128,6 +121,35 @@ impl<'a, N: Evaluator> Walk<'a, N> {
         green_first(&mut samples);
         self.push_noise(&mut patch)?;
         Ok((!self.out_of_range).then_some(samples))
+    }
+
+    /// Pops the numbers that the samples of a patch became; `None` if no encoder can have pushed them.
+    fn pop_numbers(&mut self) -> Result<Option<Patch>> {
+        let program = self.program;
+        let mut patch = Patch::default();
+        for placed in program.operations.iter().rev() {
+            self.backwards(placed, &mut patch)?;
+            if self.out_of_range {
+                return Ok(None);
+            }
+        }
+        Ok(Some(patch))
+    }
+
+    /// Draws a patch from the model, if the stack has random words. A flow has numbers beyond all samples, too: these become
+    /// the nearest sample.
+    ///
+    /// # Errors
+    /// Those of the networks.
+    #[cfg(feature = "bench")]
+    pub fn draw(&mut self) -> Result<Option<Vec<Vec<u16>>>> {
+        let Some(patch) = self.pop_numbers()? else { return Ok(None) };
+        let nearest = |x: i64, most: u32| ((x >> self.grid.noise) + self.grid.half()).clamp(0, most.into()) as u16;
+        let samples = patch.planes.iter().zip(&self.alphabets);
+        let samples = samples.map(|(plane, alphabet)| plane.iter().map(|&x| nearest(x, alphabet.size - 1)).collect());
+        let mut samples: Vec<_> = samples.collect();
+        green_first(&mut samples);
+        Ok(Some(samples))
     }
 }
 

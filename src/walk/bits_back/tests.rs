@@ -9,11 +9,12 @@ use crate::model::program::PATCH;
 use crate::model::registry::models;
 use crate::testing::Random;
 
-/// The programs of the registry, with their networks.
+/// The programs of the registry and a tiny one, with their networks.
 pub(super) fn all() -> Vec<(Program, Networks)> {
+    let tiny = &include_bytes!("../../../tests/models/tiny.onnx")[..];
     let files = models().iter().filter(|model| model.family == Family::BitsBack).map(|model| model.file);
     let program = |file| ModelFile::read(file).expect("a model").program.expect("a program");
-    files.map(|file| (program(file), networks_of(file))).collect()
+    files.chain([tiny]).map(|file| (program(file), networks_of(file))).collect()
 }
 
 pub(super) fn alphabets(channels: usize, depth: u32) -> Vec<Alphabet> {

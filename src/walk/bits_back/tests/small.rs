@@ -179,7 +179,7 @@ pub(super) fn variants() -> Vec<(&'static str, Program)> {
         ("variational noise, colour", program(&Lines::new("dequantize variational 0", 6, 3, 8).factor_all(), 3, 8)),
         ("squeeze", program(&squeezed().factor_all(), 1, 8)),
         ("lu", with(squeezed(), &lu(4, random))),
-        ("norm", with(squeezed(), "norm 3 100 -200 7 -70 30 0")),
+        ("norm", with(squeezed(), "norm 3 100 -200 7 70 30 0")),
         ("factor", program(&early.factor_all(), 1, 8)),
         ("factor, gaussian", program(&squeezed().factor_under("gaussian "), 1, 8)),
         ("affine, channels", coupled("couple affine", &channel_masks)),
