@@ -296,9 +296,12 @@ fn files(codec: &Codec) -> Vec<(Example, Vec<u8>)> {
     let (patch, below) = (photograph_crop(3, 64, 64), common::noise(3, 64, 60));
     let both = concatenate![Axis(1), *patch.samples(), *below.samples()];
     let planes = Planes::new(both, 8).expect("valid samples");
-    files.extend(["realnvp", "vae"].map(|name| of_model(name, planes.clone(), program_file(name))));
     let grey = planes.samples().slice(s![..1, .., ..]).to_owned();
-    files.push(of_model("tiny", Planes::new(grey, 8).expect("valid samples"), tiny_program()));
+    let grey = Planes::new(grey, 8).expect("valid samples");
+    for name in ["realnvp", "vae"] {
+        files.extend([&planes, &grey].map(|of| of_model(name, of.clone(), program_file(name, of.channels()))));
+    }
+    files.push(of_model("tiny", grey, tiny_program()));
     let (arcs, file) = of_model("bias offsets", arcs(128), model_file(Content::Grey));
     assert!(codec.read_info(Cursor::new(&file)).expect("a valid file").bands[0].parts()[0].offsets);
     files.push((arcs, file));

@@ -37,7 +37,7 @@ pub struct RegisteredModel {
 }
 
 /// All models, ordered by id.
-static REGISTRY: [RegisteredModel; 12] = [
+static REGISTRY: [RegisteredModel; 14] = [
     registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
     registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-33c63d0b.onnx")),
@@ -48,8 +48,10 @@ static REGISTRY: [RegisteredModel; 12] = [
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
     registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
-    registered_program(11, "realnvp", include_bytes!("../../models/realnvp-9e15c45d.onnx")),
-    registered_program(12, "vae", include_bytes!("../../models/vae-8a28b343.onnx")),
+    registered_program(11, "realnvp", Content::Colour, include_bytes!("../../models/realnvp-9e15c45d.onnx")),
+    registered_program(12, "vae", Content::Colour, include_bytes!("../../models/vae-f757e716.onnx")),
+    registered_program(13, "realnvp", Content::Grey, include_bytes!("../../models/realnvp-grey-b4329606.onnx")),
+    registered_program(14, "vae", Content::Grey, include_bytes!("../../models/vae-grey-15858a6b.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
@@ -60,8 +62,8 @@ const fn registered_flow(id: u16, content: Content, file: &'static [u8]) -> Regi
     RegisteredModel { id, name: FLOW, family: Family::Flow, content, file }
 }
 
-const fn registered_program(id: u16, name: &'static str, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name, family: Family::BitsBack, content: Content::Colour, file }
+const fn registered_program(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { id, name, family: Family::BitsBack, content, file }
 }
 
 /// The models of the registry, ordered by id.

@@ -68,9 +68,9 @@ pub fn flow_file(channels: usize) -> ModelChoice {
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a flow of the registry").file.into())
 }
 
-/// A program of the registry for colour, given as a file, so that no other coder is tried.
-pub fn program_file(name: &str) -> ModelChoice {
-    let is_for = |model: &&RegisteredModel| model.name == name && model.content.channels() == 3;
+/// A program of the registry for this many channels, given as a file, so that no other coder is tried.
+pub fn program_file(name: &str, channels: usize) -> ModelChoice {
+    let is_for = |model: &&RegisteredModel| model.name == name && model.content.channels() == channels;
     ModelChoice::File(ansel::models().iter().find(is_for).expect("a program of the registry").file.into())
 }
 
