@@ -6,6 +6,7 @@
 
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{MAX_CHANNELS, Normalisation};
+use crate::entropy::vectors::{Simd, Vectorised, Vectors};
 use crate::tile::{REACH, TAPS, TileSamples, median_edge};
 
 /// The taps are shifted by the number of these thresholds that are above the activity.
@@ -51,9 +52,26 @@ pub(crate) fn push_context(
     contexts: &mut Vec<i16>,
 ) -> ([i32; MAX_CHANNELS], Normalisation) {
     let alphabet = alphabets[0]; // all have the same depth
-    match tile.channels() {
-        1 => push::<1, 8, 8>(tile, (x, y), alphabet, contexts),
-        _ => push::<3, 24, 16>(tile, (x, y), alphabet, contexts),
+    Vectors::best().run(Push { tile, place: (x, y), alphabet, contexts })
+}
+
+/// What [`push_context`] does, with any vector instructions.
+struct Push<'a> {
+    tile: &'a TileSamples,
+    place: (usize, usize),
+    alphabet: Alphabet,
+    contexts: &'a mut Vec<i16>,
+}
+
+impl Vectorised for Push<'_> {
+    type Output = ([i32; MAX_CHANNELS], Normalisation);
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) -> Self::Output {
+        match self.tile.channels() {
+            1 => push::<1, 8, 8>(self.tile, self.place, self.alphabet, self.contexts),
+            _ => push::<3, 24, 16>(self.tile, self.place, self.alphabet, self.contexts),
+        }
     }
 }
 
@@ -62,6 +80,7 @@ pub(crate) fn push_context(
 ///
 /// Taps are read and written in whole vectors: `ABOVE` samples of each row above, `LEFT` samples of the row to the
 /// left. The entries computed from samples after the taps are overwritten.
+#[inline(always)]
 fn push<const C: usize, const ABOVE: usize, const LEFT: usize>(
     tile: &TileSamples,
     (x, y): (usize, usize),
@@ -137,7 +156,7 @@ fn put_taps<const C: usize, const ABOVE: usize, const LEFT: usize>(
     put_row(left, predictions, normalised, &mut contexts[REACH * width..]);
 }
 
-/// Writes the context entries of a row of taps in vectors of eight.
+/// Writes the context entries of a row of taps.
 #[inline(always)]
 fn put_row<const N: usize>(
     row: &[u16; N],
@@ -145,14 +164,11 @@ fn put_row<const N: usize>(
     normalised: impl Fn(u16, u16) -> i16,
     contexts: &mut [i16],
 ) {
-    for first in (0..N).step_by(8) {
-        let (taps, predictions) = (&row[first..first + 8], &predictions[first..first + 8]);
-        let mut vector = [0; 8];
-        for i in 0..8 {
-            vector[i] = normalised(taps[i], predictions[i]);
-        }
-        contexts[first..first + 8].copy_from_slice(&vector);
+    let mut entries = [0; N];
+    for i in 0..N {
+        entries[i] = normalised(row[i], predictions[i]);
     }
+    contexts[..N].copy_from_slice(&entries);
 }
 
 /// The activity of a pixel's neighbourhood: the sum of absolute differences of horizontal and vertical neighbours. Also

@@ -107,8 +107,9 @@ impl Threads {
 const LOCKSTEP_PIXELS: usize = 1 << 20;
 const LOCKSTEP_TILES: usize = 1024;
 
-/// Images with at most this many pixels are coded without sessions of ONNX Runtime: see [`Wanted::few`].
-const FEW_PIXELS: u64 = 1 << 16;
+/// Images with at most this many pixels (512 x 512, a tile) are coded without sessions of ONNX Runtime: see
+/// [`Wanted::few`].
+const FEW_PIXELS: u64 = 1 << 18;
 
 /// Runs networks on tiles. Clones share models, sessions and threads; each has its own [`stop`](Self::stop) flag and
 /// image.

@@ -117,6 +117,7 @@ impl TileSamples {
     /// The taps of a pixel's context in its row `row`: `N = (2 REACH + 1) * channels` samples in each of the `REACH`
     /// rows above, from the top; then `N = REACH * channels` samples to the left. `N` may be larger to read whole
     /// vectors: up to 8 samples, or 24 above and 16 to the left with three channels.
+    #[inline(always)]
     pub fn taps<const N: usize>(&self, x: usize, y: usize, row: usize) -> &[u16; N] {
         let start = (y + row) * self.stride + x * self.channels;
         self.samples[start..].first_chunk().expect("the border is as wide as a context")
