@@ -76,7 +76,7 @@ impl NullaryFnOnce for Activate<'_> {
 }
 
 /// Sums -> errors of inputs; 0 for inputs at an end of their range.
-pub(super) struct Close<'a> {
+pub(super) struct ClipGradient<'a> {
     pub sums: &'a mut [f32],
     pub inputs: &'a [f32],
     /// The largest input.
@@ -84,7 +84,7 @@ pub(super) struct Close<'a> {
     pub scale: f32,
 }
 
-impl NullaryFnOnce for Close<'_> {
+impl NullaryFnOnce for ClipGradient<'_> {
     type Output = ();
 
     #[inline(always)]

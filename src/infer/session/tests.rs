@@ -28,7 +28,7 @@ fn registered() -> Vec<Arc<CheckedModel>> {
 
 fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
-    Network::new(model, packed, Wanted { device, few: false })
+    Network::new(model, packed, EngineRequest { device, few: false })
 }
 
 /// The kernel alone.
@@ -315,7 +315,8 @@ fn few_pixels_need_no_session() {
     let model = registered().remove(0);
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
     for device in [Device::Auto, Device::Cpu] {
-        let network = Network::new(model.clone(), packed.clone(), Wanted { device, few: true }).expect("an engine");
+        let network =
+            Network::new(model.clone(), packed.clone(), EngineRequest { device, few: true }).expect("an engine");
         let scalar = Instructions::detect() == Instructions::Scalar;
         assert_eq!(network.engine.name(), if scalar { "graph of ONNX Runtime" } else { "kernel" });
     }
