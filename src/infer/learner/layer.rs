@@ -8,8 +8,9 @@ use super::Learning;
 use super::biases::{Biases, backward_shift, extended, lifts};
 use super::parameters::{FRACTION, Parameters, Units};
 use super::product::{Left, Product, padded, vectorised};
-use super::steps::{Activate, AddRows, ClipGradient, Narrow, Update, floor, power_of_two, rounded, to_integer};
+use super::steps::{Activate, AddRows, ClipGradient, Narrow, Update, floor, power_of_two, rounded};
 use crate::entropy::mixture::MixtureShape;
+use crate::infer::to_integer;
 use crate::model::contract::{EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
 use crate::model::precision::Precision;
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::testing::Random;
 
 #[test]
-fn laws_increase_strictly_and_find_every_quantile() {
+fn distributions_increase_strictly_and_find_every_quantile() {
     let mut random = Random(4);
     for _ in 0..2000 {
         let distribution = Truncated::new(random.symmetric(1 << 15).into(), random.symmetric(1 << 15));
