@@ -3,11 +3,15 @@ use std::io::BufReader;
 
 use ndarray::Array3;
 
+use super::long_range::may_repeat;
+use super::repeats::RUN;
 use super::*;
 use crate::base::limits::Limits;
+use crate::image::Rect;
 use crate::infer::pool::Threads;
 use crate::infer::session::Device;
 use crate::model::registry::{ModelChoice, Models};
+use crate::streams::{self, vp8l};
 use crate::testing::{Random, smooth};
 
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
