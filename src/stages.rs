@@ -16,7 +16,7 @@ use crate::entropy::mixture::{MixtureShape, PixelMixture};
 use crate::entropy::stack::{LaneStack, Stack};
 use crate::entropy::vectors::Vectors;
 use crate::infer::kernel::{Kernel, Packed};
-use crate::infer::session::{Network, Wanted, packed};
+use crate::infer::session::{EngineRequest, Network, packed};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::contract::Layer;
 use crate::model::file::ModelFile;
@@ -46,7 +46,8 @@ impl NetworkStage {
         let file = ModelFile::read(registered.expect("a default model").file);
         let file = file.expect("a model that keeps the contract");
         let (model, packed) = (file.networks[0].clone(), packed(&file).remove(0));
-        let network = Network::new(model, packed, Wanted { few: alone, ..Wanted::default() }).expect("ONNX Runtime");
+        let network = Network::new(model, packed, EngineRequest { few: alone, ..EngineRequest::default() })
+            .expect("ONNX Runtime");
         let contexts = (0..pixels * network.model().context_size()).map(|i| (i * i % 31) as i16 - 15).collect();
         Self { network, contexts, outputs: Vec::new() }
     }

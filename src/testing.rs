@@ -1,7 +1,12 @@
-//! Shared by unit tests: reproducible pseudo-random numbers, and tiles for the walks.
+//! Shared by unit tests: reproducible pseudo-random numbers, samples, and tiles for the walks.
+
+use std::fmt::Debug;
 
 use ndarray::Array3;
+use proptest::test_runner::{Config, RngSeed};
 
+use crate::base::bytes::put_number;
+use crate::base::error::{Error, FormatError, Result};
 use crate::entropy::cdf::Alphabet;
 use crate::image::Rect;
 use crate::streams::network::alphabets;
@@ -39,6 +44,37 @@ impl Random {
     pub fn samples(&mut self, shape: (usize, usize, usize), depth: u32) -> Array3<u16> {
         Array3::from_shape_simple_fn(shape, || self.below(1 << depth) as u16)
     }
+}
+
+/// A configuration with the same cases in every run.
+pub(crate) fn seeded(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
+}
+
+/// A number in its shortest form.
+pub(crate) fn number(number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_number(&mut bytes, number);
+    bytes
+}
+
+/// The error for bytes that are not in the format; panics for any other result.
+#[track_caller]
+pub(crate) fn format_error<T: Debug>(result: Result<T>) -> FormatError {
+    match result {
+        Err(Error::Format(error)) => error,
+        other => panic!("not a format error: {other:?}"),
+    }
+}
+
+/// Smooth samples with a little noise.
+pub(crate) fn smooth(channels: usize, width: usize, height: usize, depth: u32) -> Array3<u16> {
+    let mut random = Random(7);
+    Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
+        let wave = 0.25 * (x as f32 / 17.0 + c as f32).sin() + 0.2 * ((x + 2 * y) as f32 / 29.0).cos();
+        let noise = random.below(1000) as f32 / 50_000.0;
+        ((0.5 + wave + noise) * (1u32 << depth) as f32) as u16
+    })
 }
 
 /// Samples between a pattern and noise, with symbols below these sizes.

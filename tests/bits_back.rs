@@ -8,7 +8,7 @@ use std::io::Cursor;
 use ansel::{Codec, CodecBuilder, Content, Error, Family, Metadata, ModelChoice, Planes, Rect, Transforms};
 use common::raw::{digest, number};
 use common::*;
-use ndarray::{Array3, Axis, s};
+use ndarray::{Axis, s};
 
 const NAMES: [&str; 2] = ["realnvp", "vae"];
 
@@ -23,14 +23,6 @@ fn codecs() -> impl Iterator<Item = Codec> {
 
 fn compressed(codec: &Codec, planes: &Planes) -> Vec<u8> {
     codec.compress(planes, &Metadata::default()).expect("a compressed image")
-}
-
-/// The photograph, repeated as often as a size requires.
-fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
-    let photograph = photograph();
-    let (_, rows, columns) = photograph.samples().dim();
-    let sample = |(c, y, x): (usize, usize, usize)| photograph.samples()[[c.min(2), y % rows, x % columns]];
-    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
 }
 
 /// A patch of a photograph, above enough noise that a program codes the patch.

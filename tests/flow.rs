@@ -10,7 +10,7 @@ use ansel::{
     Transforms,
 };
 use common::*;
-use ndarray::{Array3, s};
+use ndarray::s;
 
 fn options() -> CodecBuilder {
     Codec::builder().model(ModelChoice::Named("flow".to_owned())).transforms(Transforms::None)
@@ -25,14 +25,6 @@ fn families(file: &[u8]) -> Vec<Option<Family>> {
     let info = Codec::default().read_info(Cursor::new(file)).expect("a valid file");
     let of = |id: u16| ansel::models().iter().find(|model| model.id == id).expect("a model of the registry").family;
     info.bands[0].parts().iter().map(|part| part.model.map(|(id, _)| of(id))).collect()
-}
-
-/// The photograph, repeated as often as a size requires.
-fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
-    let photograph = photograph();
-    let (_, rows, columns) = photograph.samples().dim();
-    let sample = |(c, y, x): (usize, usize, usize)| photograph.samples()[[c, y % rows, x % columns]];
-    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
 }
 
 #[test]

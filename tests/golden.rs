@@ -102,12 +102,6 @@ fn grey_as_colour(grey: &Planes) -> Planes {
     planes(ndarray::concatenate![Axis(0), *grey, *grey, *grey], 8)
 }
 
-/// Noise that repeats after a long distance.
-fn repeating() -> Planes {
-    let noise = noise(3, 16, 16);
-    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
-}
-
 /// An image with a fourth channel that fades.
 fn with_alpha(colour: &Planes) -> Planes {
     let (_, height, width) = colour.samples().dim();

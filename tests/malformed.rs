@@ -63,12 +63,6 @@ fn png() -> Sample {
     Sample { name: "PNG", file, planes }
 }
 
-/// Noise that repeats after a long distance: nothing codes it better than VP8L.
-fn repeating() -> Planes {
-    let noise = noise(3, 16, 16);
-    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
-}
-
 /// A file after a change of its fields, with matching lengths and checksums.
 fn changed(file: &[u8], change: impl FnOnce(&mut RawFile)) -> Vec<u8> {
     let mut raw = RawFile::parse(file);

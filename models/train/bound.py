@@ -107,10 +107,7 @@ def optimizers(whole, config):
 
 def main():
     options = train.parser(__doc__, report=200).parse_args()
-    torch.set_num_threads(options.threads)
-    config = Config.read(options.config)
-    if options.steps:
-        config = dataclasses.replace(config, steps=options.steps)
+    config = train.start(options, Config)
     training, held_out = data.load(options.images, config)
     validation = patches(held_out, VALIDATION_PATCHES, config, np.random.default_rng(VALIDATION_SEED))
 
@@ -136,9 +133,7 @@ def main():
             group["lr"] = config.adam_rate * rate * factor
         for optimizer in both:
             optimizer.step()
-        decay = train.average_decay(step, config)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(whole.parameters()), 1 - decay)
+        train.update_average(average, whole, step, config)
         running += loss.item()
         if (step + 1) % options.report == 0 or step + 1 == config.steps:
             torch.manual_seed(VALIDATION_SEED)

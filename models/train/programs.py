@@ -165,7 +165,7 @@ def gaussian_bits(z):
     return (z * z + math.log(2 * math.pi)) / (2 * math.log(2))
 
 
-def law(gaussian):
+def distribution(gaussian):
     """What a line says of a base distribution."""
     return ["gaussian"] if gaussian else []
 
@@ -327,7 +327,7 @@ class Draw(Operation):
         return torch.cat([noise, x], 1), -bits.flatten(1).sum(1)
 
     def text(self, _):
-        return line("draw", *law(self.gaussian), self.channels)
+        return line("draw", *distribution(self.gaussian), self.channels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -433,7 +433,7 @@ class Factor(Operation):
         return x[:, :left], bits(x[:, left:]).flatten(1).sum(1)
 
     def text(self, _):
-        return line("factor", *law(self.gaussian), self.channels)
+        return line("factor", *distribution(self.gaussian), self.channels)
 
 
 class Program(nn.Module):

@@ -60,13 +60,15 @@ def schedule(step, config):
     return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
 
 
-def average_decay(step, config):
-    """The decay of the average in a step: 0 while the learning rates change.
+def update_average(average, network, step, config):
+    """Moves the average towards the network after a step; it equals the network while the learning rates change.
 
     As the rates fall, weights settle on the int8 grid, and biases with them; an average would lie off the grid, and be
     rounded.
     """
-    return min(config.average, (step + 1) / (step + 10)) if schedule(step, config) == 1 else 0.0
+    decay = min(config.average, (step + 1) / (step + 10)) if schedule(step, config) == 1 else 0.0
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
 
 
 def optimizers(network, config):
@@ -120,16 +122,20 @@ def parser(description, report):
     return options
 
 
+def start(options, config_class):
+    """Sets the number of threads; returns the configuration that the options name and override."""
+    torch.set_num_threads(options.threads)
+    config = config_class.read(options.config)
+    return dataclasses.replace(config, steps=options.steps) if options.steps else config
+
+
 def main():
     options = parser(__doc__, report=1000)
     options.add_argument("--device", default="cpu")
     options.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16", help="of the products")
     options = options.parse_args()
 
-    torch.set_num_threads(options.threads)
-    config = Config.read(options.config)
-    if options.steps:
-        config = dataclasses.replace(config, steps=options.steps)
+    config = start(options, Config)
     precision = getattr(torch, options.precision)
     training, held_out = data.load(options.images, config)
     validation = validation_crops(held_out, config).to(options.device)
@@ -167,9 +173,7 @@ def main():
         for optimizer, rate in zip(both, (config.learning_rate, config.adam_rate)):
             optimizer.param_groups[0]["lr"] = rate * schedule(step, config)
             optimizer.step()
-        decay = average_decay(step, config)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        update_average(average, network, step, config)
         running += loss.detach()
         if (step + 1) % options.report == 0 or step + 1 == config.steps:
             pixels_per_step = config.batch * config.crop**2

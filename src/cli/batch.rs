@@ -18,7 +18,7 @@ use super::report::{Reporter, count};
 
 /// What an input came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Tally {
+pub struct Processed {
     /// Length of the input and of its result, in bytes.
     pub before: u64,
     pub after: u64,
@@ -51,7 +51,7 @@ pub fn run(
     inputs: &[Job],
     side_by_side: usize,
     summary: bool,
-    work: impl Fn(&Job) -> Result<Tally> + Sync,
+    work: impl Fn(&Job) -> Result<Processed> + Sync,
 ) -> Outcome {
     let (next, totals, started) = (AtomicUsize::new(0), Mutex::new(Totals::default()), Instant::now());
     let bytes_of = |job: &Job| job.input.bytes().unwrap_or(0);
@@ -91,9 +91,9 @@ pub fn run(
 }
 
 impl Totals {
-    fn add(&mut self, index: usize, result: std::result::Result<Tally, ExitCode>) {
+    fn add(&mut self, index: usize, result: std::result::Result<Processed, ExitCode>) {
         match result {
-            Ok(Tally { before, after, skipped }) => {
+            Ok(Processed { before, after, skipped }) => {
                 self.done += 1;
                 self.skipped += u64::from(skipped);
                 self.before += before;

@@ -4,8 +4,8 @@ use ansel::{Codec, ImageInfo, Transforms, Verify};
 use serde_json::json;
 
 use super::args::{Compress, TransformsName, VerifyName};
-use super::batch::{self, Seen, Tally};
-use super::dedup::{self, Claim, Made, Once};
+use super::batch::{self, Processed, Seen};
+use super::dedup::{self, Claim, Finished, SingleFlight};
 use super::failure::{Failure, Result, about};
 use super::jobs::{self, Direction, Job};
 use super::manifest::{Entry, Manifest, PixelDigest};
@@ -13,7 +13,7 @@ use super::names::printable;
 use super::output::Written;
 use super::place::{Place, is_special};
 use super::report::Reporter;
-use super::shared::{Compressed, Compressing, How};
+use super::shared::{Compressed, Compressing, Placement};
 use super::source::Source;
 use super::{Outcome, describe, jpeg, options, output, resume, signals};
 
@@ -36,7 +36,7 @@ struct Run<'a> {
     /// Results, and samples, seen so far in this run.
     results: Seen,
     pixels: Seen,
-    once: Once,
+    once: SingleFlight,
 }
 
 pub fn run(arguments: &Compress) -> Outcome {
@@ -75,7 +75,7 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
     let budget = options::budget(&batch.side_by_side);
-    let (results, pixels, once) = (Seen::default(), Seen::default(), Once::default());
+    let (results, pixels, once) = (Seen::default(), Seen::default(), SingleFlight::default());
     let shared = Compressing { arguments, reporter, codec, limits, budget };
     Ok(Run { shared, manifest, results, pixels, once })
 }
@@ -99,7 +99,7 @@ fn codec(arguments: &Compress, side_by_side: usize, reporter: &Reporter) -> Resu
 
 impl Run<'_> {
     /// Compresses an input, unless its result exists, and does all that follows.
-    fn work(&self, job: &Job) -> Result<Tally> {
+    fn work(&self, job: &Job) -> Result<Processed> {
         let Compressing { arguments, reporter, .. } = &self.shared;
         let Job { input, target, .. } = job;
         if !arguments.batch.resume {
@@ -113,7 +113,7 @@ impl Run<'_> {
             match known {
                 Some(entry) if resume::is_as_listed(entry, before, source_sha256)? => {
                     self.note_results(job, entry.sha256, entry.pixels_sha256)?;
-                    return Ok(Tally { before, after: entry.bytes, skipped: true });
+                    return Ok(Processed { before, after: entry.bytes, skipped: true });
                 }
                 _ => resume::found(&self.shared, job, &source)?,
             }
@@ -122,8 +122,8 @@ impl Run<'_> {
         } else {
             self.compress(job, &source)?
         };
-        let tally = Tally { before, after: done.bytes, skipped: done.how == How::Found };
-        if done.how != How::Linked {
+        let processed = Processed { before, after: done.bytes, skipped: done.placement == Placement::Found };
+        if done.placement != Placement::Linked {
             self.note_results(job, done.written.digest, done.pixels_sha256)?;
         }
         if let Some(manifest) = &self.manifest {
@@ -141,7 +141,7 @@ impl Run<'_> {
         if arguments.output.rm {
             options::remove(reporter, job, &done.written, &done.not_kept)?;
         }
-        Ok(tally)
+        Ok(processed)
     }
 
     /// Notes a result that is identical to an earlier one, and links it to that one with `--dedup`.
@@ -170,17 +170,17 @@ impl Run<'_> {
         let target = &job.target;
         let content = dedup::content_of(&self.shared, job, source)?;
         match self.once.claim(content.sha256) {
-            Claim::Made(Made { path, bytes, sha256 }) => {
+            Claim::Finished(Finished { path, bytes, sha256 }) => {
                 output::link(&path, target.path(), self.shared.arguments.output.force)?;
                 self.shared.reporter.warn(&job.input, &format!("the same as {}", printable(path.as_os_str())))?;
                 let written = Written { place: target.clone(), digest: sha256 };
                 let (pixels_sha256, not_kept) = (content.pixels_sha256, content.not_kept);
-                Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Linked })
+                Ok(Compressed { written, bytes, pixels_sha256, not_kept, placement: Placement::Linked })
             }
-            Claim::Make(duty) => {
+            Claim::Make(flight) => {
                 let done = self.compress(job, source)?;
                 let path = target.path().to_owned();
-                duty.done(Made { path, bytes: done.bytes, sha256: done.written.digest });
+                flight.done(Finished { path, bytes: done.bytes, sha256: done.written.digest });
                 Ok(done)
             }
         }
@@ -219,7 +219,7 @@ impl Run<'_> {
         report(reporter, job, info, bytes)?;
         reporter.detail(&options::time(info, started.elapsed()))?;
         let pixels_sha256 = self.manifest.as_ref().map(|_| digest.finish());
-        Ok(Compressed { written, bytes, pixels_sha256, not_kept, how: How::Made })
+        Ok(Compressed { written, bytes, pixels_sha256, not_kept, placement: Placement::Made })
     }
 }
 

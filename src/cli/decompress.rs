@@ -7,7 +7,7 @@ use image::ImageFormat;
 use serde_json::json;
 
 use super::args::Decompress;
-use super::batch::{self, Share, Tally};
+use super::batch::{self, Processed, Share};
 use super::failure::{Failure, Result, about};
 use super::input::{ReadSeek, has_extension};
 use super::jobs::{self, Direction, Job};
@@ -41,7 +41,7 @@ pub fn run(arguments: &Decompress) -> Outcome {
         // Unknown for standard input and pipes; and after decompression the input may have been removed.
         let before = job.input.bytes().unwrap_or(0);
         run.decompress(job)?;
-        Ok(Tally { before, after: job.target.bytes().unwrap_or(0), skipped: false })
+        Ok(Processed { before, after: job.target.bytes().unwrap_or(0), skipped: false })
     })
 }
 

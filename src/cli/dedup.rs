@@ -30,59 +30,59 @@ pub struct Content {
 
 /// A finished result, which others can be linked to.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct Finished {
     pub path: PathBuf,
     pub bytes: u64,
     pub sha256: [u8; 32],
 }
 
-/// Results by content; `None` while a result is being made.
+/// Makes the result of each content once. Results by content; `None` while one is being made.
 #[derive(Debug, Default)]
-pub struct Once {
-    results: Mutex<HashMap<[u8; 32], Option<Made>>>,
+pub struct SingleFlight {
+    results: Mutex<HashMap<[u8; 32], Option<Finished>>>,
     changed: Condvar,
 }
 
 /// What to do with an input.
 pub enum Claim<'a> {
     /// Nothing: its result exists.
-    Made(Made),
+    Finished(Finished),
     /// Compress it. Inputs with the same content wait.
-    Make(Duty<'a>),
+    Make(Flight<'a>),
 }
 
 /// The duty to make a result; waiting inputs continue when it is dropped.
-pub struct Duty<'a> {
-    once: &'a Once,
+pub struct Flight<'a> {
+    once: &'a SingleFlight,
     content: [u8; 32],
-    made: Option<Made>,
+    made: Option<Finished>,
 }
 
-impl Once {
+impl SingleFlight {
     /// The result with this content, after waiting if it is being made; or the duty to make it.
     pub fn claim(&self, content: [u8; 32]) -> Claim<'_> {
         let mut results = lock(&self.results);
         loop {
             match results.get(&content) {
-                Some(Some(made)) => return Claim::Made(made.clone()),
+                Some(Some(made)) => return Claim::Finished(made.clone()),
                 Some(None) => results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner),
                 None => {
                     results.insert(content, None);
-                    return Claim::Make(Duty { once: self, content, made: None });
+                    return Claim::Make(Flight { once: self, content, made: None });
                 }
             }
         }
     }
 }
 
-impl Duty<'_> {
+impl Flight<'_> {
     /// Marks the result as finished and in place.
-    pub fn done(mut self, made: Made) {
+    pub fn done(mut self, made: Finished) {
         self.made = Some(made);
     }
 }
 
-impl Drop for Duty<'_> {
+impl Drop for Flight<'_> {
     fn drop(&mut self) {
         let mut results = lock(&self.once.results);
         match self.made.take() {
@@ -137,20 +137,20 @@ mod tests {
 
     #[test]
     fn the_same_is_made_once_and_again_only_after_a_failure() {
-        let (once, made, given) = (Once::default(), AtomicU32::new(0), AtomicU32::new(0));
+        let (once, made, given) = (SingleFlight::default(), AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for thread in 0..12u8 {
                 let (once, made, given) = (&once, &made, &given);
                 scope.spawn(move || match once.claim([thread % 2; 32]) {
-                    Claim::Made(found) => {
+                    Claim::Finished(found) => {
                         assert_eq!(found.sha256, [thread % 2; 32]);
                         given.fetch_add(1, Ordering::Relaxed);
                     }
-                    Claim::Make(duty) => {
+                    Claim::Make(flight) => {
                         std::thread::sleep(std::time::Duration::from_millis(5));
                         // The first attempt for each content fails.
                         if made.fetch_add(1, Ordering::Relaxed) >= 2 {
-                            duty.done(Made { path: "x".into(), bytes: 1, sha256: [thread % 2; 32] });
+                            flight.done(Finished { path: "x".into(), bytes: 1, sha256: [thread % 2; 32] });
                         }
                     }
                 });

@@ -11,7 +11,7 @@ use super::input::{ReadSeek, has_extension};
 use super::jobs::Job;
 use super::output::Written;
 use super::place::Place;
-use super::shared::{Compressed, Compressing, Decompressing, How};
+use super::shared::{Compressed, Compressing, Decompressing, Placement};
 use super::{describe, options, output};
 
 /// Extensions of JPEG files.
@@ -72,7 +72,7 @@ pub fn compress(run: &Compressing<'_>, job: &Job, mut source: Box<dyn ReadSeek>)
         run.reporter.warn(input, "stored as it is: this kind of JPEG file cannot be made smaller")?;
     }
     describe::jpeg_done(run.reporter, job, &info)?;
-    Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), how: How::Made })
+    Ok(Compressed { written, bytes: info.bytes, pixels_sha256: None, not_kept: Vec::new(), placement: Placement::Made })
 }
 
 /// The share of the budget for decoding a JPEG file.

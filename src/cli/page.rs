@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use self::figures::Figure;
-use self::files::Held;
+use self::files::ReportFile;
 use super::args::PageOf;
 use super::compress::EXTENSION;
 use super::failure::{Failure, Result};
@@ -24,7 +24,7 @@ use super::{Outcome, options, output};
 /// The content of the page.
 struct Contents {
     /// Sorted by bits per sample, fewest first.
-    files: Vec<Held>,
+    files: Vec<ReportFile>,
     /// Files that could not be read, with the reasons.
     failed: Vec<(String, String)>,
     best: Vec<Figure>,
@@ -54,17 +54,17 @@ fn write(arguments: &PageOf, reporter: &Reporter, target: &Place) -> Result<Outc
     };
     for Input { place, .. } in &inputs {
         let entry = place.path().canonicalize().ok().and_then(|path| listed.get(&path));
-        match Held::read(&codec, &limits, place, entry) {
-            Ok(held) => files.push(Held { name: name_of(arguments, place), ..held }),
+        match ReportFile::read(&codec, &limits, place, entry) {
+            Ok(file) => files.push(ReportFile { name: name_of(arguments, place), ..file }),
             Err(failure) => fail(place, &failure, &mut outcome),
         }
     }
     files.sort_by(|a, b| a.bpsp().total_cmp(&b.bpsp()).then_with(|| a.name.cmp(&b.name)));
     let shown = arguments.show.min(files.len().div_ceil(2));
-    let mut of = |held: &Held| match Figure::of(&codec, &limits, held) {
+    let mut of = |file: &ReportFile| match Figure::of(&codec, &limits, file) {
         Ok(figure) => Some(figure),
         Err(failure) => {
-            fail(&held.place, &failure, &mut outcome);
+            fail(&file.place, &failure, &mut outcome);
             None
         }
     };

@@ -12,7 +12,7 @@ use super::manifest::{Entry, PixelDigest};
 use super::output::Written;
 use super::place::Place;
 use super::report::{Reporter, count};
-use super::shared::{Compressed, Compressing, How};
+use super::shared::{Compressed, Compressing, Placement};
 use super::source::Source;
 use super::{Outcome, for_each, input, jpeg, manifest, options};
 
@@ -53,7 +53,13 @@ pub fn found(run: &Compressing<'_>, job: &Job, source: &Source<'_>) -> Result<Co
         return Err(foreign());
     }
     let written = Written { place: target.clone(), digest: Sha256::digest(&file).into() };
-    Ok(Compressed { written, bytes: file.len() as u64, pixels_sha256, not_kept: Vec::new(), how: How::Found })
+    Ok(Compressed {
+        written,
+        bytes: file.len() as u64,
+        pixels_sha256,
+        not_kept: Vec::new(),
+        placement: Placement::Found,
+    })
 }
 
 fn pixels_of(planes: &ansel::Planes) -> Result<[u8; 32]> {

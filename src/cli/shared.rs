@@ -24,12 +24,12 @@ pub struct Compressed {
     pub pixels_sha256: Option<[u8; 32]>,
     /// Information in the input that is not kept.
     pub not_kept: Vec<String>,
-    pub how: How,
+    pub placement: Placement,
 }
 
 /// How a result came to be in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum Placement {
     /// The input was compressed.
     Made,
     /// It already existed.

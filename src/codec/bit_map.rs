@@ -54,7 +54,7 @@ impl Codec {
     /// As [`decompress`](Self::decompress). A file that holds a JPEG file has no samples of its own:
     /// [`Error::Format`](crate::Error::Format).
     pub fn bit_map(&self, input: impl Read) -> Result<BitMap> {
-        let codec = Self { tells_bits: true, ..self.clone() };
+        let codec = Self { keeps_sample_bits: true, ..self.clone() };
         let mut decoder = codec.decoder(input)?;
         let header = decoder.header().clone();
         let samples = header.samples().saturating_add(header.band_samples());
@@ -67,9 +67,9 @@ impl Codec {
             let rows = first..first + band.height() as usize;
             first = rows.end;
             planes.samples_mut().slice_mut(s![.., rows.clone(), ..]).assign(band.samples());
-            let told = decoder.take_told_bits().expect("this codec tells them");
-            bits.slice_mut(s![.., rows, ..]).assign(&told.samples);
-            spread_samples += told.spread;
+            let sample_bits = decoder.take_sample_bits().expect("this codec keeps them");
+            bits.slice_mut(s![.., rows, ..]).assign(&sample_bits.samples);
+            spread_samples += sample_bits.spread;
             bands.extend(decoder.band().cloned());
         }
         let (ideal_bits, bytes) = (decoder.ideal_bits(), decoder.bytes());
@@ -80,14 +80,14 @@ impl Codec {
 
 /// The bits of each sample in a rectangle of the image.
 #[derive(Debug)]
-pub(super) struct ToldBits {
+pub(super) struct SampleBits {
     /// With axes (channel, row, column).
     pub samples: Array3<f32>,
     /// Number of samples over which the bits of their tile are spread evenly.
     pub spread: u64,
 }
 
-impl ToldBits {
+impl SampleBits {
     /// All bits are 0.
     pub fn new(shape: (usize, usize, usize)) -> Result<Self> {
         Ok(Self { samples: zeroed(shape)?, spread: 0 })
@@ -97,7 +97,7 @@ impl ToldBits {
     pub fn add_part(&mut self, tile: &DecodedTile, channels: Range<usize>) {
         let count = channels.len();
         let mut bits = self.samples.slice_mut(s![channels, .., ..]);
-        match &tile.told {
+        match &tile.sample_bits {
             Some(coded) if coded.dim() == bits.dim() => bits.assign(coded),
             // An array with two axes is broadcast to all channels.
             Some(coded) => bits.assign(&(coded.sum_axis(Axis(0)) / count as f32)),

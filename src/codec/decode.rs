@@ -4,7 +4,7 @@ use std::io::Read;
 
 use ndarray::{Array3, s};
 
-use super::bit_map::ToldBits;
+use super::bit_map::SampleBits;
 use super::{Codec, Decoded, Done};
 use crate::base::bytes::read_error;
 use crate::base::error::{Error, FormatError, FormatErrorKind, Result, malformed};
@@ -38,7 +38,7 @@ pub struct Decoder<R> {
     bands: u32,
     last: Option<Band>,
     bits: IdealBits,
-    told: Option<Box<ToldBits>>,
+    sample_bits: Option<Box<SampleBits>>,
     /// Upper bound on the multiplications for the bands so far.
     work: u64,
 }
@@ -49,8 +49,8 @@ impl<R: Read> Decoder<R> {
         let (header, metadata) = read_header(&mut input, &codec.settings.limits)?;
         let done = codec.done(header.samples());
         let codec = codec.for_image(header.info());
-        let (bits, told) = Default::default();
-        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, bits, told, work: 0 })
+        let (bits, sample_bits) = Default::default();
+        Ok(Self { codec, input, header, metadata, done, bands: 0, last: None, bits, sample_bits, work: 0 })
     }
 
     /// The header.
@@ -96,8 +96,8 @@ impl<R: Read> Decoder<R> {
     }
 
     /// The bits of each sample in the band decoded last, if the codec keeps them.
-    pub(super) fn take_told_bits(&mut self) -> Option<Box<ToldBits>> {
-        self.told.take()
+    pub(super) fn take_sample_bits(&mut self) -> Option<Box<SampleBits>> {
+        self.sample_bits.take()
     }
 
     /// The whole image; no band may have been read before.
@@ -139,7 +139,7 @@ impl<R: Read> Decoder<R> {
         let decoded = decode_band(&self.codec, &self.header, &band, &tiles, &self.done)?;
         self.bands += 1;
         self.bits += decoded.bits;
-        self.told = decoded.told;
+        self.sample_bits = decoded.sample_bits;
         self.last = Some(band.table);
         Planes::new(decoded.samples, self.header.depth()).map(Some)
     }
@@ -234,7 +234,7 @@ pub(super) struct DecodedBand {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
     /// The bits of each sample, if the codec keeps them.
-    pub told: Option<Box<ToldBits>>,
+    pub sample_bits: Option<Box<SampleBits>>,
 }
 
 /// Decoded tiles of a band.
@@ -244,7 +244,7 @@ pub(super) struct DecodedTiles {
     pub samples: Vec<Array3<u16>>,
     pub bits: IdealBits,
     /// The bits of each tile's samples, if the codec keeps them.
-    told: Vec<ToldBits>,
+    sample_bits: Vec<SampleBits>,
 }
 
 /// Decodes a whole band.
@@ -261,14 +261,14 @@ pub(super) fn decode_band(
     for (tile, rect) in decoded.samples.iter().zip(&band.rects) {
         samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(tile);
     }
-    let mut told = if codec.tells_bits { Some(Box::new(ToldBits::new(shape)?)) } else { None };
-    if let Some(told) = &mut told {
-        for (tile, rect) in decoded.told.iter().zip(&band.rects) {
-            told.samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(&tile.samples);
-            told.spread += tile.spread;
+    let mut sample_bits = if codec.keeps_sample_bits { Some(Box::new(SampleBits::new(shape)?)) } else { None };
+    if let Some(sample_bits) = &mut sample_bits {
+        for (tile, rect) in decoded.sample_bits.iter().zip(&band.rects) {
+            sample_bits.samples.slice_mut(s![.., rect.rows(), rect.columns()]).assign(&tile.samples);
+            sample_bits.spread += tile.spread;
         }
     }
-    Ok(DecodedBand { samples, bits: decoded.bits, told })
+    Ok(DecodedBand { samples, bits: decoded.bits, sample_bits })
 }
 
 /// Decodes tiles of a band, and checks them against their checksums.
@@ -286,12 +286,16 @@ pub(super) fn decode_tiles(
     let mut decoded = rects.iter().map(|rect| zeroed(shape(rect))).collect::<Result<Vec<_>>>()?;
     let mut starts = vec![0; tiles.len()];
     let (mut first, mut bits) = (0, IdealBits::default());
-    let told = rects.iter().filter(|_| codec.tells_bits).map(|rect| ToldBits::new(shape(rect)));
-    let mut told = told.collect::<Result<Vec<_>>>()?;
+    let sample_bits = rects.iter().filter(|_| codec.keeps_sample_bits).map(|rect| SampleBits::new(shape(rect)));
+    let mut sample_bits = sample_bits.collect::<Result<Vec<_>>>()?;
     for (number, part) in band.table.parts.iter().enumerate() {
         let streams = tiles.iter().zip(&rects).zip(&mut starts).map(|(((index, stored), &rect), start)| {
             let end = *start + band.table.tiles[*index].stream_bytes[number] as usize;
-            TileStream { rect, stream: &stored[std::mem::replace(start, end)..end], tells_bits: codec.tells_bits }
+            TileStream {
+                rect,
+                stream: &stored[std::mem::replace(start, end)..end],
+                keeps_sample_bits: codec.keeps_sample_bits,
+            }
         });
         let streams: Vec<TileStream<'_>> = streams.collect();
         let sizes = part.coded_sizes(depth);
@@ -300,8 +304,8 @@ pub(super) fn decode_tiles(
         first = channels.end;
         for (index, (tile, coded)) in decoded.iter_mut().zip(coded).enumerate() {
             bits += coded.bits;
-            if let Some(told) = told.get_mut(index) {
-                told.add_part(&coded, channels.clone());
+            if let Some(sample_bits) = sample_bits.get_mut(index) {
+                sample_bits.add_part(&coded, channels.clone());
             }
             let origin = (rects[index].y, rects[index].x);
             let samples = part.inverse(coded.samples, origin, depth).map_err(|_| damaged(index))?;
@@ -315,5 +319,5 @@ pub(super) fn decode_tiles(
             return Err(damaged(index));
         }
     }
-    Ok(DecodedTiles { samples: decoded, bits, told })
+    Ok(DecodedTiles { samples: decoded, bits, sample_bits })
 }

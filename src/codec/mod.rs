@@ -80,14 +80,14 @@ pub struct Codec {
     settings: Arc<Settings>,
     progress: Option<Progress>,
     /// Whether decoders keep the bits of each sample.
-    tells_bits: bool,
+    keeps_sample_bits: bool,
 }
 
 impl Default for Codec {
     /// A codec with default options.
     fn default() -> Self {
         let engine = Engine::new(Default::default(), Default::default(), crate::infer::pool::Threads::own(None));
-        Self { engine, settings: Arc::default(), progress: None, tells_bits: false }
+        Self { engine, settings: Arc::default(), progress: None, keeps_sample_bits: false }
     }
 }
 

@@ -186,6 +186,6 @@ impl CodecBuilder {
     pub fn build(self) -> Result<Codec> {
         let threads = self.pool.map_or_else(|| Threads::own(self.threads), Threads::Callers);
         let engine = Engine::new(Models::new(&self.model)?, self.device, threads);
-        Ok(Codec { engine, settings: Arc::new(self.settings), progress: None, tells_bits: false })
+        Ok(Codec { engine, settings: Arc::new(self.settings), progress: None, keeps_sample_bits: false })
     }
 }

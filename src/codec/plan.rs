@@ -3,21 +3,26 @@
 //! Input: the samples of a band. Output: coded planes, and how they are coded. The choice is recorded in the file, so
 //! the format does not depend on how it is made.
 
+mod cost;
+mod long_range;
+mod repeats;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayView3, Axis, s};
+use ndarray::{ArrayView3, s};
 
+use self::cost::{MEASURED_GRAPHICS_SIDE, cheapest, measure};
+pub(crate) use self::long_range::long_range;
+use self::repeats::repeats;
 use super::offsets;
 use super::options::Transforms;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::container::{Coder, NetworkCoder};
-use crate::image::Rect;
 use crate::infer::pool::Engine;
 use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::family::{Content, Family};
 use crate::model::registry::Model;
-use crate::streams::{self, png, vp8l};
 use crate::transforms::{Coded, Transform, depth_of};
 
 /// Most colours in a palette.
@@ -26,31 +31,8 @@ const MAX_COLOURS: usize = 256;
 /// repeat at most one run in thirty); above the second, only those for graphics.
 const FEW_REPEATS: f64 = 0.15;
 const MOST_REPEATS: f64 = 0.6;
-/// Pixels per run, and the most runs that are examined.
-const RUN: usize = 8;
-const MOST_RUNS: usize = 1 << 20;
-const LEAST_HASH_BITS: u32 = 22;
-/// To compare candidates, [some tiles](Rect::sampled) of an image are coded, with sides of this many pixels; larger
-/// ones for graphics, which vary from place to place and repeat themselves.
-const MEASURED_SIDE: u32 = 96;
-const MEASURED_GRAPHICS_SIDE: u32 = 512;
-/// A candidate that takes this many times the bits of another in small squares is not tried in large ones.
-const CLEARLY_MORE: f64 = 1.3;
-/// Bits with which a band names a model: decisive for images that cost next to nothing.
-const IDENTITY_BITS: u64 = 136;
-
-/// Coders for long-range repetition are tried on all images with at most [`LONG_RANGE_PIXELS`]; and on larger ones if
-/// more than few runs repeat, if there is a palette, if the networks need at least [`LONG_RANGE_BITS`] per 8-bit
-/// sample, or, for samples of more than 8 bits, if the centre of the image is little larger as PNG. They are not tried
-/// on larger images that a network for photographs codes if the result of VP8L's quickest encoder is more than
-/// [`PROBE_RATIO`] times as large.
-const LONG_RANGE_PIXELS: usize = 1 << 14;
-const LONG_RANGE_BITS: f64 = 4.5;
-const PROBE_RATIO: f64 = 1.1;
 /// Up to this many pixels, VP8L's slowest encoder is tried whatever the quick one yields.
 const SLOW_PIXELS: usize = 1 << 17;
-/// Up to this many pixels, PNG is tried for samples of up to 8 bits.
-const PNG_PIXELS: usize = 1 << 22;
 /// Up to this many pixels, VP8L's slowest encoder is tried if a quick one was best.
 const SLOWEST_PIXELS: usize = 1 << 21;
 
@@ -135,81 +117,6 @@ impl PlannedPart {
         let worth_it = (SLOW_PIXELS + 1..=SLOWEST_PIXELS).contains(&(height * width));
         (slower && worth_it).then(|| Self { thorough: true, ..self.clone() })
     }
-}
-
-/// Candidates for a whole band with coders for long-range repetition, as far as they are worth trying, to be tried from
-/// the last to the first; `bytes` is what the chosen parts took.
-pub(crate) fn long_range(
-    parts: &[PlannedPart],
-    samples: ArrayView3<'_, u16>,
-    depth: u32,
-    bytes: usize,
-) -> Result<Vec<PlannedPart>> {
-    let (_, height, width) = samples.dim();
-    let pixels = height * width;
-    if !cfg!(feature = "graphics") || parts.iter().all(|part| part.coder == Coder::Constant) {
-        return Ok(Vec::new());
-    }
-    if pixels > LONG_RANGE_PIXELS && !may_repeat(parts, samples, depth, bytes)? {
-        return Ok(Vec::new());
-    }
-    let mut others = Vec::new();
-    let plain = Alternative::plain(samples, depth);
-    if depth > 8 || pixels <= PNG_PIXELS {
-        others.push(PlannedPart::long_range(&plain, Coder::Png, false));
-        if let [part] = parts
-            && !part.transforms.is_empty()
-        {
-            others.push(PlannedPart { coder: Coder::Png, graphics: true, whole: None, ..part.clone() });
-        }
-    }
-    if depth <= 8 {
-        // libwebp has transforms of its own.
-        if pixels <= SLOW_PIXELS {
-            others.push(PlannedPart::long_range(&plain, Coder::Vp8l, true));
-        }
-        others.push(PlannedPart::long_range(&plain, Coder::Vp8l, false));
-    }
-    Ok(others)
-}
-
-/// Whether coders for long-range repetition are worth trying on an image with more than few pixels.
-fn may_repeat(parts: &[PlannedPart], samples: ArrayView3<'_, u16>, depth: u32, bytes: usize) -> Result<bool> {
-    let (_, height, width) = samples.dim();
-    let bits = 8.0 * bytes as f64 / samples.len() as f64;
-    let palette = |part: &PlannedPart| matches!(part.transforms.first(), Some(Transform::Palette(_)));
-    if parts.iter().any(palette) {
-        return Ok(true);
-    }
-    let counted = match parts {
-        [part] if part.transforms.is_empty() => part.repeats,
-        _ => None,
-    };
-    let likely =
-        bits * 8.0 / f64::from(depth) >= LONG_RANGE_BITS || counted.unwrap_or_else(|| repeats(samples)) >= FEW_REPEATS;
-    if depth > 8 {
-        return Ok(likely || png_is_near(samples, depth, bits)?);
-    }
-    let graphics = parts.iter().any(|part| part.graphics);
-    if !likely || graphics || height * width <= SLOW_PIXELS {
-        return Ok(likely);
-    }
-    // In photographs, often the background repeats and nothing else.
-    Ok(vp8l::probe(samples)?.is_some_and(|probe| probe as f64 <= PROBE_RATIO * bytes as f64))
-}
-
-/// Whether PNG takes little more than `bits` bits per sample for the centre of an image.
-fn png_is_near(samples: ArrayView3<'_, u16>, depth: u32, bits: f64) -> Result<bool> {
-    let (_, height, width) = samples.dim();
-    let side = MEASURED_GRAPHICS_SIDE as usize;
-    let within = |length: usize| (length - length.min(side)) / 2..(length + length.min(side)) / 2;
-    let centre = samples.slice(s![.., within(height), within(width)]);
-    let probe = match png::probe(centre, depth) {
-        Ok(bytes) => 8.0 * bytes as f64 / centre.len() as f64,
-        Err(Error::Unsupported(_)) => return Ok(false), // if it cannot be probed, it cannot be coded
-        Err(error) => return Err(error),
-    };
-    Ok(probe <= PROBE_RATIO * bits)
 }
 
 /// Chooses how the channels of a band are coded.
@@ -339,91 +246,6 @@ fn network_coder(engine: &Engine, model: &Model) -> Result<NetworkCoder> {
     let primed = model.file.family == Family::BitsBack;
     let primer = primed.then(|| engine.models().primer(model.file.shape().channels)).transpose()?;
     Ok(NetworkCoder { primer: primer.map(|primer| primer.identity), ..NetworkCoder::plain(model.identity) })
-}
-
-/// The share of horizontal runs of [`RUN`] pixels that occurred before, in a row above or to the left.
-fn repeats(samples: ArrayView3<'_, u16>) -> f64 {
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    const FIRST: u64 = FACTOR.wrapping_pow(RUN as u32 - 1);
-    let (_, height, width) = samples.dim();
-    let step = (height * width).div_ceil(MOST_RUNS);
-    // One bit per hash, at least 64 times as many as there are runs: about one new run in a hundred is mistaken for a
-    // repeat.
-    let bits = ((height.div_ceil(step) * width).next_power_of_two().ilog2() + 6).max(LEAST_HASH_BITS);
-    let mut seen = vec![0u64; 1 << (bits - 6)];
-    let (mut runs, mut repeated) = (0u64, 0u64);
-    for y in (0..height).step_by(step) {
-        let mut pixels = vec![0u64; width];
-        for row in samples.index_axis(Axis(1), y).outer_iter() {
-            pixels.iter_mut().zip(row).for_each(|(pixel, &sample)| {
-                *pixel = (*pixel ^ u64::from(sample)).wrapping_mul(FACTOR).rotate_left(29);
-            });
-        }
-        // The run that ends at a pixel, as a polynomial rolling hash.
-        let mut run = 0u64;
-        for (x, &pixel) in pixels.iter().enumerate() {
-            run = run.wrapping_mul(FACTOR).wrapping_add(pixel);
-            if x < RUN - 1 {
-                continue;
-            }
-            let hash = (run ^ run >> 32).wrapping_mul(FACTOR) >> (64 - bits);
-            let (word, bit) = (&mut seen[(hash >> 6) as usize], 1 << (hash & 63));
-            runs += 1;
-            repeated += u64::from(*word & bit != 0);
-            *word |= bit;
-            run = run.wrapping_sub(pixels[x + 1 - RUN].wrapping_mul(FIRST));
-        }
-    }
-    repeated as f64 / runs.max(1) as f64
-}
-
-/// The cheapest of some parts; a single one is not measured. In larger images, those that are far from the cheapest in
-/// small squares are not measured in large ones.
-fn cheapest(engine: &Engine, mut parts: Vec<PlannedPart>) -> Result<PlannedPart> {
-    let graphics = parts.iter().any(|part| part.graphics);
-    let pixels = parts.first().map_or(0, |part| part.coded.samples.len() / part.coded.sizes.len());
-    if graphics && pixels > SLOW_PIXELS {
-        keep_cheap(engine, &mut parts, MEASURED_SIDE, CLEARLY_MORE)?;
-    }
-    keep_cheap(engine, &mut parts, if graphics { MEASURED_GRAPHICS_SIDE } else { MEASURED_SIDE }, 1.0)?;
-    Ok(parts.into_iter().next().expect("at least one model is for any planes"))
-}
-
-/// Keeps the parts whose cost is at most `times` that of the cheapest; a single one is not measured.
-fn keep_cheap(engine: &Engine, parts: &mut Vec<PlannedPart>, side: u32, times: f64) -> Result<()> {
-    if parts.len() < 2 {
-        return Ok(());
-    }
-    let costs = parts.iter_mut().map(|part| measure(engine, part, side)).collect::<Result<Vec<_>>>()?;
-    let most = times * *costs.iter().min().expect("a cost of each part") as f64;
-    let mut costs = costs.into_iter();
-    parts.retain(|_| costs.next().is_some_and(|bits| bits as f64 <= most));
-    Ok(())
-}
-
-/// The estimated cost of a part in bits, from some of its tiles. If these are all of it, keeps their stream.
-fn measure(engine: &Engine, part: &mut PlannedPart, side: u32) -> Result<u64> {
-    let mut description = Vec::new();
-    part.transforms.iter().for_each(|transform| transform.write(&mut description));
-    let header = 8 * description.len() as u64;
-    let Some(network) = part.coder.network() else { return Ok(header) };
-    // A model with a primer is measured by its primer, since the squares are small.
-    let primed = network.primer.is_some();
-    let model = engine.models().find(network.primer.unwrap_or(network.model))?;
-    let header = header + IDENTITY_BITS;
-    let (_, height, width) = part.coded.samples.dim();
-    if let Some(stream) = &part.whole {
-        return Ok(header + 8 * stream.len() as u64);
-    }
-    let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
-    let rects = whole.sampled(side);
-    let sampled: usize = rects.iter().map(|rect| rect.pixels()).sum();
-    let mut streams = streams::network::measured(engine, &model, &part.coded, &rects)?;
-    let bits: u64 = streams.iter().map(|stream| 8 * stream.len() as u64).sum();
-    if rects == [whole] && !primed {
-        part.whole = streams.pop();
-    }
-    Ok(header + (bits as f64 * (width * height) as f64 / sampled as f64) as u64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use ndarray::{Array3, s};
 
 use super::*;
-use crate::testing::Random;
+use crate::testing::{self, Random};
 use crate::{Content, Error, FormatErrorKind, Limits, ModelChoice, Rect};
 
 const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000, lanes_from: 1 << 17 };
@@ -16,15 +16,8 @@ fn dividing(threads: usize) -> Codec {
 
 static CODEC: LazyLock<Codec> = LazyLock::new(|| dividing(2));
 
-/// Smooth samples with a little noise.
 fn smooth(channels: usize, width: usize, height: usize, depth: u32) -> Planes {
-    let mut random = Random(7);
-    let sample = |(c, y, x): (usize, usize, usize)| {
-        let wave = 0.25 * (x as f32 / 17.0 + c as f32).sin() + 0.2 * ((x + 2 * y) as f32 / 29.0).cos();
-        let noise = random.below(1000) as f32 / 50_000.0;
-        ((0.5 + wave + noise) * (1u32 << depth) as f32) as u16
-    };
-    Planes::new(Array3::from_shape_fn((channels, height, width), sample), depth).expect("valid planes")
+    Planes::new(testing::smooth(channels, width, height, depth), depth).expect("valid planes")
 }
 
 /// A repeating pattern, with changes here and there.

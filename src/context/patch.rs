@@ -104,19 +104,30 @@ impl Patch {
 
     /// The index in a plane of a tap in a channel that is known in part; `None` outside the patch, if it is known in raster
     /// order.
-    fn around_half(&self, (y, x): (usize, usize), (down, right): (isize, isize), seen: &Seen) -> Option<usize> {
+    fn around_half(
+        &self,
+        (y, x): (usize, usize),
+        (down, right): (isize, isize),
+        conditioning: &Conditioning,
+    ) -> Option<usize> {
         let within = |at: usize, step: isize| at.checked_add_signed(step).is_some_and(|at| at < self.side);
-        let there = seen.pixels != Pixels::Raster || within(y, down) && within(x, right);
+        let there = conditioning.pixels != Pixels::Raster || within(y, down) && within(x, right);
         there.then(|| self.around((y, x), (down, right)))
     }
 
     /// Appends the context of a pixel: for each tap in turn, the channels minus their centres; then the centres. First
     /// for the channels that are known whole, then for those that are known in part. Values have `fraction` fractional
     /// bits.
-    pub fn push_context(&self, place: (usize, usize), seen: &Seen, fraction: u32, contexts: &mut Vec<i16>) {
-        let planes = &self.planes[seen.known.clone()];
+    pub fn push_context(
+        &self,
+        place: (usize, usize),
+        conditioning: &Conditioning,
+        fraction: u32,
+        contexts: &mut Vec<i16>,
+    ) {
+        let planes = &self.planes[conditioning.known.clone()];
         let here = self.around(place, (0, 0));
-        for &tap in &seen.whole_taps {
+        for &tap in &conditioning.whole_taps {
             let at = self.around(place, tap);
             contexts
                 .extend(planes.iter().map(|plane| in_units(plane[at].wrapping_sub(plane[here]), fraction, TAP_BITS)));
@@ -124,13 +135,13 @@ impl Patch {
         for bits in CENTRE_BITS {
             contexts.extend(planes.iter().map(|plane| in_units(plane[here], fraction, bits)));
         }
-        let planes = &self.planes[seen.half.clone()];
-        let value = |plane: &Vec<i64>, tap| self.around_half(place, tap, seen).map_or(0, |at| plane[at]);
+        let planes = &self.planes[conditioning.half.clone()];
+        let value = |plane: &Vec<i64>, tap| self.around_half(place, tap, conditioning).map_or(0, |at| plane[at]);
         let centre = |plane: &Vec<i64>| {
-            let nearest = seen.half_taps[..4].iter().map(|&tap| value(plane, tap));
+            let nearest = conditioning.half_taps[..4].iter().map(|&tap| value(plane, tap));
             nearest.fold(0, i64::wrapping_add) >> 2
         };
-        for &tap in &seen.half_taps {
+        for &tap in &conditioning.half_taps {
             let less = |plane: &Vec<i64>| in_units(value(plane, tap).wrapping_sub(centre(plane)), fraction, TAP_BITS);
             contexts.extend(planes.iter().map(less));
         }
@@ -141,9 +152,9 @@ impl Patch {
 
     /// The dot product of `entries` with the known channels at a pixel and its taps: all channels of one position, then
     /// of the next.
-    pub fn product(&self, place: (usize, usize), seen: &Seen, entries: &[i32]) -> i64 {
-        let planes = &self.planes[seen.known.clone()];
-        let places = iter::once(&(0, 0)).chain(&seen.whole_taps).map(|&tap| self.around(place, tap));
+    pub fn product(&self, place: (usize, usize), conditioning: &Conditioning, entries: &[i32]) -> i64 {
+        let planes = &self.planes[conditioning.known.clone()];
+        let places = iter::once(&(0, 0)).chain(&conditioning.whole_taps).map(|&tap| self.around(place, tap));
         let values = places.flat_map(|at| planes.iter().map(move |plane| plane[at]));
         let products = entries.iter().zip(values).map(|(&entry, value)| i64::from(entry).wrapping_mul(value));
         products.fold(0, i64::wrapping_add)
@@ -165,7 +176,7 @@ impl Patch {
 
 /// What a coupling sees: channels, and taps around a pixel.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct Conditioning {
     known: Range<usize>,
     half: Range<usize>,
     /// What of the latter is known.
@@ -174,7 +185,7 @@ pub(crate) struct Seen {
     half_taps: Vec<(isize, isize)>,
 }
 
-impl Seen {
+impl Conditioning {
     /// Of channels that are known, and of those that are but for the pixels that change.
     pub fn new(known: &Range<usize>, half: &Range<usize>, pixels: Pixels, taps: usize) -> Self {
         let (whole_taps, half_taps) = (nearest(taps, Pixels::All), nearest(taps, pixels));

@@ -237,13 +237,13 @@ impl SampleCoder for Encoder {
 pub(crate) struct Decoder {
     states: States,
     length: Tally,
-    told: Option<Box<ToldBits>>,
+    lengths: Option<Box<CodeLengths>>,
 }
 
 /// The ideal code length of each sample, if the caller asked for it.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-struct ToldBits {
+struct CodeLengths {
     /// In bits, with axes (channel, row, column).
     samples: Array3<f32>,
     /// The code length of all samples so far, in bits.
@@ -268,18 +268,18 @@ impl Decoder {
     }
 
     fn of_states(states: States) -> Self {
-        Self { states, length: Tally::default(), told: None }
+        Self { states, length: Tally::default(), lengths: None }
     }
 
     /// The same decoder, which keeps the ideal code length of each sample of a tile of shape (channels, rows, columns).
-    pub fn telling_bits(self, shape: (usize, usize, usize)) -> Self {
-        let told = ToldBits { samples: Array3::zeros(shape), sum: 0.0 };
-        Self { told: Some(Box::new(told)), ..self }
+    pub fn with_sample_bits(self, shape: (usize, usize, usize)) -> Self {
+        let lengths = CodeLengths { samples: Array3::zeros(shape), sum: 0.0 };
+        Self { lengths: Some(Box::new(lengths)), ..self }
     }
 
     /// The ideal code length of each sample in bits, with axes (channel, row, column), if it was kept.
-    pub fn take_told_bits(&mut self) -> Option<Array3<f32>> {
-        self.told.take().map(|told| told.samples)
+    pub fn take_sample_bits(&mut self) -> Option<Array3<f32>> {
+        self.lengths.take().map(|lengths| lengths.samples)
     }
 
     /// The rest of the stack (of a decoder with one state), and the ideal code length of what was decoded, in bits.
@@ -337,15 +337,15 @@ impl SampleCoder for Decoder {
     fn end_sample(&mut self) {}
 
     fn note(&mut self, place: [usize; 3]) {
-        if let Some(told) = &mut self.told {
+        if let Some(lengths) = &mut self.lengths {
             let sum = self.length.bits();
-            told.samples[place] = (sum - std::mem::replace(&mut told.sum, sum)).max(0.0) as f32;
+            lengths.samples[place] = (sum - std::mem::replace(&mut lengths.sum, sum)).max(0.0) as f32;
         }
     }
 
     fn note_in_block(&mut self, place: [usize; 3], interval: Interval) {
-        if let Some(told) = &mut self.told {
-            told.samples[place] = interval.bits() as f32;
+        if let Some(lengths) = &mut self.lengths {
+            lengths.samples[place] = interval.bits() as f32;
         }
     }
 

@@ -94,14 +94,14 @@ pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
 
 /// The shape of a base distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Law {
+pub(crate) enum Distribution {
     /// The standard logistic distribution.
     Logistic,
     /// The standard normal distribution.
     Gaussian,
 }
 
-impl Law {
+impl Distribution {
     /// The cumulative count below a symbol: the distribution function, plus one count per symbol.
     fn edge(self, symbol: u32) -> u32 {
         let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
@@ -124,7 +124,7 @@ impl Law {
 /// A base distribution over integers in units of 2^-fraction, with a fraction of at least [`BUCKET_BITS`] bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Base {
-    law: Law,
+    distribution: Distribution,
     /// log2 of the integers per bucket.
     low: u32,
     /// Bit lengths that the distance beyond the buckets may have.
@@ -133,13 +133,13 @@ pub(crate) struct Base {
 
 impl Base {
     /// A distribution over all integers of magnitude below [`CODABLE`].
-    pub fn new(law: Law, fraction: u32) -> Self {
-        Self { law, low: fraction - BUCKET_BITS, lengths: LENGTHS }
+    pub fn new(distribution: Distribution, fraction: u32) -> Self {
+        Self { distribution, low: fraction - BUCKET_BITS, lengths: LENGTHS }
     }
 
     /// A distribution of noise, which is bounded: it reaches [`DRAWN_REACH`] beyond the buckets.
-    pub fn of_noise(law: Law, fraction: u32) -> Self {
-        Self { lengths: fraction + DRAWN_BITS, ..Self::new(law, fraction) }
+    pub fn of_noise(distribution: Distribution, fraction: u32) -> Self {
+        Self { lengths: fraction + DRAWN_BITS, ..Self::new(distribution, fraction) }
     }
 
     fn end(self) -> i64 {
@@ -176,8 +176,8 @@ impl Base {
             tally.count(0.5f64.powi(length as i32) / f64::from(self.lengths));
         }
         let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
-        stack.push(self.law.interval(symbol));
-        tally.count_interval(self.law.interval(symbol));
+        stack.push(self.distribution.interval(symbol));
+        tally.count_interval(self.distribution.interval(symbol));
     }
 
     /// Inverse of [`push`](Self::push).
@@ -186,10 +186,10 @@ impl Base {
         let (mut symbol, mut end) = (0, SYMBOLS);
         while end - symbol > 1 {
             let middle = (symbol + end) / 2;
-            if self.law.edge(middle) <= quantile { symbol = middle } else { end = middle }
+            if self.distribution.edge(middle) <= quantile { symbol = middle } else { end = middle }
         }
-        stack.pop(self.law.interval(symbol));
-        tally.count_interval(self.law.interval(symbol));
+        stack.pop(self.distribution.interval(symbol));
+        tally.count_interval(self.distribution.interval(symbol));
         if (1..SYMBOLS - 1).contains(&symbol) {
             tally.count(0.5f64.powi(self.low as i32));
             return ((i64::from(symbol) - 1 - BUCKETS) << self.low) + pop_bits(stack, self.low) as i64;

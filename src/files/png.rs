@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use png::{BitDepth, ColorType, DecodingError, EncodingError};
 
-use self::chunks::{Walked, chunk_bytes};
+use self::chunks::{Scan, chunk_bytes};
 use super::errors::io_error;
 use super::reader::{ImageReader, Input, ReadRows};
 use super::rows;
@@ -24,15 +24,15 @@ use crate::image::{ImageInfo, Metadata, Palette};
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageReader<'a>> {
-    let walked = chunks::walk(&mut input, limits)?;
-    let data_behind = behind::has_more(&mut input, &walked, limits)?;
-    let critical = CriticalChunks::new(input, &walked)?;
+    let scan = chunks::scan(&mut input, limits)?;
+    let data_behind = behind::has_more(&mut input, &scan, limits)?;
+    let critical = CriticalChunks::new(input, &scan)?;
     // The decoder allocates only rows, and their size is checked here.
     let mut decoder = png::Decoder::new_with_limits(critical, png::Limits { bytes: usize::MAX });
     decoder.ignore_checksums(false);
     let header = decoder.read_header_info().map_err(decoding_error)?;
     let (colour, depth) = (header.color_type, header.bit_depth as u32);
-    let (metadata, palette) = chunks::metadata(walked.chunks, colour == ColorType::Indexed, depth, limits)?;
+    let (metadata, palette) = chunks::metadata(scan.chunks, colour == ColorType::Indexed, depth, limits)?;
     let (channels, sample_depth) = match &palette {
         Some(palette) => (palette.channels(), 8),
         None => (colour.samples(), depth),
@@ -47,8 +47,8 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
     if data_behind {
         reader.not_kept.push("data behind the samples in the IDAT chunks".to_owned());
     }
-    if walked.bytes_behind > 0 {
-        reader.not_kept.push(format!("{} bytes behind the end of the PNG file", walked.bytes_behind));
+    if scan.bytes_behind > 0 {
+        reader.not_kept.push(format!("{} bytes behind the end of the PNG file", scan.bytes_behind));
     }
     Ok(reader)
 }
@@ -60,14 +60,14 @@ struct CriticalChunks<'a>(io::Chain<BeforeEnd<'a>, &'static [u8]>);
 type BeforeEnd<'a> = io::Chain<Cursor<Vec<u8>>, io::Take<Input<'a>>>;
 
 impl<'a> CriticalChunks<'a> {
-    fn new(mut input: Input<'a>, walked: &Walked) -> Result<Self> {
-        input.seek(SeekFrom::Start(walked.data.start)).map_err(io_error("read"))?;
+    fn new(mut input: Input<'a>, scan: &Scan) -> Result<Self> {
+        input.seek(SeekFrom::Start(scan.data.start)).map_err(io_error("read"))?;
         let mut first = SIGNATURE.to_vec();
-        first.extend(chunk_bytes(*b"IHDR", &walked.header));
-        if let Some(palette) = walked.chunks.iter().find(|chunk| chunk.kind == *b"PLTE") {
+        first.extend(chunk_bytes(*b"IHDR", &scan.header));
+        if let Some(palette) = scan.chunks.iter().find(|chunk| chunk.kind == *b"PLTE") {
             first.extend(chunk_bytes(palette.kind, &palette.data));
         }
-        let data = input.take(walked.data.end - walked.data.start);
+        let data = input.take(scan.data.end - scan.data.start);
         Ok(Self(Cursor::new(first).chain(data).chain(&b"\0\0\0\0IEND\xae\x42\x60\x82"[..])))
     }
 }
@@ -193,7 +193,7 @@ pub(super) struct PngWriter<'a> {
 
 impl<'a> PngWriter<'a> {
     pub fn new(info: ImageInfo, metadata: &Metadata, output: Output<'a>) -> Result<Self> {
-        let chunks::Around { before, behind, palette } = chunks::around(info, metadata)?;
+        let chunks::Framing { before, behind, palette } = chunks::framing(info, metadata)?;
         let bits = palette.as_ref().map_or(info.depth, |palette| palette.depth);
         let mut header = png::Info::with_size(info.width, info.height);
         header.bit_depth = BitDepth::from_u8(bits as u8).expect("a depth that was checked");

@@ -124,18 +124,18 @@ impl ReadRows for Whole {
 }
 
 /// Planes that are decoded when their first rows are asked for.
-pub(super) struct Later<F> {
+pub(super) struct Lazy<F> {
     decode: Option<F>,
     whole: Option<Whole>,
 }
 
-impl<F: FnOnce() -> Result<Planes> + Send> Later<F> {
+impl<F: FnOnce() -> Result<Planes> + Send> Lazy<F> {
     pub(super) fn new(decode: F) -> Self {
         Self { decode: Some(decode), whole: None }
     }
 }
 
-impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Later<F> {
+impl<F: FnOnce() -> Result<Planes> + Send> ReadRows for Lazy<F> {
     fn read_rows(&mut self, rows: u32) -> Result<Planes> {
         if let Some(decode) = self.decode.take() {
             self.whole = Some(Whole::new(decode()?));

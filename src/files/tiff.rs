@@ -10,7 +10,7 @@ use tiff::tags::{CompressionMethod, ExtraSamples, SampleFormat, Tag, Type, Value
 use tiff::{ColorType, TiffError};
 
 use super::errors::io_error;
-use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::reader::{ImageReader, Input, Lazy, set_blocks};
 use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
@@ -64,7 +64,7 @@ pub(super) fn open<'a>(input: Input<'a>, limits: &Limits) -> Result<ImageReader<
     let mut decoder = decoder.with_limits(memory);
     let (metadata, not_kept) = metadata(&mut decoder, limits)?;
     let lossy = lossy_source(&mut decoder)?;
-    let mut reader = ImageReader::new(info, metadata, Later::new(move || planes(&mut decoder, info)));
+    let mut reader = ImageReader::new(info, metadata, Lazy::new(move || planes(&mut decoder, info)));
     reader.lossy_source = lossy.map(str::to_owned);
     reader.not_kept = not_kept;
     Ok(reader)

@@ -6,7 +6,7 @@ use byteorder::{LittleEndian, ReadBytesExt};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
 use super::errors::io_error;
-use super::reader::{ImageReader, Input, Later, set_blocks};
+use super::reader::{ImageReader, Input, Lazy, set_blocks};
 use super::rows;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{Limits, check};
@@ -42,7 +42,7 @@ pub(super) fn open<'a>(mut input: Input<'a>, limits: &Limits) -> Result<ImageRea
         }
         Ok(planes)
     };
-    let mut reader = ImageReader::new(info, metadata, Later::new(samples));
+    let mut reader = ImageReader::new(info, metadata, Lazy::new(samples));
     reader.lossy_source = lossy.then(|| "lossy WebP".to_owned());
     Ok(reader)
 }

@@ -12,7 +12,7 @@ use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageForm
 use super::bmp;
 use super::errors::{image_error, io_error, name};
 use super::jpeg;
-use super::reader::{ImageReader, Input, Later, put_rows, set_blocks};
+use super::reader::{ImageReader, Input, Lazy, put_rows, set_blocks};
 use super::tiff;
 use super::webp;
 use super::writer::{Output, WriteRows};
@@ -104,7 +104,7 @@ fn decode<'a>(mut decoder: AnyDecoder<'a>, format: ImageFormat, limits: &Limits)
         not_kept.push("IPTC".to_owned());
     }
     let samples = move || Planes::try_from(&DynamicImage::from_decoder(decoder).map_err(image_error("read"))?);
-    let mut reader = ImageReader::new(info, metadata, Later::new(samples));
+    let mut reader = ImageReader::new(info, metadata, Lazy::new(samples));
     reader.not_kept = not_kept;
     Ok(reader)
 }

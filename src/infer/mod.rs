@@ -63,15 +63,16 @@ fn to_blocks<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, size: usize, bl
     for (pixel, row) in rows.enumerate() {
         let block = &mut blocks[pixel / LANES * size * LANES..][..size * LANES];
         let lane = block.iter_mut().skip(pixel % LANES).step_by(LANES);
-        lane.zip(row).for_each(|(output, &value)| *output = to_integer(value));
+        lane.zip(row).for_each(|(output, &value)| *output = to_integer(value) as i16);
     }
 }
 
-/// Converts an integer carried in float32. The last operation of a network clips to the range of `i16`.
-///
-/// Adding 1.5 * 2^23 moves the integer to the low bits of the float32. Compilers vectorise this, but not the saturating
-/// conversion.
-fn to_integer(value: f32) -> i16 {
-    const SHIFTER: f32 = 12_582_912.0;
-    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i16
+/// Adding 1.5 * 2^23 rounds a float32 to an integer in its low bits. Compilers vectorise this for every processor,
+/// unlike `f32::floor` and the saturating conversion by `as`.
+const SHIFTER: f32 = 12_582_912.0;
+
+/// Converts an integer carried in float32, of magnitude up to 2^21.
+#[inline(always)]
+fn to_integer(value: f32) -> i32 {
+    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32
 }

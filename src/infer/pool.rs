@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::session::{Device, EngineInfo, Networks, PackedNetworks, Wanted, packed};
+use super::session::{Device, EngineInfo, EngineRequest, Networks, PackedNetworks, packed};
 use crate::base::bytes::DIGEST_BYTES;
 use crate::base::error::{Error, Result};
 use crate::base::lock::lock;
@@ -30,22 +30,22 @@ struct OfModel {
 }
 
 impl Sessions {
-    fn take(&self, model: &Model, wanted: Wanted) -> Result<Networks> {
+    fn take(&self, model: &Model, request: EngineRequest) -> Result<Networks> {
         let packed = {
             let mut all = lock(&self.0);
             let new = || OfModel { packed: Arc::new(packed(&model.file)), idle: Default::default() };
             let of_model = all.entry(model.identity.digest).or_insert_with(new);
-            if let Some(networks) = of_model.idle[usize::from(wanted.few)].pop() {
+            if let Some(networks) = of_model.idle[usize::from(request.few)].pop() {
                 return Ok(networks);
             }
             of_model.packed.clone()
         };
-        Networks::new(&model.file, &packed, wanted)
+        Networks::new(&model.file, &packed, request)
     }
 
-    fn give_back(&self, model: &Model, wanted: Wanted, networks: Networks) {
+    fn give_back(&self, model: &Model, request: EngineRequest, networks: Networks) {
         if let Some(of_model) = lock(&self.0).get_mut(&model.identity.digest) {
-            of_model.idle[usize::from(wanted.few)].push(networks);
+            of_model.idle[usize::from(request.few)].push(networks);
         }
     }
 }
@@ -108,7 +108,7 @@ const LOCKSTEP_PIXELS: usize = 1 << 20;
 const LOCKSTEP_TILES: usize = 1024;
 
 /// Images with at most this many pixels (512 x 512, a tile) are coded without sessions of ONNX Runtime: see
-/// [`Wanted::few`].
+/// [`EngineRequest::few`].
 const FEW_PIXELS: u64 = 1 << 18;
 
 /// Runs networks on tiles. Clones share models, sessions and threads; each has its own [`stop`](Self::stop) flag and
@@ -152,15 +152,15 @@ impl Engine {
     /// # Errors
     /// Those of the sessions.
     pub fn info(&self, model: &Model) -> Result<EngineInfo> {
-        let wanted = self.wanted();
-        let networks = self.shared.sessions.take(model, wanted)?;
+        let request = self.request();
+        let networks = self.shared.sessions.take(model, request)?;
         let info = networks.all[0].info();
-        self.shared.sessions.give_back(model, wanted, networks);
+        self.shared.sessions.give_back(model, request, networks);
         Ok(info)
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted { device: self.shared.device, few: self.few }
+    fn request(&self) -> EngineRequest {
+        EngineRequest { device: self.shared.device, few: self.few }
     }
 
     /// Runs `work` on groups of tiles in parallel, each with its own sessions, and returns its results for each tile,
@@ -191,7 +191,7 @@ impl Engine {
         work: impl Fn(&mut [Networks; N], Range<usize>) -> Result<Vec<T>> + Sync + Send,
     ) -> Result<Vec<T>> {
         let Shared { sessions, threads, .. } = &*self.shared;
-        let wanted = self.wanted();
+        let request = self.request();
         let largest = rects.iter().map(|rect| rect.pixels()).max().unwrap_or(1);
         let most = (LOCKSTEP_PIXELS / largest).clamp(1, LOCKSTEP_TILES);
         let groups = groups(rects.len(), most, threads.number());
@@ -199,12 +199,12 @@ impl Engine {
             self.stop.check()?;
             let mut networks = Vec::with_capacity(N);
             for model in models {
-                networks.push(sessions.take(model, wanted)?);
+                networks.push(sessions.take(model, request)?);
             }
             networks.iter_mut().for_each(|networks| networks.stop_with(&self.stop));
             let mut networks: [Networks; N] = networks.try_into().expect("one for each model");
             let result = work(&mut networks, index * rects.len() / groups..(index + 1) * rects.len() / groups)?;
-            networks.into_iter().zip(models).for_each(|(networks, model)| sessions.give_back(model, wanted, networks));
+            networks.into_iter().zip(models).for_each(|(networks, model)| sessions.give_back(model, request, networks));
             Ok(result)
         })?;
         Ok(done.into_iter().flatten().collect())

@@ -59,7 +59,7 @@ pub(crate) fn packed(file: &ModelFile) -> PackedNetworks {
 
 /// What to choose an engine by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct EngineRequest {
     pub device: Device,
     /// Whether the image has few pixels. On the CPU, the kernel then runs without a session: starting ONNX Runtime
     /// takes 30 to 40 ms of CPU time, as long as decoding some 100,000 pixels with `fast`.
@@ -79,9 +79,9 @@ impl Networks {
     ///
     /// # Errors
     /// As [`Network::new`].
-    pub fn new(file: &ModelFile, packed: &PackedNetworks, wanted: Wanted) -> Result<Self> {
+    pub fn new(file: &ModelFile, packed: &PackedNetworks, request: EngineRequest) -> Result<Self> {
         let network =
-            |(model, packed): (&Arc<CheckedModel>, &Arc<Packed>)| Network::new(model.clone(), packed.clone(), wanted);
+            |(model, packed): (&Arc<CheckedModel>, &Arc<Packed>)| Network::new(model.clone(), packed.clone(), request);
         let all = file.networks.iter().zip(packed).map(network).collect::<Result<_>>()?;
         Ok(Self { family: file.family, all })
     }
@@ -114,7 +114,7 @@ impl Networks {
 #[cfg(any(test, fuzzing))]
 pub(crate) fn networks_of(file: &[u8]) -> Networks {
     let file = ModelFile::read(file).expect("a model that keeps the contract");
-    Networks::new(&file, &packed(&file), Wanted { device: Device::Cpu, few: false }).expect("ONNX Runtime")
+    Networks::new(&file, &packed(&file), EngineRequest { device: Device::Cpu, few: false }).expect("ONNX Runtime")
 }
 
 /// What evaluates a network.
@@ -131,16 +131,16 @@ enum Engine {
 }
 
 impl Engine {
-    /// The wanted engine, and why it is not CUDA if CUDA was possible.
-    fn new(model: &Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<(Self, Option<String>)> {
+    /// The requested engine, and why it is not CUDA if CUDA was possible.
+    fn new(model: &Arc<CheckedModel>, packed: Arc<Packed>, request: EngineRequest) -> Result<(Self, Option<String>)> {
         let on_cpu = |few| Self::on_cpu(model, packed, few);
-        match wanted.device {
+        match request.device {
             Device::Cuda => Ok((Self::on_cuda(model)?, None)),
-            Device::Auto if cfg!(feature = "cuda") && !wanted.few => match Self::on_cuda(model) {
+            Device::Auto if cfg!(feature = "cuda") && !request.few => match Self::on_cuda(model) {
                 Ok(engine) => Ok((engine, None)),
                 Err(reason) => Ok((on_cpu(false)?, Some(reason.to_string()))),
             },
-            Device::Auto | Device::Cpu => Ok((on_cpu(wanted.few)?, None)),
+            Device::Auto | Device::Cpu => Ok((on_cpu(request.few)?, None)),
         }
     }
 
@@ -235,8 +235,8 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Runtime`] if ONNX Runtime or the device is missing, or if the test fails.
-    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, wanted: Wanted) -> Result<Self> {
-        let (engine, not_cuda) = Engine::new(&model, packed.clone(), wanted)?;
+    pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, request: EngineRequest) -> Result<Self> {
+        let (engine, not_cuda) = Engine::new(&model, packed.clone(), request)?;
         Ok(Self { not_cuda, ..Self::proven(model, packed, engine)? })
     }
 

@@ -85,16 +85,7 @@ impl CheckedModel {
         check_mixture(components, channels)?;
         let shape = MixtureShape { components, channels, pinned: context == ContextKind::Repeats };
         check_sizes((context.size(channels, index), shape.outputs()), &layers)?;
-        let (name, known_answer) = (text("ansel.name")?, text("ansel.known_answer")?);
-        Ok(Self {
-            name,
-            shape,
-            context,
-            known_answer,
-            layers,
-            #[cfg(any(test, feature = "ort"))]
-            onnx: prost::Message::encode_to_vec(&model),
-        })
+        Self::assembled(&model, shape, context, layers)
     }
 
     /// Checks a network of a program for this many channels; `sizes` are its numbers of contexts and outputs.
@@ -109,15 +100,19 @@ impl CheckedModel {
         check_row_bounds(&layers, precision)?;
         check_sizes(sizes, &layers)?;
         let shape = MixtureShape { components: 0, channels, pinned: false };
-        let (name, known_answer) = (metadata(&model, "ansel.name")?, metadata(&model, "ansel.known_answer")?);
+        Self::assembled(&model, shape, context, layers)
+    }
+
+    /// A model from its checked parts, with its name and known answer.
+    fn assembled(model: &ModelProto, shape: MixtureShape, context: ContextKind, layers: Vec<Layer>) -> Result<Self> {
         Ok(Self {
-            name,
+            name: metadata(model, "ansel.name")?,
             shape,
             context,
-            known_answer,
+            known_answer: metadata(model, "ansel.known_answer")?,
             layers,
             #[cfg(any(test, feature = "ort"))]
-            onnx: prost::Message::encode_to_vec(&model),
+            onnx: prost::Message::encode_to_vec(model),
         })
     }
 

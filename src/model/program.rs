@@ -12,7 +12,7 @@ use self::words::Words;
 use super::contract::refuse;
 use crate::base::error::Result;
 use crate::context::patch::{self, Pixels};
-use crate::entropy::bijections::Law;
+use crate::entropy::bijections::Distribution;
 use crate::entropy::mixture::MixtureShape;
 
 /// Side of a patch, in pixels.
@@ -59,27 +59,27 @@ pub(crate) enum Operation {
     /// On the channels of each pixel: `x + L x`, then `x + U x`, then scales.
     Lu(Lu),
     /// `(x - t) 2^e` on the last channels, with constants.
-    Norm(Vec<Moved>),
+    Norm(Vec<Affine>),
     /// `(x - t) 2^e` on some channels, with outputs of a network.
     Couple(Couple),
     /// Removes the last channels, and codes them with a base distribution.
-    Factor(Leaving),
+    Factor(BaseChannels),
     /// Inserts this many channels of noise, drawn from a base distribution, before all others.
-    Draw(Leaving),
+    Draw(BaseChannels),
     /// Removes the last channels, which are samples, and codes them with a mixture.
     Observe(Observe),
 }
 
 /// Channels with a base distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Leaving {
-    pub law: Law,
+pub(crate) struct BaseChannels {
+    pub distribution: Distribution,
     pub count: usize,
 }
 
 /// A constant translation, in units of 2^-6 of an 8-bit sample, and the exponent of a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moved {
+pub(crate) struct Affine {
     pub translation: i32,
     pub exponent: i32,
 }
@@ -242,7 +242,7 @@ impl Program {
             if self.dequantization == Dequantization::None { 0 } else { self.channels * self.side * self.side };
         let before = self.operations.iter().take_while(|placed| !matches!(placed.operation, Operation::Observe(_)));
         let latents = |placed: &Placed| match placed.operation {
-            Operation::Draw(Leaving { count, .. }) => count * placed.side * placed.side,
+            Operation::Draw(BaseChannels { count, .. }) => count * placed.side * placed.side,
             _ => 0,
         };
         (samples, before.map(latents).sum())

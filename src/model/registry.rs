@@ -199,9 +199,10 @@ impl Models {
         if let Some(external) = self.external.as_ref().filter(|external| external.identity == identity) {
             return Ok(external.clone());
         }
-        let digest = hex(&identity.digest[..4]);
+        let digest = u32::from_be_bytes(*identity.digest.first_chunk().expect("16 bytes"));
         if identity.id == EXTERNAL_ID {
-            let detail = format!("the file was made with the model file of SHA-256 {digest}...; give it with --model");
+            let detail =
+                format!("the file was made with the model file of SHA-256 {digest:08x}...; give it with --model");
             return malformed(FormatErrorKind::UnknownModel, detail);
         }
         if let Some(index) = REGISTRY.iter().position(|model| model.id == identity.id) {
@@ -210,7 +211,7 @@ impl Models {
                 return Ok(model);
             }
         }
-        let detail = format!("this library has no model {} with SHA-256 {digest}...", identity.id);
+        let detail = format!("this library has no model {} with SHA-256 {digest:08x}...", identity.id);
         malformed(FormatErrorKind::UnknownModel, detail)
     }
 }
@@ -219,10 +220,6 @@ impl Default for Models {
     fn default() -> Self {
         Self { name: DEFAULT.to_owned(), external: None }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

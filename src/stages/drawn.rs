@@ -5,7 +5,7 @@ use ndarray::{Array3, s};
 
 use crate::entropy::ans::Decoder;
 use crate::entropy::stack::Stack;
-use crate::infer::session::{Device, Networks, Wanted, packed};
+use crate::infer::session::{Device, EngineRequest, Networks, packed};
 use crate::model::file::ModelFile;
 use crate::model::program::{PATCH, Program};
 use crate::streams::network::alphabets;
@@ -26,8 +26,8 @@ const WORDS: usize = 2;
 #[must_use]
 pub fn drawn(model: &RegisteredModel, side: usize, words: &mut dyn Iterator<Item = u32>) -> Planes {
     let file = ModelFile::read(model.file).expect("a model that keeps the contract");
-    let wanted = Wanted { device: Device::Cpu, few: true };
-    let mut networks = Networks::new(&file, &packed(&file), wanted).expect("networks that pass their tests");
+    let request = EngineRequest { device: Device::Cpu, few: true };
+    let mut networks = Networks::new(&file, &packed(&file), request).expect("networks that pass their tests");
     let count = WORDS * side * side * file.shape().channels;
     let mut words = || (&mut *words).take(count).map(|word| word.max(1)).collect();
     let samples = match &file.program {

@@ -251,7 +251,7 @@ fn decode_tile(
         stack = left;
     }
     let bits = IdealBits { total: bound.sum(), bound: Some(bound) };
-    Ok(stack.is_empty().then_some(DecodedTile { samples, bits, told: None }))
+    Ok(stack.is_empty().then_some(DecodedTile { samples, bits, sample_bits: None }))
 }
 
 #[cfg(test)]

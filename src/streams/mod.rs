@@ -31,7 +31,7 @@ pub(crate) struct TileStream<'a> {
     pub rect: Rect,
     pub stream: &'a [u8],
     /// Whether the caller wants the bits of each sample.
-    pub tells_bits: bool,
+    pub keeps_sample_bits: bool,
 }
 
 /// A decoded tile of a part.
@@ -40,7 +40,7 @@ pub(crate) struct DecodedTile {
     pub samples: Array3<u16>,
     pub bits: IdealBits,
     /// The bits of each sample, if they are wanted and the coder codes samples one by one.
-    pub told: Option<Array3<f32>>,
+    pub sample_bits: Option<Array3<f32>>,
 }
 
 /// The ideal code length of samples, in bits.
@@ -116,7 +116,7 @@ pub(crate) fn decode(
             let zeros = |tile: &TileStream<'_>| DecodedTile {
                 samples: Array3::zeros((sizes.len(), tile.rect.height as usize, tile.rect.width as usize)),
                 bits: IdealBits::default(),
-                told: None,
+                sample_bits: None,
             };
             match tiles.iter().position(|tile| !tile.stream.is_empty()) {
                 Some(index) => Err(damaged(index)),
@@ -164,7 +164,7 @@ fn decode_each(
     let tile = |(index, &TileStream { rect, stream, .. }): (usize, &TileStream<'_>)| {
         engine.stop.check()?;
         let samples = decode(stream, rect.width, rect.height, channels).map_err(|_| damaged(index))?;
-        Ok(DecodedTile { samples, bits: (8.0 * stream.len() as f64).into(), told: None })
+        Ok(DecodedTile { samples, bits: (8.0 * stream.len() as f64).into(), sample_bits: None })
     };
     tiles.iter().enumerate().map(tile).collect()
 }

@@ -255,7 +255,7 @@ fn decode_tiles(
     let alphabets = alphabets(sizes);
     let mut tiles = Vec::with_capacity(range.len());
     for index in range.clone() {
-        let TileStream { rect, tells_bits, .. } = all[index];
+        let TileStream { rect, keeps_sample_bits, .. } = all[index];
         let (learning, stream) = match (coder.adaptation.learning(), all[index].stream) {
             (None, stream) | (Some(_), [0, stream @ ..]) => (None, stream),
             (Some(learning), [1, stream @ ..]) if learning.fits(rect.pixels()) => (Some(learning), stream),
@@ -263,17 +263,17 @@ fn decode_tiles(
         };
         let new = if coder.lanes { Decoder::of_lanes } else { Decoder::new };
         let mut coder = to_words(stream, rect.pixels()).and_then(new).ok_or_else(|| damaged(index))?;
-        if tells_bits {
-            coder = coder.telling_bits((sizes.len(), rect.height as usize, rect.width as usize));
+        if keeps_sample_bits {
+            coder = coder.with_sample_bits((sizes.len(), rect.height as usize, rect.width as usize));
         }
         let samples = TileSamples::new(rect.width as usize, rect.height as usize, sizes.len(), alphabets[0].depth);
         tiles.push(ActiveTile { samples, coder, learning });
     }
     code_tiles(networks, &mut tiles, &alphabets)?;
     let decoded = |(index, mut tile): (usize, ActiveTile<Decoder>)| {
-        let told = tile.coder.take_told_bits();
+        let sample_bits = tile.coder.take_sample_bits();
         let ideal_bits = tile.coder.finish().ok_or_else(|| damaged(index))?;
-        Ok(DecodedTile { samples: tile.samples.to_array(), bits: ideal_bits.into(), told })
+        Ok(DecodedTile { samples: tile.samples.to_array(), bits: ideal_bits.into(), sample_bits })
     };
     range.zip(tiles).map(decoded).collect()
 }

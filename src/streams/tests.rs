@@ -118,11 +118,16 @@ fn encode_in(rects: &[Rect], coder: &Coder, samples: &Array3<u16>, sizes: &[u32]
 }
 
 fn decoded(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>]) -> Result<Vec<DecodedTile>> {
-    decoded_telling(coder, sizes, streams, false)
+    decoded_with_bits(coder, sizes, streams, false)
 }
 
-fn decoded_telling(coder: &Coder, sizes: &[u32], streams: &[Vec<u8>], tells_bits: bool) -> Result<Vec<DecodedTile>> {
-    let tiles = rects().into_iter().zip(streams).map(|(rect, stream)| TileStream { rect, stream, tells_bits });
+fn decoded_with_bits(
+    coder: &Coder,
+    sizes: &[u32],
+    streams: &[Vec<u8>],
+    keeps_sample_bits: bool,
+) -> Result<Vec<DecodedTile>> {
+    let tiles = rects().into_iter().zip(streams).map(|(rect, stream)| TileStream { rect, stream, keeps_sample_bits });
     decode(&ENGINE, coder, sizes, &tiles.collect::<Vec<_>>(), damaged)
 }
 
@@ -169,18 +174,18 @@ fn tiles_of_any_planes_come_back_under_every_coder() {
 }
 
 /// Decoding with the bits of each sample gives the same samples, and the bits add up.
-fn assert_tells_bits(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
+fn assert_keeps_sample_bits(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
     let streams = encoded(coder, samples, sizes);
-    let silent = decoded(coder, sizes, &streams).expect("decoded tiles");
-    let telling = decoded_telling(coder, sizes, &streams, true).expect("decoded tiles");
-    for (silent, telling) in silent.iter().zip(&telling) {
-        assert_eq!((&silent.samples, silent.bits, &silent.told), (&telling.samples, telling.bits, &None));
+    let plain = decoded(coder, sizes, &streams).expect("decoded tiles");
+    let keeping = decoded_with_bits(coder, sizes, &streams, true).expect("decoded tiles");
+    for (plain, keeping) in plain.iter().zip(&keeping) {
+        assert_eq!((&plain.samples, plain.bits, &plain.sample_bits), (&keeping.samples, keeping.bits, &None));
         let one_by_one = coder.network().is_some_and(|network| network.primer.is_none());
-        assert_eq!(telling.told.is_some(), one_by_one);
-        if let Some(told) = &telling.told {
-            assert_eq!(told.dim(), telling.samples.dim());
-            let sum: f64 = told.iter().map(|&bits| f64::from(bits)).sum();
-            assert!((sum - telling.bits.total).abs() <= 1e-6 * telling.bits.total + 1e-6, "{sum}, {:?}", telling.bits);
+        assert_eq!(keeping.sample_bits.is_some(), one_by_one);
+        if let Some(sample_bits) = &keeping.sample_bits {
+            assert_eq!(sample_bits.dim(), keeping.samples.dim());
+            let sum: f64 = sample_bits.iter().map(|&bits| f64::from(bits)).sum();
+            assert!((sum - keeping.bits.total).abs() <= 1e-6 * keeping.bits.total + 1e-6, "{sum}, {:?}", keeping.bits);
         }
     }
 }
@@ -189,7 +194,7 @@ fn assert_tells_bits(coder: &Coder, samples: &Array3<u16>, sizes: &[u32]) {
 fn the_bits_of_samples_add_up_under_every_coder() {
     for sizes in [&[256][..], &[77], &[256; 3], &[300, 1, 5]] {
         for coder in coders(sizes.len()).into_iter().filter(|coder| *coder != Coder::Vp8l || sizes[0] <= 256) {
-            planes(sizes).iter().for_each(|samples| assert_tells_bits(&coder, samples, sizes));
+            planes(sizes).iter().for_each(|samples| assert_keeps_sample_bits(&coder, samples, sizes));
         }
     }
 }
@@ -213,15 +218,17 @@ fn the_bits_of_samples_lie_where_the_samples_do() {
             let coder = Coder::Network(network.clone());
             let source = Source { coder: &coder, coded: &coded, thorough: false };
             let streams = encode(&ENGINE, source, &[rect], |_| ()).expect("an encoded tile");
-            let tile = TileStream { rect, stream: &streams[0], tells_bits: true };
-            let told = decode(&ENGINE, &coder, &coded.sizes, &[tile], damaged).expect("a tile").remove(0).told;
-            let told = told.expect("bits of samples");
+            let tile = TileStream { rect, stream: &streams[0], keeps_sample_bits: true };
+            let sample_bits =
+                decode(&ENGINE, &coder, &coded.sizes, &[tile], damaged).expect("a tile").remove(0).sample_bits;
+            let sample_bits = sample_bits.expect("bits of samples");
             let learns = network.adaptation.learning().filter(|_| streams[0][0] == 1);
             let within: Vec<Rect> = rect.sampled(10);
             assert!(within.len() == 4);
             let expected = super::network::bits_within(&ENGINE, &network, learns, (&coded, rect), &within);
             let of_squares = within.iter().flat_map(|square| {
-                told.slice(s![.., square.rows(), square.columns()])
+                sample_bits
+                    .slice(s![.., square.rows(), square.columns()])
                     .iter()
                     .map(|&bits| f64::from(bits))
                     .collect::<Vec<_>>()

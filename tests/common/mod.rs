@@ -120,6 +120,12 @@ pub fn drawing(channels: usize, width: usize, height: usize) -> Planes {
     })
 }
 
+/// Noise that repeats after a long distance: nothing codes it better than VP8L.
+pub fn repeating() -> Planes {
+    let noise = noise(3, 16, 16);
+    image(3, 16, 40, |(channel, y, x)| noise.samples()[(channel, y % 16, x)] as u8)
+}
+
 /// An 8-bit image scaled to another depth.
 pub fn scaled(planes: &Planes, depth: u32) -> Planes {
     let scale = |sample: u16| (u32::from(sample) * ((1 << depth) - 1) / 255) as u16;
@@ -141,6 +147,14 @@ pub fn two_bands(codec: &Codec, top: &Planes, bottom: &Planes) -> (Vec<u8>, Plan
 pub fn photograph() -> Planes {
     let file = BufReader::new(File::open(PHOTOGRAPH).expect("the photograph"));
     ansel::read_image(file, &Limits::default()).expect("a readable photograph").planes
+}
+
+/// The photograph, repeated as often as a size requires; a fourth channel is the third again.
+pub fn photograph_of(channels: usize, width: usize, height: usize) -> Planes {
+    let photograph = photograph();
+    let (_, rows, columns) = photograph.samples().dim();
+    let sample = |(c, y, x): (usize, usize, usize)| photograph.samples()[[c.min(2), y % rows, x % columns]];
+    Planes::new(Array3::from_shape_fn((channels, height, width), sample), 8).expect("a valid image")
 }
 
 /// A part of the photograph with a boat and a bird's feathers; with one channel, the green one.

@@ -326,8 +326,8 @@ def push_noise(planes, chains, stack):
         noise = [plane[y][x] % 64 for y, x in changed]
         for y, x in changed:
             plane[y][x] += 32 - plane[y][x] % 64
-        laws = [law(*network(chains[step], noise_context(planes, x, y))) for y, x in changed]
-        for u, below in reversed(list(zip(noise, laws))):
+        distributions = [distribution(*network(chains[step], noise_context(planes, x, y))) for y, x in changed]
+        for u, below in reversed(list(zip(noise, distributions))):
             stack.push(below(u), below(u + 1))
 
 
@@ -340,7 +340,7 @@ def noise_context(planes, x, y):
     return inputs + [clamp(4 * (plane[y][x] % 64 - 32), -256, 256) for plane in planes]
 
 
-def law(a, e):
+def distribution(a, e):
     e = clamp(e, -256, 192)
     h = 32 + (factor(e) >> 2)
     b, inverse = clamp(a, -h, h) + 32, factor(-e)

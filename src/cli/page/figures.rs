@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use image::ImageFormat;
 use ndarray::{Array2, Array3, ArrayView2, s};
 
-use super::files::Held;
+use super::files::ReportFile;
 use crate::cli::failure::{Result, about};
 use crate::cli::{heat, input, jpeg, map};
 
@@ -16,7 +16,7 @@ const SIDE: usize = 320;
 /// An image and the map of its bits.
 #[derive(Debug)]
 pub struct Figure {
-    pub held: Held,
+    pub file: ReportFile,
     /// Data URIs of PNG files.
     pub thumbnail: String,
     pub map: Option<String>,
@@ -28,18 +28,18 @@ pub struct Figure {
 
 impl Figure {
     /// Decodes a file; its map is coloured later.
-    pub fn of(codec: &Codec, limits: &Limits, held: &Held) -> Result<Self> {
-        let file = input::open_ansel(&held.place, limits)?;
-        let reading = about("read", held.place.path());
-        if held.is_jpeg {
-            let planes = codec.decompress(&jpeg::read_whole(&held.place, file)?).map_err(reading)?.planes;
+    pub fn of(codec: &Codec, limits: &Limits, file: &ReportFile) -> Result<Self> {
+        let opened = input::open_ansel(&file.place, limits)?;
+        let reading = about("read", file.place.path());
+        if file.is_jpeg {
+            let planes = codec.decompress(&jpeg::read_whole(&file.place, opened)?).map_err(reading)?.planes;
             let note = Some("no map: the bits of a JPEG file's pixels are not known".to_owned());
-            return Ok(Self { held: held.clone(), thumbnail: thumbnail(&planes)?, map: None, note, bits: None });
+            return Ok(Self { file: file.clone(), thumbnail: thumbnail(&planes)?, map: None, note, bits: None });
         }
-        let map = codec.bit_map(file).map_err(reading)?;
+        let map = codec.bit_map(opened).map_err(reading)?;
         let bits = Some(shrunk(heat::bits_of_pixels(&map, None).view()));
         let note = map::spread(&map);
-        Ok(Self { held: held.clone(), thumbnail: thumbnail(&map.planes)?, map: None, note, bits })
+        Ok(Self { file: file.clone(), thumbnail: thumbnail(&map.planes)?, map: None, note, bits })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::{describe, input, jpeg};
 
 /// A file of the report.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct ReportFile {
     pub place: Place,
     /// The name on the page.
     pub name: String,
@@ -30,18 +30,18 @@ pub struct Held {
     pub is_jpeg: bool,
 }
 
-impl Held {
+impl ReportFile {
     /// What is known without decoding, and from the manifest.
     pub fn read(codec: &Codec, limits: &Limits, place: &Place, entry: Option<&Entry>) -> Result<Self> {
         let mut file = input::open_ansel(place, limits)?;
         let reading = about("read", place.path());
-        let held = if jpeg::is_held(&mut *file, place)? {
+        let file = if jpeg::is_held(&mut *file, place)? {
             Self::of_jpeg(place, &codec.read_jpeg_info(file).map_err(reading)?)
         } else {
             Self::of_image(place, &codec.read_info(file).map_err(reading)?)
         };
-        let source_bytes = entry.map(|entry| entry.source_bytes).or(held.source_bytes);
-        Ok(Self { source_bytes, others: entry.map_or_else(Vec::new, |entry| entry.others.clone()), ..held })
+        let source_bytes = entry.map(|entry| entry.source_bytes).or(file.source_bytes);
+        Ok(Self { source_bytes, others: entry.map_or_else(Vec::new, |entry| entry.others.clone()), ..file })
     }
 
     fn of_jpeg(place: &Place, info: &JpegInfo) -> Self {

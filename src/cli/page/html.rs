@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Contents;
 use super::figures::Figure;
-use super::files::Held;
+use super::files::ReportFile;
 use crate::cli::describe::bpsp;
 use crate::cli::heat;
 use crate::cli::report::count;
@@ -87,23 +87,24 @@ fn ratio(before: u64, after: u64) -> String {
 }
 
 /// The row of a codec in the comparison: its sizes beside those of ansel, for files where `size` is known.
-fn beside(files: &[Held], name: &str, size: impl Fn(&Held) -> Option<u64>) -> Option<Vec<String>> {
-    let known: Vec<(u64, u64)> = files.iter().filter_map(|held| Some((size(held)?, held.bytes))).collect();
+fn beside(files: &[ReportFile], name: &str, size: impl Fn(&ReportFile) -> Option<u64>) -> Option<Vec<String>> {
+    let known: Vec<(u64, u64)> = files.iter().filter_map(|file| Some((size(file)?, file.bytes))).collect();
     let (theirs, ours) = known.iter().fold((0, 0), |(theirs, ours), &(a, b)| (theirs + a, ours + b));
     let row = || vec![name.to_owned(), bytes(known.len() as u64), bytes(theirs), bytes(ours), ratio(theirs, ours)];
     (!known.is_empty()).then(row)
 }
 
-fn totals(files: &[Held]) -> String {
-    let (all, samples) = files.iter().fold((0, 0), |(all, n), held| (all + held.bytes, n + held.samples()));
+fn totals(files: &[ReportFile]) -> String {
+    let (all, samples) = files.iter().fold((0, 0), |(all, n), file| (all + file.bytes, n + file.samples()));
     let mut rows: Vec<Vec<String>> = Vec::new();
-    rows.extend(beside(files, "samples as they are", |held| Some(held.raw_bytes())));
-    rows.extend(beside(files, "source files", |held| held.source_bytes));
-    let mut names: Vec<&String> = files.iter().flat_map(|held| held.others.iter().map(|(name, _)| name)).collect();
+    rows.extend(beside(files, "samples as they are", |file| Some(file.raw_bytes())));
+    rows.extend(beside(files, "source files", |file| file.source_bytes));
+    let mut names: Vec<&String> = files.iter().flat_map(|file| file.others.iter().map(|(name, _)| name)).collect();
     names.sort();
     names.dedup();
-    let of = |held: &Held, name: &String| held.others.iter().find(|(other, _)| other == name).map(|&(_, bytes)| bytes);
-    rows.extend(names.into_iter().filter_map(|name| beside(files, name, |held| of(held, name))));
+    let of =
+        |file: &ReportFile, name: &String| file.others.iter().find(|(other, _)| other == name).map(|&(_, bytes)| bytes);
+    rows.extend(names.into_iter().filter_map(|name| beside(files, name, |file| of(file, name))));
     let lead = format!(
         "<p>{} in {}: <strong>{} bytes</strong>, {:.4} bits per sample.</p>\n",
         count(samples, "sample"),
@@ -115,8 +116,8 @@ fn totals(files: &[Held]) -> String {
     lead + &table("Sizes of the same images, where both are known", &heads, &rows)
 }
 
-fn histogram(files: &[Held]) -> String {
-    let rates: Vec<f32> = files.iter().map(|held| held.bpsp() as f32).collect();
+fn histogram(files: &[ReportFile]) -> String {
+    let rates: Vec<f32> = files.iter().map(|file| file.bpsp() as f32).collect();
     let Some(most) = rates.iter().copied().max_by(f32::total_cmp) else { return String::new() };
     let step = f64::from(heat::scale_of([most].iter())) / BARS as f64;
     let mut bars = [0u64; BARS];
@@ -169,25 +170,25 @@ fn figures(contents: &Contents, figures: &[Figure]) -> String {
          <p><span>0 bits per pixel</span><span>{end} or more</span></p>\n</div>\n<div class=\"figures\">\n",
         stops.join(", ")
     );
-    for Figure { held, thumbnail, map, note, .. } in figures {
-        let name = escaped(&held.name);
+    for Figure { file, thumbnail, map, note, .. } in figures {
+        let name = escaped(&file.name);
         let _ = writeln!(html, "<figure>\n<img src=\"{thumbnail}\" alt=\"The image {name}, made small\">");
         if let Some(map) = map {
             let _ = writeln!(html, "<img src=\"{map}\" alt=\"Map of the bits per pixel of {name}\">");
         }
         let source =
-            held.source_bytes.map(|source| format!(", {} times smaller than its source", ratio(source, held.bytes)));
+            file.source_bytes.map(|source| format!(", {} times smaller than its source", ratio(source, file.bytes)));
         let note = note.as_ref().map(|note| format!("<br>{}", escaped(note)));
         let _ = writeln!(
             html,
             "<figcaption><strong>{name}</strong><br>{} &times; {} &times; {}, {} bits<br>{} bytes, {:.4} bits per sample{}{}\
              </figcaption>\n</figure>",
-            held.width,
-            held.height,
-            held.channels,
-            held.depth,
-            bytes(held.bytes),
-            held.bpsp(),
+            file.width,
+            file.height,
+            file.channels,
+            file.depth,
+            bytes(file.bytes),
+            file.bpsp(),
             source.unwrap_or_default(),
             note.unwrap_or_default()
         );
@@ -199,13 +200,13 @@ fn css([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-fn coding(files: &[Held]) -> String {
+fn coding(files: &[ReportFile]) -> String {
     let mut by_name: BTreeMap<(&str, &str), (u64, u64, u64)> = BTreeMap::new();
-    for held in files {
-        let coders = held.coders.iter().map(|coder| ("coder", coder.as_str()));
-        for key in coders.chain(held.transforms.iter().map(|&transform| ("transform", transform))) {
+    for file in files {
+        let coders = file.coders.iter().map(|coder| ("coder", coder.as_str()));
+        for key in coders.chain(file.transforms.iter().map(|&transform| ("transform", transform))) {
             let sums = by_name.entry(key).or_default();
-            *sums = (sums.0 + 1, sums.1 + held.bytes, sums.2 + held.samples());
+            *sums = (sums.0 + 1, sums.1 + file.bytes, sums.2 + file.samples());
         }
     }
     let row = |((kind, name), (number, size, samples)): (&(&str, &str), &(u64, u64, u64))| {
@@ -218,18 +219,18 @@ fn coding(files: &[Held]) -> String {
     if rows.is_empty() { String::new() } else { note.to_owned() + &table("What codes the files", &heads, &rows) }
 }
 
-fn files(files: &[Held]) -> String {
-    let row = |held: &Held| {
+fn files(files: &[ReportFile]) -> String {
+    let row = |file: &ReportFile| {
         let words = |set: Vec<&str>| if set.is_empty() { "none".to_owned() } else { set.join(", ") };
         vec![
-            held.name.clone(),
-            format!("{} \u{d7} {} \u{d7} {}", held.width, held.height, held.channels),
-            held.depth.to_string(),
-            bytes(held.bytes),
-            format!("{:.4}", held.bpsp()),
-            held.source_bytes.map_or_else(|| "unknown".to_owned(), |source| ratio(source, held.bytes)),
-            words(held.coders.iter().map(String::as_str).collect()),
-            words(held.transforms.iter().copied().collect()),
+            file.name.clone(),
+            format!("{} \u{d7} {} \u{d7} {}", file.width, file.height, file.channels),
+            file.depth.to_string(),
+            bytes(file.bytes),
+            format!("{:.4}", file.bpsp()),
+            file.source_bytes.map_or_else(|| "unknown".to_owned(), |source| ratio(source, file.bytes)),
+            words(file.coders.iter().map(String::as_str).collect()),
+            words(file.transforms.iter().copied().collect()),
         ]
     };
     let rows: Vec<Vec<String>> = files.iter().take(MOST_ROWS).map(row).collect();

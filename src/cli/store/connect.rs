@@ -12,7 +12,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
 
-use super::said;
+use super::io_error;
 use crate::cli::lock::lock;
 
 /// A bucket, with the runtime that talks to its server.
@@ -61,15 +61,15 @@ fn connect(scheme: &str, bucket: &str) -> io::Result<Arc<dyn ObjectStore>> {
             if builder.get_config_value(&AmazonS3ConfigKey::CopyIfNotExists).is_none() {
                 builder = builder.with_copy_if_not_exists(S3CopyIfNotExists::Multipart);
             }
-            Ok(Arc::new(builder.build().map_err(said)?))
+            Ok(Arc::new(builder.build().map_err(io_error)?))
         }
         "gs" => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retries());
-            Ok(Arc::new(builder.build().map_err(said)?))
+            Ok(Arc::new(builder.build().map_err(io_error)?))
         }
         "az" => {
             let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket).with_retry(retries());
-            Ok(Arc::new(builder.build().map_err(said)?))
+            Ok(Arc::new(builder.build().map_err(io_error)?))
         }
         "file" if bucket.is_empty() => Ok(Arc::new(LocalFileSystem::new())),
         "file" => Err(io::Error::new(io::ErrorKind::InvalidInput, "file:// needs a path from the root: file:///PATH")),

@@ -78,7 +78,7 @@ impl Object {
         match self.store.wait(self.store.objects.head(&self.key)) {
             Ok(found) => Ok(Some(found.into())),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(said(error)),
+            Err(error) => Err(io_error(error)),
         }
     }
 
@@ -91,7 +91,7 @@ impl Object {
         } else {
             store.wait(store.objects.list_with_delimiter(below)).map(|found| found.objects)
         };
-        let mut found = found.map_err(said)?;
+        let mut found = found.map_err(io_error)?;
         found.sort_by(|first, second| first.location.cmp(&second.location));
         let object = |found: ObjectMeta| Self::new(store.clone(), found.location.clone(), Some(found.into()));
         Ok(found.into_iter().map(object).collect())
@@ -110,7 +110,7 @@ impl Object {
 
     /// Removes the object.
     pub fn remove(&self) -> io::Result<()> {
-        self.store.wait(self.store.objects.delete(&self.key)).map_err(said)
+        self.store.wait(self.store.objects.delete(&self.key)).map_err(io_error)
     }
 }
 
@@ -123,7 +123,7 @@ impl PartialEq for Object {
 impl Eq for Object {}
 
 /// Converts an error of a store to the one a file system would give.
-fn said(error: Error) -> io::Error {
+fn io_error(error: Error) -> io::Error {
     match &error {
         Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, "there is no such object"),
         Error::AlreadyExists { .. } => io::Error::new(io::ErrorKind::AlreadyExists, error),

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use object_store::{GetOptions, GetRange};
 
-use super::{Found, Object, said};
+use super::{Found, Object, io_error};
 
 /// Bytes fetched at once: the first time after a seek, and at most; the number doubles while reading continues.
 const FIRST_BYTES: u64 = 1 << 16;
@@ -44,7 +44,8 @@ impl Ranged {
         // With the tag, the request fails for an object that was replaced meanwhile.
         let range = Some(GetRange::Bounded(self.position..end));
         let options = GetOptions { range, if_match: self.found.tag.clone(), ..GetOptions::default() };
-        let fetched = store.wait(async { store.objects.get_opts(key, options).await?.bytes().await }).map_err(said)?;
+        let fetched =
+            store.wait(async { store.objects.get_opts(key, options).await?.bytes().await }).map_err(io_error)?;
         if fetched.len() as u64 != end - self.position {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the store sent fewer bytes than the object has"));
         }

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
 
 use super::connect::Store;
-use super::{Object, said};
+use super::{Object, io_error};
 use crate::cli::digest::{digest_of, hex};
 
 /// Larger content is sent in parts, in bytes.
@@ -42,7 +42,7 @@ pub fn put(object: &Object, content: &mut File, digest: &[u8; 32], overwrite: bo
     match placed {
         // A request that was repeated because its response was lost finds its own result.
         Err(Error::AlreadyExists { .. }) if holds(object, digest)? => Ok(()),
-        placed => placed.map_err(said),
+        placed => placed.map_err(io_error),
     }
 }
 
@@ -56,10 +56,10 @@ fn holds(object: &Object, digest: &[u8; 32]) -> io::Result<bool> {
 fn upload(store: &Store, key: &Path, content: &mut File, bytes: u64) -> io::Result<()> {
     let part_bytes = PART_BYTES.max(bytes.div_ceil(MOST_PARTS));
     store.wait(async {
-        let upload = store.objects.put_multipart(key).await.map_err(said)?;
+        let upload = store.objects.put_multipart(key).await.map_err(io_error)?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, part_bytes as usize);
         match send(&mut upload, content, part_bytes).await {
-            Ok(()) => upload.finish().await.map(drop).map_err(said),
+            Ok(()) => upload.finish().await.map(drop).map_err(io_error),
             Err(error) => {
                 let _ = upload.abort().await; // the earlier error is the one to report
                 Err(error)
@@ -70,7 +70,7 @@ fn upload(store: &Store, key: &Path, content: &mut File, bytes: u64) -> io::Resu
 
 async fn send(upload: &mut WriteMultipart, content: &mut File, part_bytes: u64) -> io::Result<()> {
     loop {
-        upload.wait_for_capacity(PARTS_AT_ONCE).await.map_err(said)?;
+        upload.wait_for_capacity(PARTS_AT_ONCE).await.map_err(io_error)?;
         let mut part = Vec::new();
         content.take(part_bytes).read_to_end(&mut part)?;
         if part.is_empty() {

@@ -3,12 +3,16 @@ use std::io::BufReader;
 
 use ndarray::Array3;
 
+use super::long_range::may_repeat;
+use super::repeats::RUN;
 use super::*;
 use crate::base::limits::Limits;
+use crate::image::Rect;
 use crate::infer::pool::Threads;
 use crate::infer::session::Device;
 use crate::model::registry::{ModelChoice, Models};
-use crate::testing::Random;
+use crate::streams::{self, vp8l};
+use crate::testing::{Random, smooth};
 
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);
 
@@ -52,15 +56,6 @@ fn content(part: &PlannedPart) -> Option<Content> {
     Some(model.expect("a registered model").content)
 }
 
-/// Smooth samples with a little noise.
-fn smooth(channels: usize, width: usize, height: usize) -> Array3<u16> {
-    let mut random = Random(7);
-    Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
-        let wave = 60.0 * (x as f32 / 17.0).sin() + 50.0 * ((x + 2 * y) as f32 / 29.0).cos();
-        ((128.0 + wave + 6.0 * c as f32) as u32 ^ random.below(4)) as u16
-    })
-}
-
 /// Blocks of random colours out of `colours`.
 fn blocks(channels: usize, width: usize, height: usize, colours: u32) -> Array3<u16> {
     let mut random = Random(11);
@@ -77,7 +72,7 @@ fn photograph() -> Array3<u16> {
 
 #[test]
 fn grey_as_colour_is_one_channel() {
-    let grey = smooth(1, 60, 50);
+    let grey = smooth(1, 60, 50, 8);
     let colour = ndarray::concatenate![ndarray::Axis(0), grey, grey, grey];
     let parts = chosen(&colour, 8);
     assert_eq!(parts.len(), 1);
@@ -87,7 +82,7 @@ fn grey_as_colour_is_one_channel() {
 
 #[test]
 fn grey_of_few_values_as_colour_takes_two_transforms() {
-    let grey = smooth(1, 60, 50).mapv(|sample| sample / 40 * 37);
+    let grey = smooth(1, 60, 50, 8).mapv(|sample| sample / 40 * 37);
     let parts = chosen(&ndarray::concatenate![ndarray::Axis(0), grey, grey, grey], 8);
     assert_eq!(names(&parts[0]), ["grey", "unused values"]);
 }
@@ -123,7 +118,7 @@ fn constant_channels_take_no_coder() {
 
 #[test]
 fn constant_alpha_costs_nothing_beside_a_photograph() {
-    let mut samples = smooth(4, 70, 60);
+    let mut samples = smooth(4, 70, 60, 8);
     samples.slice_mut(s![3, .., ..]).fill(255);
     let parts = chosen(&samples, 8);
     assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [3, 1]);
@@ -135,19 +130,19 @@ fn constant_alpha_costs_nothing_beside_a_photograph() {
 fn values_that_do_not_occur_are_taken_out() {
     // Every third value, in one channel and in three.
     for channels in [1, 3] {
-        let parts = chosen(&smooth(channels, 80, 70).mapv(|sample| sample / 3 * 3), 8);
+        let parts = chosen(&smooth(channels, 80, 70, 8).mapv(|sample| sample / 3 * 3), 8);
         assert_eq!(names(&parts[0]), ["unused values"]);
         assert!(parts[0].coded.sizes.iter().all(|&size| size <= 86));
     }
     // 10-bit samples in the upper bits of 16.
-    let ten = smooth(1, 80, 70).mapv(|sample| sample << 8 | sample << 6 & 0xc0);
+    let ten = smooth(1, 80, 70, 8).mapv(|sample| sample << 8 | sample << 6 & 0xc0);
     assert_eq!(names(&chosen(&ten, 16)[0]), ["unused values"]);
 }
 
 #[test]
 fn smooth_images_of_all_values_stay_as_they_are() {
     for channels in 1..=4 {
-        for part in chosen(&smooth(channels, 80, 70), 8) {
+        for part in chosen(&smooth(channels, 80, 70, 8), 8) {
             assert_eq!(names(&part), [""; 0]);
             assert!(matches!(content(&part), Some(Content::Colour | Content::Grey)) && !part.graphics);
         }
@@ -182,7 +177,7 @@ fn any_plan_is_inverted() {
 
 #[test]
 fn without_transforms_the_samples_stay_as_they_are() {
-    for samples in [blocks(3, 60, 50, 40), blocks(4, 60, 50, 40), smooth(1, 60, 50).mapv(|sample| sample / 3 * 3)] {
+    for samples in [blocks(3, 60, 50, 40), blocks(4, 60, 50, 40), smooth(1, 60, 50, 8).mapv(|sample| sample / 3 * 3)] {
         let parts = choose(&ENGINE, Transforms::None, samples.view(), 8).expect("a plan");
         assert_inverts(&parts, &samples, 8);
         assert!(parts.iter().all(|part| part.transforms.is_empty()));
@@ -206,7 +201,7 @@ fn beside_a_model_file_alpha_has_a_model_of_the_registry() {
         let model = crate::model::registry::models().iter().find(|model| model.content == file).expect("a model");
         let other = [model.file, &[0x98, 0x06, 1]].concat(); // a field that readers ignore: the file differs
         let choice = ModelChoice::File(other.into());
-        let parts = choose(&engine(&choice).expect("a model"), Transforms::All, smooth(channels, 40, 30).view(), 8)
+        let parts = choose(&engine(&choice).expect("a model"), Transforms::All, smooth(channels, 40, 30, 8).view(), 8)
             .expect("a plan");
         assert_eq!(parts.iter().map(|part| part.channels).collect::<Vec<_>>(), [channels - 1, 1]);
         let source = parts[0].coder.network().expect("the file codes the colours");
@@ -282,7 +277,7 @@ fn what_is_measured_lies_within_the_image() {
 
 #[test]
 fn what_was_measured_whole_is_what_would_be_coded() {
-    for samples in [blocks(3, 120, 100, 40), blocks(4, 60, 50, 9), smooth(1, 40, 30).mapv(|sample| sample / 4 * 4)] {
+    for samples in [blocks(3, 120, 100, 40), blocks(4, 60, 50, 9), smooth(1, 40, 30, 8).mapv(|sample| sample / 4 * 4)] {
         let whole = Rect { x: 0, y: 0, width: samples.dim().2 as u32, height: samples.dim().1 as u32 };
         let mut kept = 0;
         for part in chosen(&samples, 8) {

@@ -5,6 +5,7 @@ use crate::base::error::{Error, FormatError};
 use crate::container::NetworkCoder;
 use crate::model::adaptation::{Adaptation, Learning};
 use crate::model::registry::ModelIdentity;
+use crate::testing::{format_error, number};
 
 const ROWS: u32 = 5;
 const IDENTITY: ModelIdentity =
@@ -69,12 +70,6 @@ fn written(band: &Band) -> Vec<u8> {
     let mut file = Vec::new();
     band.write(&mut file);
     file
-}
-
-fn number(number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    put_number(&mut bytes, number);
-    bytes
 }
 
 /// The fields of a band as bytes, valid or not.
@@ -158,10 +153,7 @@ fn read(file: &[u8]) -> Result<Band> {
 }
 
 fn defect(file: &[u8]) -> FormatError {
-    match read(file) {
-        Err(Error::Format(defect)) => defect,
-        other => panic!("no defect found: {other:?}"),
-    }
+    format_error(read(file))
 }
 
 #[track_caller]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::error::{Error, FormatError};
+use crate::testing::{format_error, number};
 
 const LIMITS: Limits = Limits { samples: 1 << 60, metadata_bytes: 1 << 20, work: 0, memory: 0 };
 
@@ -28,12 +29,6 @@ struct Raw {
     numbers: [Vec<u8>; 3],
     blocks: u8,
     table: Vec<u8>,
-}
-
-fn number(number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    put_number(&mut bytes, number);
-    bytes
 }
 
 impl Raw {
@@ -68,10 +63,7 @@ fn changed(change: impl FnOnce(&mut Raw)) -> Vec<u8> {
 }
 
 fn defect(file: &[u8]) -> FormatError {
-    match Header::read(file, &LIMITS) {
-        Err(Error::Format(defect)) => defect,
-        other => panic!("no defect found: {other:?}"),
-    }
+    format_error(Header::read(file, &LIMITS))
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@ use super::*;
 use crate::base::error::Error;
 use crate::base::limits::Limits;
 use crate::container::{FileKind, Header};
+use crate::testing::format_error;
 
 fn example() -> JpegHeader {
     JpegHeader::new(300, [7; SHA256_BYTES], JpegCoder::Lepton, &[1, 2, 3])
@@ -18,10 +19,7 @@ fn changed(header: &JpegHeader, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 fn defect(file: &[u8]) -> FormatErrorKind {
-    match JpegHeader::read(file) {
-        Err(Error::Format(defect)) => defect.kind(),
-        other => panic!("no defect found: {other:?}"),
-    }
+    format_error(JpegHeader::read(file)).kind()
 }
 
 /// The bytes follow the format's description, field by field.

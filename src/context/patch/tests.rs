@@ -34,16 +34,16 @@ fn places_are_those_of_a_parity() {
 #[test]
 fn contexts_have_their_size_and_do_not_see_what_changes() {
     let mut patch = patch(3, 4);
-    let seen = Seen::new(&(0..1), &(1..3), Pixels::Parity(1), 12);
+    let conditioning = Conditioning::new(&(0..1), &(1..3), Pixels::Parity(1), 12);
     for place in patch.places(Some(1)).collect::<Vec<_>>() {
         let mut before = Vec::new();
-        patch.push_context(place, &seen, 6, &mut before);
+        patch.push_context(place, &conditioning, 6, &mut before);
         assert_eq!(before.len(), context_size(1, 2, Pixels::Parity(1), 12));
         for (y, x) in patch.places(Some(1)).collect::<Vec<_>>() {
             (1..3).for_each(|channel| patch.planes[channel][y * 4 + x] += 1 << 12);
         }
         let mut after = Vec::new();
-        patch.push_context(place, &seen, 6, &mut after);
+        patch.push_context(place, &conditioning, 6, &mut after);
         assert_eq!(after, before);
     }
 }
@@ -53,21 +53,21 @@ fn in_raster_order_a_pixel_sees_those_before_it() {
     let mut patch = patch(2, 5);
     // Not clamped.
     patch.planes.iter_mut().flatten().for_each(|value| *value >>= 12);
-    let seen = Seen::new(&(0..1), &(1..2), Pixels::Raster, 24);
+    let conditioning = Conditioning::new(&(0..1), &(1..2), Pixels::Raster, 24);
     for (y, x) in patch.places(None).collect::<Vec<_>>().into_iter().rev() {
         let mut before = Vec::new();
-        patch.push_context((y, x), &seen, 6, &mut before);
+        patch.push_context((y, x), &conditioning, 6, &mut before);
         // Of 24 places around a pixel, 12 come before it.
         assert_eq!(before.len(), context_size(1, 1, Pixels::Raster, 24));
         assert_eq!(before.len(), 24 + 2 + 12 + 2);
         patch.planes[1][y * 5 + x..].iter_mut().for_each(|value| *value += 1 << 12);
         let mut after = Vec::new();
-        patch.push_context((y, x), &seen, 6, &mut after);
+        patch.push_context((y, x), &conditioning, 6, &mut after);
         assert_eq!(after, before);
         if x > 0 {
             patch.planes[1][y * 5 + x - 1] += 1 << 9;
             after.clear();
-            patch.push_context((y, x), &seen, 6, &mut after);
+            patch.push_context((y, x), &conditioning, 6, &mut after);
             assert_ne!(after, before);
         }
     }
@@ -77,7 +77,7 @@ fn in_raster_order_a_pixel_sees_those_before_it() {
 fn the_centre_of_a_flat_patch_is_all_that_is_seen() {
     let flat = Patch { side: 4, planes: vec![vec![10 << 6; 16]] };
     let (mut whole, mut half) = (Vec::new(), Vec::new());
-    flat.push_context((0, 3), &Seen::new(&(0..1), &(0..0), Pixels::All, 4), 6, &mut whole);
-    flat.push_context((0, 3), &Seen::new(&(0..0), &(0..1), Pixels::Parity(1), 4), 6, &mut half);
+    flat.push_context((0, 3), &Conditioning::new(&(0..1), &(0..0), Pixels::All, 4), 6, &mut whole);
+    flat.push_context((0, 3), &Conditioning::new(&(0..0), &(0..1), Pixels::Parity(1), 4), 6, &mut half);
     assert_eq!((&whole[..], &half[..]), (&[0, 0, 0, 0, 20, 80][..], &[0, 0, 0, 0, 20, 80][..]));
 }

@@ -1,4 +1,4 @@
-//! Repeats against a slow, plain implementation: dictionaries instead of tables, and borders computed by their rule.
+//! Repeats against a plain implementation: dictionaries instead of tables, and borders computed by their rule.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ struct Expected {
 }
 
 /// The samples of a tile, and what has been learned from its coded pixels.
-struct Slow<'a> {
+struct Reference<'a> {
     samples: &'a Array3<u16>,
     sizes: &'a [u32],
     depth: u32,
@@ -30,7 +30,7 @@ const LONG_PLACES: [(i64, i64); 11] =
     [(-1, -2), (0, -2), (1, -2), (-2, -1), (-1, -1), (0, -1), (1, -1), (2, -1), (-3, 0), (-2, 0), (-1, 0)];
 const SHORT_PLACES: [(i64, i64); 5] = [(-1, -1), (0, -1), (1, -1), (-2, 0), (-1, 0)];
 
-impl Slow<'_> {
+impl Reference<'_> {
     /// The pixel at a position in the tile or in its border.
     fn pixel(&self, x: i64, y: i64) -> Vec<i64> {
         let (channels, _, width) = self.samples.dim();
@@ -128,7 +128,7 @@ fn found<const C: usize>(
     (found, Expected { candidates, context })
 }
 
-/// Walks over a tile in coding order, and compares what is found with the slow implementation.
+/// Walks over a tile in coding order, and compares what is found with the plain implementation.
 fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
     let alphabets = crate::streams::network::alphabets(&sizes);
     let depth = alphabets[0].depth;
@@ -139,13 +139,13 @@ fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
     let mut growing = known.cleared();
     let mut repeats = Repeats::new(width, height);
     let followers = HashMap::new();
-    let mut slow = Slow { samples, sizes: &sizes, depth, followers, matches: HashMap::new() };
+    let mut reference = Reference { samples, sizes: &sizes, depth, followers, matches: HashMap::new() };
     for step in 0..known.steps() {
         let mut of_step = Vec::new();
         for y in known.rows(step) {
             let x = TileSamples::column(step, y);
             let predictions: Vec<i64> = (0..C).map(|channel| known.predict(x, y, channel).into()).collect();
-            let expected = slow.expect(x as i64, y as i64, &predictions);
+            let expected = reference.expect(x as i64, y as i64, &predictions);
             assert!(expected.context.iter().all(|value| value.abs() <= 255), "a context beyond the contract");
             let (found_here, of_known) = found::<C>(&repeats, &known, (x, y), &alphabets);
             assert_eq!(of_known, expected, "pixel {x}, {y} of {width} x {height}");
@@ -156,7 +156,7 @@ fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
         for (x, y, found, candidates) in of_step {
             (0..C).for_each(|channel| growing.set(x, y, channel, samples[(channel, y, x)]));
             repeats.note::<C>(&growing, x, y, &found);
-            slow.learn(x as i64, y as i64, &candidates);
+            reference.learn(x as i64, y as i64, &candidates);
         }
     }
 }

@@ -4,12 +4,12 @@ use super::*;
 
 /// An encoder that records intervals and samples.
 #[derive(Default)]
-pub(crate) struct Noting {
+pub(crate) struct RecordingEncoder {
     pub intervals: Vec<Interval>,
     pub samples: Vec<u32>,
 }
 
-impl SampleCoder for Noting {
+impl SampleCoder for RecordingEncoder {
     const KNOWS_SAMPLES: bool = true;
 
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, sample: impl FnOnce() -> u32) -> (u32, [Edges; K]) {
@@ -37,18 +37,18 @@ impl SampleCoder for Noting {
 }
 
 /// A decoder that knows the samples and records the intervals.
-pub(crate) struct Told {
+pub(crate) struct OracleDecoder {
     pub intervals: Vec<Interval>,
     samples: std::vec::IntoIter<u32>,
 }
 
-impl Told {
+impl OracleDecoder {
     pub fn new(samples: Vec<u32>) -> Self {
         Self { intervals: Vec::new(), samples: samples.into_iter() }
     }
 }
 
-impl SampleCoder for Told {
+impl SampleCoder for OracleDecoder {
     const KNOWS_SAMPLES: bool = false;
 
     fn code<const K: usize>(&mut self, cdf: Cdf<'_, K>, guess: impl FnOnce() -> u32) -> (u32, [Edges; K]) {

@@ -39,17 +39,17 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
     let tally = &mut Tally::default();
     let (x, factor) = (integer(random), states(random.symmetric(EXPONENT_MAX)));
     let (fraction, count, bits) = (5 + random.below(12), 1 + random.below(1 << 16), random.below(48));
-    let law = [Law::Logistic, Law::Gaussian][random.index(2)];
+    let distribution = [Distribution::Logistic, Distribution::Gaussian][random.index(2)];
     match random.below(9) {
         0 => Done::Scaled(x, scale(stack, x, factor), factor),
         1 => Done::Unscaled(x, unscale(stack, x, factor), factor),
         2 => {
-            let base = Base::new(law, fraction);
+            let base = Base::new(distribution, fraction);
             base.push(stack, x, tally);
             Done::BasePushed(x, base)
         }
         3 => {
-            let base = Base::new(law, fraction);
+            let base = Base::new(distribution, fraction);
             Done::BasePopped(base.pop(stack, tally), base)
         }
         4 => {
@@ -58,7 +58,7 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
             Done::UniformPushed(symbol, count)
         }
         8 => {
-            let base = Base::of_noise(law, fraction);
+            let base = Base::of_noise(distribution, fraction);
             Done::BasePopped(base.pop(stack, tally), base)
         }
         5 => Done::UniformPopped(pop_uniform(stack, count), count),
@@ -129,26 +129,27 @@ fn a_scale_costs_its_logarithm() {
 #[test]
 fn the_base_costs_its_density() {
     let mut random = Random(6);
-    for (law, fraction) in
-        [5, 6, 10, 16].into_iter().flat_map(|fraction| [(Law::Logistic, fraction), (Law::Gaussian, fraction)])
+    for (distribution, fraction) in [5, 6, 10, 16]
+        .into_iter()
+        .flat_map(|fraction| [(Distribution::Logistic, fraction), (Distribution::Gaussian, fraction)])
     {
         let (mut stack, mut tally, mut density) = (full(1, &mut random), Tally::default(), 0.0);
         let (count, cell) = (20_000, 1.0 / f64::from(1 << fraction));
         let mut uniform = || (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
         for _ in 0..count {
             let (u, v) = (uniform(), uniform());
-            let x = match law {
-                Law::Logistic => (u / (1.0 - u)).ln(),
+            let x = match distribution {
+                Distribution::Logistic => (u / (1.0 - u)).ln(),
                 // Box and Muller (1958).
-                Law::Gaussian => (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos(),
+                Distribution::Gaussian => (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos(),
             };
             let z = (x / cell).floor();
-            Base::new(law, fraction).push(&mut stack, z as i64, &mut tally);
+            Base::new(distribution, fraction).push(&mut stack, z as i64, &mut tally);
             let middle = (z + 0.5) * cell;
             let lower = 1.0 / (1.0 + middle.exp());
-            let at = match law {
-                Law::Logistic => lower * (1.0 - lower),
-                Law::Gaussian => (-middle * middle / 2.0).exp() / std::f64::consts::TAU.sqrt(),
+            let at = match distribution {
+                Distribution::Logistic => lower * (1.0 - lower),
+                Distribution::Gaussian => (-middle * middle / 2.0).exp() / std::f64::consts::TAU.sqrt(),
             };
             density -= (at * cell).log2();
         }
@@ -162,8 +163,8 @@ fn the_base_costs_its_density() {
 fn the_base_takes_all_that_is_codable() {
     for z in [CODABLE - 1, 1 - CODABLE, 1 << 20, -(1 << 20)] {
         let (mut stack, tally) = (Stack::default(), &mut Tally::default());
-        Base::new(Law::Logistic, 6).push(&mut stack, z, tally);
-        assert_eq!(Base::new(Law::Logistic, 6).pop(&mut stack, tally), z);
+        Base::new(Distribution::Logistic, 6).push(&mut stack, z, tally);
+        assert_eq!(Base::new(Distribution::Logistic, 6).pop(&mut stack, tally), z);
         assert!(stack.is_empty());
     }
 }
@@ -171,7 +172,7 @@ fn the_base_takes_all_that_is_codable() {
 #[test]
 fn noise_reaches_as_far_as_it_says() {
     for fraction in [5, 6, 14] {
-        let base = Base::of_noise(Law::Gaussian, fraction);
+        let base = Base::of_noise(Distribution::Gaussian, fraction);
         let end = (16 + DRAWN_REACH as i64) << fraction;
         for z in [end - 2, 1 - end, (16 << fraction) - 1, 16 << fraction, -(16 << fraction), -(16 << fraction) - 1] {
             let (mut stack, tally) = (Stack::default(), &mut Tally::default());

@@ -1,15 +1,10 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::entropy::mixture::MAX_COMPONENTS as K;
+use crate::testing::seeded;
 
 const WHOLE: u32 = 1 << CDF_BITS;
-
-/// A configuration with the same cases in every run.
-fn seeded(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
-}
 
 /// A mixture, pinned components and an alphabet.
 #[derive(Debug, Clone)]

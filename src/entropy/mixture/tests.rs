@@ -1,17 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::testing::seeded;
 
 const K: usize = 5;
 const GREY: MixtureShape = MixtureShape { components: K, channels: 1, pinned: false };
 const COLOUR: MixtureShape = MixtureShape { components: K, channels: 3, pinned: false };
 const EIGHT: Alphabet = Alphabet { depth: 8, size: 256 };
-
-/// A configuration with the same cases in every run.
-fn seeded(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
-}
 
 /// Network outputs for the most components and channels: all 16-bit numbers are possible.
 fn outputs() -> impl Strategy<Value = Vec<i16>> {

@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::super::errors::io_error;
 use super::super::reader::Input;
-use super::chunks::Walked;
+use super::chunks::Scan;
 use crate::base::error::Result;
 use crate::base::limits::Limits;
 
@@ -17,9 +17,9 @@ const PASSES: [[u64; 4]; 7] =
 
 /// Whether the IDAT chunks continue after the last row. Images beyond the limits are not examined; errors in the data
 /// are left to the decoder.
-pub(super) fn has_more(input: &mut Input<'_>, walked: &Walked, limits: &Limits) -> Result<bool> {
-    match data_bytes(&walked.header, limits) {
-        Some(needed) => goes_on(input, walked, needed).map_err(io_error("read")),
+pub(super) fn has_more(input: &mut Input<'_>, scan: &Scan, limits: &Limits) -> Result<bool> {
+    match data_bytes(&scan.header, limits) {
+        Some(needed) => goes_on(input, scan, needed).map_err(io_error("read")),
         None => Ok(false),
     }
 }
@@ -46,12 +46,12 @@ fn data_bytes(header: &[u8], limits: &Limits) -> Option<u64> {
     Some(if header[12] == 0 { rows(width, height) } else { PASSES.map(pass).iter().sum() })
 }
 
-fn goes_on(input: &mut Input<'_>, walked: &Walked, needed: u64) -> io::Result<bool> {
+fn goes_on(input: &mut Input<'_>, scan: &Scan, needed: u64) -> io::Result<bool> {
     let mut stream = Decompress::new(true);
     let mut inflated = vec![0; 1 << 16];
     let mut ended = false;
-    let mut position = input.seek(SeekFrom::Start(walked.data.start))?;
-    while position < walked.data.end {
+    let mut position = input.seek(SeekFrom::Start(scan.data.start))?;
+    while position < scan.data.end {
         let mut left = input.read_u32::<BigEndian>()? as usize;
         position += 12 + left as u64;
         input.seek_relative(4)?; // IDAT

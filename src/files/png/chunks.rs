@@ -24,7 +24,7 @@ const ICC_START: &[u8] = b"ICC profile\0\0";
 const MOST_CHUNK_BYTES: u32 = (1 << 31) - 1;
 
 /// The parts of a file.
-pub(super) struct Walked {
+pub(super) struct Scan {
     /// The data of IHDR.
     pub header: Vec<u8>,
     /// All chunks between IHDR and IEND, with one empty chunk in place of the IDAT chunks.
@@ -36,11 +36,11 @@ pub(super) struct Walked {
 }
 
 /// Scans a file. Checks the checksums of all chunks except IDAT, which the decoder checks.
-pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
+pub(super) fn scan(input: &mut Input<'_>, limits: &Limits) -> Result<Scan> {
     let start = input.stream_position().map_err(io_error("read"))?;
     let end = input.seek(SeekFrom::End(0)).map_err(io_error("read"))?;
     let mut position = input.seek(SeekFrom::Start(start + SIGNATURE.len() as u64)).map_err(io_error("read"))?;
-    let mut walked = Walked { header: Vec::new(), chunks: Vec::new(), data: 0..0, bytes_behind: 0 };
+    let mut scan = Scan { header: Vec::new(), chunks: Vec::new(), data: 0..0, bytes_behind: 0 };
     let mut kept = 0;
     loop {
         let length = input.read_u32::<BigEndian>().map_err(io_error("read"))?;
@@ -48,21 +48,21 @@ pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
         input.read_exact(&mut kind).map_err(io_error("read"))?;
         let chunk_start = position;
         position += (CHUNK_HEADER_BYTES + 4) as u64 + u64::from(length);
-        check_kind(kind, length, &walked)?;
+        check_kind(kind, length, &scan)?;
         if position > end {
             return Err(Error::Image(format!("the file ends within its {} chunk", kind.escape_ascii())));
         }
         if kind == *b"IDAT" {
             input.seek_relative(i64::from(length) + 4).map_err(io_error("read"))?;
-            if walked.data.is_empty() {
-                walked.data.start = chunk_start;
-                walked.chunks.push(PngChunk::marker(b"IDAT"));
+            if scan.data.is_empty() {
+                scan.data.start = chunk_start;
+                scan.chunks.push(PngChunk::marker(b"IDAT"));
             }
-            walked.data.end = position;
+            scan.data.end = position;
             continue;
         }
         match &kind {
-            b"IHDR" => walked.header = read_chunk(input, kind, length)?,
+            b"IHDR" => scan.header = read_chunk(input, kind, length)?,
             b"IEND" => {
                 read_chunk(input, kind, length)?;
                 break;
@@ -73,31 +73,31 @@ pub(super) fn walk(input: &mut Input<'_>, limits: &Limits) -> Result<Walked> {
                     input.seek_relative(i64::from(length) + 4).map_err(io_error("read"))?; // counted, not read
                     continue;
                 }
-                walked.chunks.push(PngChunk { kind, data: read_chunk(input, kind, length)? });
+                scan.chunks.push(PngChunk { kind, data: read_chunk(input, kind, length)? });
             }
         }
     }
     check("the size of the metadata in bytes", kept, limits.metadata_bytes)?;
-    if walked.data.is_empty() {
+    if scan.data.is_empty() {
         return Err(Error::Image("no IDAT chunk".to_owned()));
     }
-    walked.bytes_behind = end - position;
-    Ok(walked)
+    scan.bytes_behind = end - position;
+    Ok(scan)
 }
 
 /// Fails for misplaced chunks, and for those of animations.
-fn check_kind(kind: [u8; 4], length: u32, walked: &Walked) -> Result<()> {
+fn check_kind(kind: [u8; 4], length: u32, scan: &Scan) -> Result<()> {
     let broken = |what: &str| Err(Error::Image(format!("{what} {} chunk", kind.escape_ascii())));
     if !kind.iter().all(u8::is_ascii_alphabetic) || length > MOST_CHUNK_BYTES {
         return broken("not a PNG chunk: a");
     }
-    if walked.header.is_empty() != (kind == *b"IHDR") {
+    if scan.header.is_empty() != (kind == *b"IHDR") {
         return broken("a misplaced");
     }
     match &kind {
         b"acTL" | b"fcTL" | b"fdAT" => Err(Error::Unsupported("an animation (APNG)".to_owned())),
         b"IHDR" if length != 13 => broken("a wrong"),
-        b"IDAT" if walked.chunks.last().is_some_and(|last| last.kind != kind) && !walked.data.is_empty() => {
+        b"IDAT" if scan.chunks.last().is_some_and(|last| last.kind != kind) && !scan.data.is_empty() => {
             broken("a misplaced")
         }
         b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" => Ok(()),
@@ -252,14 +252,14 @@ fn usual(metadata: &Metadata, palette: Option<&Palette>) -> Vec<PngChunk> {
 }
 
 /// The chunks written around the samples.
-pub(super) struct Around {
+pub(super) struct Framing {
     pub before: Vec<u8>,
     pub behind: Vec<u8>,
     pub palette: Option<Palette>,
 }
 
 /// Builds all chunks except IHDR, IDAT and IEND.
-pub(super) fn around(info: ImageInfo, metadata: &Metadata) -> Result<Around> {
+pub(super) fn framing(info: ImageInfo, metadata: &Metadata) -> Result<Framing> {
     let palette = metadata.get(MetadataKind::Palette).map(Palette::from_bytes).transpose()?;
     if palette.as_ref().is_some_and(|palette| info.depth != 8 || palette.channels() != info.channels) {
         return Err(Error::Unsupported(format!("a palette of {} (strip it)", info.kind())));
@@ -287,7 +287,7 @@ pub(super) fn around(info: ImageInfo, metadata: &Metadata) -> Result<Around> {
         let part = if samples_passed { &mut behind } else { &mut before };
         part.extend(data.into_iter().flat_map(|data| chunk_bytes(chunk.kind, &data)));
     }
-    Ok(Around { before, behind, palette })
+    Ok(Framing { before, behind, palette })
 }
 
 /// A file's chunks, with the `usual` ones added for blocks that have no place among them.

@@ -17,21 +17,21 @@ const NONE: Lanes = Lanes([0; LANES]);
 
 /// The layers of a network except the first, transposed. Shared by threads.
 #[derive(Debug)]
-pub(crate) struct Turned {
+pub(crate) struct Transposed {
     layers: Vec<PackedLayer>,
 }
 
-impl Turned {
+impl Transposed {
     /// From the weights (row, input) of each layer except the first, and the shift of the sums over rows. Sums of
     /// products with errors must stay below 2^31.
     pub fn new(packed: &Packed, layers: &[(Array2<i16>, u32)]) -> Self {
-        let turn = |(weights, shift): &(Array2<i16>, u32)| {
+        let transpose = |(weights, shift): &(Array2<i16>, u32)| {
             let inputs = weights.ncols();
             // Rounds sums to nearest.
             let half = (1 << shift) >> 1;
-            packed.turned(weights.view(), &vec![half; inputs], &vec![*shift; inputs])
+            packed.transposed(weights.view(), &vec![half; inputs], &vec![*shift; inputs])
         };
-        Self { layers: layers.iter().map(turn).collect() }
+        Self { layers: layers.iter().map(transpose).collect() }
     }
 }
 
@@ -64,7 +64,7 @@ impl Backward {
 /// One backward pass through all layers.
 pub(super) struct Step<'a> {
     pub packed: &'a Packed,
-    pub turned: &'a Turned,
+    pub transposed: &'a Transposed,
     /// The inputs of each layer.
     pub activations: &'a [Vec<Lanes>],
     /// The errors of the outputs, with axes (block, output).
@@ -86,11 +86,11 @@ impl Work for Step<'_> {
 impl Step<'_> {
     #[inline(always)]
     fn go<I: Isa, const ROWS: usize, const BLOCKS: usize>(self, isa: I) {
-        let Self { packed, turned, activations, outputs, to: Backward { errors, sums } } = self;
+        let Self { packed, transposed, activations, outputs, to: Backward { errors, sums } } = self;
         let last = packed.layers.len() - 1;
         take_outputs::<I, BLOCKS>(isa, outputs, &mut errors[last], &mut sums[last]);
         let (group, max) = (packed.group(), packed.precision().activation_max());
-        for (index, layer) in turned.layers.iter().enumerate().rev() {
+        for (index, layer) in transposed.layers.iter().enumerate().rev() {
             let (to, from) = errors.split_at_mut(index + 1);
             let from = from[0].as_chunks::<BLOCKS>().0;
             let to = to[index].as_chunks_mut::<BLOCKS>().0;
@@ -131,11 +131,11 @@ struct Inputs<'a, const BLOCKS: usize> {
 impl<const BLOCKS: usize> Inputs<'_, BLOCKS> {
     /// The errors of an input for a block of pixels, from the scaled sums of products.
     #[inline(always)]
-    fn close<I: Isa>(&self, isa: I, input: usize, block: usize, errors: I::Words) -> I::Words {
+    fn clip_gradient<I: Isa>(&self, isa: I, input: usize, block: usize, errors: I::Words) -> I::Words {
         let bits = 32 / self.group;
         let place =
             Input { place: (input % self.group * bits) as i32, mask: (u32::MAX >> (32 - bits)) as i32, max: self.max };
-        isa.close(errors, ERROR_MAX, isa.load(&self.words[input / self.group][block]), place)
+        isa.clip_gradient(errors, ERROR_MAX, isa.load(&self.words[input / self.group][block]), place)
     }
 }
 
@@ -160,8 +160,8 @@ fn layer_back<I: Isa, const ROWS: usize, const BLOCKS: usize>(
             }
             let (mut low_sum, mut high_sum) = (isa.load(&sums[0]), isa.load(&sums[1]));
             for (block, to) in to.iter_mut().enumerate() {
-                let low = inputs.close(isa, input, block, rows[0][block]);
-                let high = inputs.close(isa, input + 1, block, rows[1][block]);
+                let low = inputs.clip_gradient(isa, input, block, rows[0][block]);
+                let high = inputs.clip_gradient(isa, input + 1, block, rows[1][block]);
                 (low_sum, high_sum) = (isa.add(low_sum, low), isa.add(high_sum, high));
                 isa.store(isa.pair(low, high), to);
             }

@@ -49,7 +49,7 @@ pub(super) trait Isa: Copy {
     }
 
     /// Clamps errors to `-most..=most`; sets them to zero where the input is at an end of its range.
-    fn close(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
+    fn clip_gradient(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
         let (mut errors, inputs) = (to_lanes(self, errors), to_lanes(self, inputs));
         for (error, word) in errors.0.iter_mut().zip(inputs.0) {
             let value = (word >> input.place) & input.mask;

@@ -35,7 +35,7 @@ mod ymm;
 
 use std::sync::Arc;
 
-pub(crate) use self::backward::{Backward, Turned};
+pub(crate) use self::backward::{Backward, Transposed};
 pub(crate) use self::instructions::Instructions;
 pub(crate) use self::pack::Packed;
 
@@ -110,10 +110,10 @@ impl Kernel {
 
     /// Backpropagates the errors of the last run's outputs, with axes (block, output), to all rows, and adds them up by
     /// row.
-    pub fn backward(&self, turned: &Turned, errors: &[[i32; LANES]], to: &mut Backward) {
+    pub fn backward(&self, transposed: &Transposed, errors: &[[i32; LANES]], to: &mut Backward) {
         let Self { packed, scratch, .. } = self;
         assert!(errors.len() <= packed.kept_blocks() * packed.output_size(), "the errors of what was kept");
         // Groups are pairs: errors are signed, and transposed weights have more than 8 bits.
-        packed.run(2, backward::Step { packed, turned, activations: &scratch.activations, outputs: errors, to });
+        packed.run(2, backward::Step { packed, transposed, activations: &scratch.activations, outputs: errors, to });
     }
 }

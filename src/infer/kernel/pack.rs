@@ -96,7 +96,7 @@ impl Packed {
     }
 
     /// A layer with these weights, axes (input, row), in groups of two, for the same instructions.
-    pub(super) fn turned(&self, weights: ArrayView2<'_, i16>, biases: &[i32], shifts: &[u32]) -> PackedLayer {
+    pub(super) fn transposed(&self, weights: ArrayView2<'_, i16>, biases: &[i32], shifts: &[u32]) -> PackedLayer {
         PackedLayer::new(weights, (biases, shifts), 2, self.instructions.tile_rows())
     }
 

@@ -95,7 +95,7 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
     }
 
     #[inline(always)]
-    fn close(self, errors: __m512i, most: i32, inputs: __m512i, input: Input) -> __m512i {
+    fn clip_gradient(self, errors: __m512i, most: i32, inputs: __m512i, input: Input) -> __m512i {
         // SAFETY: the processor has AVX-512 F.
         unsafe {
             let value = _mm512_srav_epi32(inputs, _mm512_set1_epi32(input.place));

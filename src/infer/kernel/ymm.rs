@@ -106,17 +106,17 @@ impl<P: Products> Isa for Ymm<P> {
     }
 
     #[inline(always)]
-    fn close(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
+    fn clip_gradient(self, errors: Self::Words, most: i32, inputs: Self::Words, input: Input) -> Self::Words {
         let (zero, place, mask, max) =
             (self.splat(0), self.splat(input.place), self.splat(input.mask), self.splat(input.max));
         let (least, most) = (self.splat(-most), self.splat(most));
         // SAFETY: the processor has AVX2.
-        let close = |errors, inputs| unsafe {
+        let clip_gradient = |errors, inputs| unsafe {
             let value = _mm256_and_si256(_mm256_srav_epi32(inputs, place), mask);
             let open = _mm256_and_si256(_mm256_cmpgt_epi32(value, zero), _mm256_cmpgt_epi32(max, value));
             _mm256_and_si256(open, _mm256_min_epi32(_mm256_max_epi32(errors, least), most))
         };
-        [close(errors[0], inputs[0]), close(errors[1], inputs[1])]
+        [clip_gradient(errors[0], inputs[0]), clip_gradient(errors[1], inputs[1])]
     }
 
     #[inline(always)]

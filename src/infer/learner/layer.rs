@@ -8,8 +8,9 @@ use super::Learning;
 use super::biases::{Biases, backward_shift, extended, lifts};
 use super::parameters::{FRACTION, Parameters, Units};
 use super::product::{Left, Product, padded, vectorised};
-use super::steps::{Activate, AddRows, Close, Narrow, Update, floor, power_of_two, rounded, to_integer};
+use super::steps::{Activate, AddRows, ClipGradient, Narrow, Update, floor, power_of_two, rounded};
 use crate::entropy::mixture::MixtureShape;
+use crate::infer::to_integer;
 use crate::model::contract::{EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
 use crate::model::precision::Precision;
 
@@ -101,7 +102,7 @@ impl LearningLayer {
         let (stride, pixels) = (padded(self.rows), errors.len() / padded(self.rows));
         let (left, right) = (Left::Rows(errors, stride), &self.lifted[..]);
         Product { left, right, result: previous, rows: pixels, inner: self.rows, columns: self.inputs }.compute();
-        vectorised(Close { sums: previous, inputs, most: self.input_max as f32, scale: self.backward_scale });
+        vectorised(ClipGradient { sums: previous, inputs, most: self.input_max as f32, scale: self.backward_scale });
     }
 
     /// Moves biases against the gradient.

@@ -17,7 +17,7 @@ use crate::base::stop::Stop;
 use crate::context::ContextKind;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::kernel::{Backward, Kernel, Packed, Turned};
+use crate::infer::kernel::{Backward, Kernel, Packed, Transposed};
 use crate::infer::{Evaluator, LANES};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
@@ -28,7 +28,7 @@ use crate::model::offsets::{self, Offsets};
 pub(crate) struct BiasLearner {
     model: Arc<CheckedModel>,
     kernel: Kernel,
-    turned: Turned,
+    transposed: Transposed,
     backward: Backward,
     layers: Vec<Biases>,
     chunk: usize,
@@ -53,11 +53,11 @@ impl BiasLearner {
         let layer = |(index, layer): (usize, &Layer)| {
             Biases::new(layer, Units::of(precision, index == 0, index == last), output(index), learning)
         };
-        let turn = |(index, layer): (usize, &Layer)| turned(layer, output(index));
-        let turned: Vec<_> = model.layers.iter().enumerate().skip(1).map(turn).collect();
+        let transpose = |(index, layer): (usize, &Layer)| transposed(layer, output(index));
+        let transposed: Vec<_> = model.layers.iter().enumerate().skip(1).map(transpose).collect();
         let chunk = usize::from(learning.chunk);
         Self {
-            turned: Turned::new(&packed, &turned),
+            transposed: Transposed::new(&packed, &transposed),
             backward: Backward::new(&packed),
             kernel: Kernel::new(packed),
             layers: model.layers.iter().enumerate().map(layer).collect(),
@@ -114,7 +114,7 @@ impl BiasLearner {
 }
 
 /// The lifted weights of a layer with axes (row, input), and the shift that brings errors back to their size.
-fn turned(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
+fn transposed(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
     let mut lifted = Array2::<i16>::zeros((layer.weights.ncols(), layer.weights.nrows()));
     for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output))
     {
@@ -153,7 +153,7 @@ impl Evaluator for BiasLearner {
     /// Pixels after the last whole chunk are not learned from.
     fn learn(&mut self, errors: &[Lanes<i32>], pixels: usize) {
         if pixels.is_multiple_of(LANES) {
-            self.kernel.backward(&self.turned, errors, &mut self.backward);
+            self.kernel.backward(&self.transposed, errors, &mut self.backward);
             self.learned += pixels;
             if self.learned >= self.chunk {
                 self.learned = 0;

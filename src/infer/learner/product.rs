@@ -149,8 +149,8 @@ mod tests {
                 let at = |i: usize| if i % stride < columns { value(i) } else { 0.0 };
                 (0..rows * stride).map(at).collect()
             };
-            let (left, turned, right) = (fill(rows, inner), fill(inner, rows), fill(inner, columns));
-            for left in [Left::Rows(&left, padded(inner)), Left::Columns(&turned, padded(rows))] {
+            let (left, transposed, right) = (fill(rows, inner), fill(inner, rows), fill(inner, columns));
+            for left in [Left::Rows(&left, padded(inner)), Left::Columns(&transposed, padded(rows))] {
                 let mut result = vec![f32::NAN; rows * padded(columns)];
                 Product { left, right: &right, result: &mut result, rows, inner, columns }.compute();
                 for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {

@@ -5,6 +5,7 @@ use pulp::NullaryFnOnce;
 use super::parameters::Parameters;
 use super::product::padded;
 use crate::entropy::lanes::gradient::ERROR_MAX;
+use crate::infer::{SHIFTER, to_integer};
 
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
@@ -76,7 +77,7 @@ impl NullaryFnOnce for Activate<'_> {
 }
 
 /// Sums -> errors of inputs; 0 for inputs at an end of their range.
-pub(super) struct Close<'a> {
+pub(super) struct ClipGradient<'a> {
     pub sums: &'a mut [f32],
     pub inputs: &'a [f32],
     /// The largest input.
@@ -84,7 +85,7 @@ pub(super) struct Close<'a> {
     pub scale: f32,
 }
 
-impl NullaryFnOnce for Close<'_> {
+impl NullaryFnOnce for ClipGradient<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -140,21 +141,11 @@ pub(super) fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((127 + exponent) as u32) << 23)
 }
 
-/// Adding 1.5 * 2^23 rounds a float32 to an integer in its low bits. Compilers vectorise this for every processor,
-/// unlike `f32::floor` and `as`.
-const SHIFTER: f32 = 12_582_912.0;
-
 /// Rounds down a number of magnitude up to 2^21.
 #[inline(always)]
 pub(super) fn floor(value: f32) -> f32 {
     let rounded = (value + SHIFTER) - SHIFTER;
     if rounded > value { rounded - 1.0 } else { rounded }
-}
-
-/// Converts an integer carried in float32, of magnitude up to 2^21.
-#[inline(always)]
-pub(super) fn to_integer(value: f32) -> i32 {
-    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32
 }
 
 #[inline(always)]

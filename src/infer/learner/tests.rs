@@ -6,7 +6,7 @@ use super::parameters::FRACTION;
 use super::*;
 use crate::infer::kernel::{Instructions, Packed};
 use crate::infer::outputs_of;
-use crate::infer::session::{Network, Wanted};
+use crate::infer::session::{EngineRequest, Network};
 use crate::model::family::Content;
 use crate::model::file::ModelFile;
 use crate::model::registry::models;
@@ -346,7 +346,7 @@ fn a_network_that_has_not_learned_gives_what_onnx_runtime_gives() {
         let model = std::sync::Arc::new(model(content));
         let mut learner = Learner::new(&model, Learning::default());
         let packed = std::sync::Arc::new(Packed::new(&model.layers, model.precision()));
-        let mut network = Network::new(model, packed, Wanted::default()).expect("a session");
+        let mut network = Network::new(model, packed, EngineRequest::default()).expect("a session");
         let (contexts, _) = chunk(&mut Random(1), &learner, 0);
         let (mut outputs, mut expected) = (Vec::new(), Vec::new());
         learner.run(&contexts, &mut outputs).expect("outputs");

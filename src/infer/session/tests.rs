@@ -28,7 +28,7 @@ fn registered() -> Vec<Arc<CheckedModel>> {
 
 fn network(model: Arc<CheckedModel>, device: Device) -> Result<Network> {
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
-    Network::new(model, packed, Wanted { device, few: false })
+    Network::new(model, packed, EngineRequest { device, few: false })
 }
 
 /// The kernel alone.
@@ -315,7 +315,8 @@ fn few_pixels_need_no_session() {
     let model = registered().remove(0);
     let packed = Arc::new(Packed::new(&model.layers, model.precision()));
     for device in [Device::Auto, Device::Cpu] {
-        let network = Network::new(model.clone(), packed.clone(), Wanted { device, few: true }).expect("an engine");
+        let network =
+            Network::new(model.clone(), packed.clone(), EngineRequest { device, few: true }).expect("an engine");
         let scalar = Instructions::detect() == Instructions::Scalar;
         assert_eq!(network.engine.name(), if scalar { "graph of ONNX Runtime" } else { "kernel" });
     }
@@ -332,7 +333,7 @@ fn every_operator_set_that_the_contract_allows_is_exact() {
 #[test]
 fn outputs_are_converted_without_loss() {
     for value in i16::MIN..=i16::MAX {
-        assert_eq!(to_integer(value.into()), value);
+        assert_eq!(to_integer(value.into()) as i16, value);
     }
     assert_eq!(to_integer(-0.0), 0);
 }
@@ -361,4 +362,21 @@ fn without_cuda_in_the_build_cuda_is_an_error_and_auto_is_the_cpu() {
     let model = registered().remove(1);
     assert!(matches!(network(model.clone(), Device::Cuda), Err(Error::Runtime(reason)) if reason.contains("cuda")));
     assert!(network(model, Device::Auto).is_ok());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn with_cuda_in_the_build_a_machine_without_it_uses_the_cpu_and_says_why() {
+    let model = registered().remove(1);
+    let info = network(model.clone(), Device::Auto).expect("an engine on any machine").info();
+    match network(model, Device::Cuda) {
+        Ok(network) => {
+            assert_eq!(info.device, "CUDA");
+            assert_eq!(info, network.info());
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Runtime, "{error}");
+            assert_eq!((info.device, info.not_cuda), ("CPU", Some(error.to_string())));
+        }
+    }
 }

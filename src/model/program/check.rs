@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Couple, LEAST_COUPLED_SIDE, Leaving, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe, Operation,
-    TRANSLATION_BITS, TRANSLATION_MAX,
+    Affine, BaseChannels, Couple, LEAST_COUPLED_SIDE, Lu, MATRIX_BITS, MAX_FRACTION, MAX_PATCH_CHANNELS, Observe,
+    Operation, TRANSLATION_BITS, TRANSLATION_MAX,
 };
 use crate::base::error::Result;
 use crate::context::patch::{MAX_TAPS, MIN_TAPS, Pixels};
@@ -44,7 +44,7 @@ impl Bound {
     /// Far beyond the range of the base distribution.
     const TOO_LARGE: u64 = 1 << 62;
 
-    fn moved(self, translation: u64) -> Self {
+    fn translated(self, translation: u64) -> Self {
         Self(self.0.saturating_add(translation).min(Self::TOO_LARGE))
     }
 
@@ -65,7 +65,7 @@ fn shear(patch: &mut [Channel], matrix: &[Vec<i32>], rows: impl Iterator<Item = 
         let products = matrix[row].iter().zip(&*patch);
         let sum: u128 = products.map(|(c, channel)| u128::from(c.unsigned_abs()) * u128::from(channel.bound.0)).sum();
         let sum = (sum >> MATRIX_BITS).min(Bound::TOO_LARGE.into()) as u64;
-        patch[row].change(patch[row].bound.moved(sum + 1));
+        patch[row].change(patch[row].bound.translated(sum + 1));
     }
 }
 
@@ -96,29 +96,30 @@ impl Operation {
                     channel.change(channel.bound.scaled(exponent));
                 }
             }
-            Self::Norm(moved) => {
-                let Some(first) = channels.checked_sub(moved.len()) else {
+            Self::Norm(affine) => {
+                let Some(first) = channels.checked_sub(affine.len()) else {
                     return refuse("constants without channels");
                 };
-                for (channel, moved) in patch[first..].iter_mut().zip(moved) {
-                    channel.change(channel.bound.moved(moved.translation.unsigned_abs().into()).scaled(moved.exponent));
+                for (channel, &Affine { translation, exponent }) in patch[first..].iter_mut().zip(affine) {
+                    let translated = channel.bound.translated(translation.unsigned_abs().into());
+                    channel.change(translated.scaled(exponent));
                 }
             }
             Self::Couple(couple) => {
                 couple.check(channels, *side)?;
                 for channel in &mut patch[couple.to.clone()] {
                     // Holds in both directions: a scale and its inverse have the same largest factor.
-                    let moved = channel.bound.moved(TRANSLATION_MAX as u64);
-                    channel.change(if couple.additive { moved } else { moved.scaled(EXPONENT_MAX) });
+                    let translated = channel.bound.translated(TRANSLATION_MAX as u64);
+                    channel.change(if couple.additive { translated } else { translated.scaled(EXPONENT_MAX) });
                 }
             }
-            &Self::Factor(Leaving { count, .. }) => {
+            &Self::Factor(BaseChannels { count, .. }) => {
                 if count == 0 || count > channels {
                     return refuse(format!("{count} of {channels} channels leave"));
                 }
                 patch.truncate(channels - count);
             }
-            &Self::Draw(Leaving { count, .. }) => {
+            &Self::Draw(BaseChannels { count, .. }) => {
                 if channels == 0 || channels + count > MAX_PATCH_CHANNELS {
                     return refuse(format!("{count} channels are drawn for {channels}"));
                 }

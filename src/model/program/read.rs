@@ -1,7 +1,7 @@
 //! Reads the operations of a program from the lines of its text.
 
 use super::words::Words;
-use super::{Couple, Leaving, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Moved, Observe, Operation, TRANSLATION_MAX};
+use super::{Affine, BaseChannels, Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Observe, Operation, TRANSLATION_MAX};
 use crate::base::error::Result;
 use crate::context::patch::{LINEAR_TAPS, Pixels};
 use crate::entropy::bijections::EXPONENT_MAX;
@@ -25,8 +25,8 @@ impl Operation {
                 let channels = words.count()?;
                 let translations = words.numbers(channels, TRANSLATION_MAX)?;
                 let exponents = words.numbers(channels, EXPONENT_MAX)?;
-                let moved = |(translation, exponent)| Moved { translation, exponent };
-                Self::Norm(translations.into_iter().zip(exponents).map(moved).collect())
+                let affine = |(translation, exponent)| Affine { translation, exponent };
+                Self::Norm(translations.into_iter().zip(exponents).map(affine).collect())
             }
             name @ ("couple" | "uncouple") => {
                 let inverted = name == "uncouple";
@@ -46,8 +46,8 @@ impl Operation {
                 let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
                 Self::Couple(Couple { inverted, network, additive, pixels, taps, to, known, half })
             }
-            "factor" => Self::Factor(Leaving { law: words.law(), count: words.count()? }),
-            "draw" => Self::Draw(Leaving { law: words.law(), count: words.count()? }),
+            "factor" => Self::Factor(BaseChannels { distribution: words.distribution(), count: words.count()? }),
+            "draw" => Self::Draw(BaseChannels { distribution: words.distribution(), count: words.count()? }),
             "observe" => {
                 let [network, components] = [words.named("network")?, words.named("components")?];
                 let [taps, known] = [words.named("taps")?, words.named("known")?];

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::MAX_PATCH_CHANNELS;
 use crate::base::error::{Error, Result};
-use crate::entropy::bijections::Law;
+use crate::entropy::bijections::Distribution;
 use crate::model::contract::refuse;
 
 /// The words of a line.
@@ -64,13 +64,13 @@ impl<'a> Words<'a> {
     }
 
     /// A base distribution, of which one need not be named.
-    pub fn law(&mut self) -> Law {
+    pub fn distribution(&mut self) -> Distribution {
         let mut after = self.0.clone();
         if after.next() != Some("gaussian") {
-            return Law::Logistic;
+            return Distribution::Logistic;
         }
         self.0 = after;
-        Law::Gaussian
+        Distribution::Gaussian
     }
 
     pub fn end(&mut self) -> Result<()> {

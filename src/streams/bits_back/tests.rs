@@ -40,7 +40,7 @@ fn a_primer_of_any_number_of_patches_decodes() {
             let stack = primer_stack(&mut primer, &coded, rect, patches).expect("networks that run");
             let stream = encode_patches(&program, &mut networks, &coded, rect, (patches, stack)).expect("a stream");
             let mut both = [networks, primer];
-            let tile = TileStream { rect, stream: &stream, tells_bits: false };
+            let tile = TileStream { rect, stream: &stream, keeps_sample_bits: false };
             let decoded = decode_tile(&program, &mut both, &alphabets(&sizes), &tile).expect("networks that run");
             assert!(decoded.expect("a stream that decodes").samples == samples, "{name}, {patches} patches");
             [networks, primer] = both;

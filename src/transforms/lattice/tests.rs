@@ -48,11 +48,11 @@ fn every_conversion_is_recognised() {
 }
 
 #[test]
-fn turned_images_are_recognised() {
+fn transposed_images_are_recognised() {
     let samples = sample_image(&mut Random(2), (50, 60));
-    let turned = samples.view().permuted_axes([0, 2, 1]).to_owned();
-    let found = Transform::lattice(turned.view(), 8).expect("a lattice");
-    check(&found, &turned, 8);
+    let transposed = samples.view().permuted_axes([0, 2, 1]).to_owned();
+    let found = Transform::lattice(transposed.view(), 8).expect("a lattice");
+    check(&found, &transposed, 8);
 }
 
 #[test]

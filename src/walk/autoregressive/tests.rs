@@ -3,7 +3,7 @@
 use ndarray::Array3;
 
 use super::*;
-use crate::entropy::ans::test_coders::{Noting, Told};
+use crate::entropy::ans::test_coders::{OracleDecoder, RecordingEncoder};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::image::Rect;
 use crate::infer::session::networks_of;
@@ -44,17 +44,17 @@ fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
             &[&[256; 3], &[5, 1, 700]]
         };
         for sizes in all {
-            let noting = || TILES.map(|_| Noting::default());
-            let encoded = code(&mut network, sizes, noting(), 1, true);
+            let recording = || TILES.map(|_| RecordingEncoder::default());
+            let encoded = code(&mut network, sizes, recording(), 1, true);
             for group in [2, 4] {
-                for (alone, grouped) in encoded.iter().zip(code(&mut network, sizes, noting(), group, true)) {
+                for (alone, grouped) in encoded.iter().zip(code(&mut network, sizes, recording(), group, true)) {
                     assert!(alone.coder.intervals == grouped.coder.intervals, "other intervals in groups of {group}");
                     assert!(alone.coder.samples == grouped.coder.samples);
                 }
             }
             for group in [1, 3, 4] {
-                let told = encoded.iter().map(|tile| Told::new(tile.coder.samples.clone()));
-                let decoded = code(&mut network, sizes, told.collect::<Vec<_>>(), group, false);
+                let oracles = encoded.iter().map(|tile| OracleDecoder::new(tile.coder.samples.clone()));
+                let decoded = code(&mut network, sizes, oracles.collect::<Vec<_>>(), group, false);
                 for (encoded, decoded) in encoded.iter().zip(decoded) {
                     assert!(encoded.coder.intervals == decoded.coder.intervals, "other intervals for the decoder");
                     assert!(encoded.samples == decoded.samples, "other samples");
@@ -67,7 +67,7 @@ fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
 #[test]
 fn samples_are_coded_in_coding_order() {
     let mut network = networks().into_iter().find(|network| network.model().shape.channels == 3).expect("a network");
-    let encoded = code(&mut network, &[256; 3], TILES.map(|_| Noting::default()), 4, true);
+    let encoded = code(&mut network, &[256; 3], TILES.map(|_| RecordingEncoder::default()), 4, true);
     for (tile, (width, height)) in encoded.iter().zip(TILES) {
         let image = pattern(&[256; 3], width as usize, height as usize);
         let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (x, y))).collect();

@@ -3,7 +3,7 @@
 
 use super::Walk;
 use crate::base::error::Result;
-use crate::context::patch::{Patch, Pixels, Seen};
+use crate::context::patch::{Conditioning, Patch, Pixels};
 use crate::entropy::bijections::{DIVISIBLE, scale, states, unscale};
 use crate::infer::{Evaluator, outputs_of};
 use crate::model::program::Couple;
@@ -13,20 +13,20 @@ impl<N: Evaluator> Walk<'_, N> {
     /// the contexts of those after it.
     pub(super) fn couple(&mut self, couple: &Couple, patch: &mut Patch) -> Result<()> {
         let places = places(couple, patch);
-        self.run(couple.network, &Seen::of(couple), patch, places.iter().copied())?;
+        self.run(couple.network, &Conditioning::of(couple), patch, places.iter().copied())?;
         let side = patch.side;
         let planes = &mut patch.planes[couple.to.clone()];
         if couple.pixels == Pixels::Raster {
             for (index, (y, x)) in places.into_iter().enumerate().rev() {
                 for (channel, plane) in planes.iter_mut().enumerate().rev() {
-                    self.move_forth(couple, (index, channel), &mut plane[y * side + x]);
+                    self.apply_affine(couple, (index, channel), &mut plane[y * side + x]);
                 }
             }
             return Ok(());
         }
         for (channel, plane) in planes.iter_mut().enumerate() {
             for (index, &(y, x)) in places.iter().enumerate() {
-                self.move_forth(couple, (index, channel), &mut plane[y * side + x]);
+                self.apply_affine(couple, (index, channel), &mut plane[y * side + x]);
             }
         }
         Ok(())
@@ -34,20 +34,20 @@ impl<N: Evaluator> Walk<'_, N> {
 
     /// Undoes [`couple`](Self::couple).
     pub(super) fn uncouple(&mut self, couple: &Couple, patch: &mut Patch) -> Result<()> {
-        let (places, seen, side) = (places(couple, patch), Seen::of(couple), patch.side);
+        let (places, conditioning, side) = (places(couple, patch), Conditioning::of(couple), patch.side);
         if couple.pixels == Pixels::Raster {
             for (y, x) in places {
-                self.run(couple.network, &seen, patch, [(y, x)].into_iter())?;
+                self.run(couple.network, &conditioning, patch, [(y, x)].into_iter())?;
                 for (channel, plane) in patch.planes[couple.to.clone()].iter_mut().enumerate() {
-                    self.move_back(couple, (0, channel), &mut plane[y * side + x]);
+                    self.invert_affine(couple, (0, channel), &mut plane[y * side + x]);
                 }
             }
             return Ok(());
         }
-        self.run(couple.network, &seen, patch, places.iter().copied())?;
+        self.run(couple.network, &conditioning, patch, places.iter().copied())?;
         for (channel, plane) in patch.planes[couple.to.clone()].iter_mut().enumerate().rev() {
             for (index, &(y, x)) in places.iter().enumerate().rev() {
-                self.move_back(couple, (index, channel), &mut plane[y * side + x]);
+                self.invert_affine(couple, (index, channel), &mut plane[y * side + x]);
             }
         }
         Ok(())
@@ -57,36 +57,36 @@ impl<N: Evaluator> Walk<'_, N> {
     pub(super) fn run(
         &mut self,
         network: usize,
-        seen: &Seen,
+        conditioning: &Conditioning,
         patch: &Patch,
         places: impl Iterator<Item = (usize, usize)>,
     ) -> Result<()> {
         self.contexts.clear();
         for place in places {
-            patch.push_context(place, seen, self.grid.fraction, &mut self.contexts);
+            patch.push_context(place, conditioning, self.grid.fraction, &mut self.contexts);
         }
         self.networks[network].run(&self.contexts, &mut self.outputs)
     }
 
     /// What the network says of a pixel that it was run for, by index, and of a channel of those that change: translation and
     /// exponent.
-    fn moved(&self, couple: &Couple, (index, channel): (usize, usize)) -> (i64, i32) {
+    fn affine(&self, couple: &Couple, (index, channel): (usize, usize)) -> (i64, i32) {
         let mut outputs = outputs_of(&self.outputs, couple.outputs(), index).skip(channel);
         let translation = outputs.next().expect("an output for each channel");
         let exponent = outputs.nth(couple.to.len() - 1).unwrap_or(0);
         (self.grid.translation(translation.into()), exponent.into())
     }
 
-    fn move_forth(&mut self, couple: &Couple, at: (usize, usize), value: &mut i64) {
-        let (translation, exponent) = self.moved(couple, at);
+    fn apply_affine(&mut self, couple: &Couple, at: (usize, usize), value: &mut i64) {
+        let (translation, exponent) = self.affine(couple, at);
         *value = value.wrapping_sub(translation);
         if !couple.additive {
             *value = self.scaled(*value, exponent, couple.inverted);
         }
     }
 
-    fn move_back(&mut self, couple: &Couple, at: (usize, usize), value: &mut i64) {
-        let (translation, exponent) = self.moved(couple, at);
+    fn invert_affine(&mut self, couple: &Couple, at: (usize, usize), value: &mut i64) {
+        let (translation, exponent) = self.affine(couple, at);
         if !couple.additive {
             *value = self.unscaled(*value, exponent, couple.inverted);
         }
@@ -120,7 +120,7 @@ fn places(couple: &Couple, patch: &Patch) -> Vec<(usize, usize)> {
     patch.places(couple.pixels.parity()).collect()
 }
 
-impl Seen {
+impl Conditioning {
     fn of(couple: &Couple) -> Self {
         Self::new(&couple.known, &couple.half, couple.pixels, couple.taps)
     }

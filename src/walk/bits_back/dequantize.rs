@@ -34,10 +34,10 @@ impl Truncated {
         let exponent = exponent.clamp(*EXPONENTS.start(), *EXPONENTS.end());
         let limit = CELLS / 2 + i64::from(states(exponent) >> 2); // half a cell, and four scales
         let mean = mean.clamp(-limit, limit) + CELLS / 2;
-        let mut law = Self { mean, exponent, below: 0, within: 0 };
-        law.below = law.sigma(0);
-        law.within = law.sigma(CELLS) - law.below;
-        law
+        let mut distribution = Self { mean, exponent, below: 0, within: 0 };
+        distribution.below = distribution.sigma(0);
+        distribution.within = distribution.sigma(CELLS) - distribution.below;
+        distribution
     }
 
     fn sigma(self, noise: i64) -> i64 {
@@ -96,10 +96,10 @@ impl<N: Evaluator> Walk<'_, N> {
             self.evaluate_noise(first + step, parity, patch)?;
             let side = patch.side;
             for (index, (y, x)) in patch.places(Some(parity)).enumerate() {
-                let law = self.law(index);
-                let noise = law.quantile(self.stack.quantile());
-                self.stack.pop(law.interval(noise));
-                self.terms.dequantization.count_interval(law.interval(noise));
+                let distribution = self.distribution(index);
+                let noise = distribution.quantile(self.stack.quantile());
+                self.stack.pop(distribution.interval(noise));
+                self.terms.dequantization.count_interval(distribution.interval(noise));
                 patch.planes[channel][y * side + x] += noise - CELLS / 2;
             }
         }
@@ -129,7 +129,7 @@ impl<N: Evaluator> Walk<'_, N> {
             places.iter().for_each(|&at| plane[at] = (plane[at] & -CELLS) + CELLS / 2);
             self.evaluate_noise(first + step, parity, patch)?;
             for (index, &noise) in drawn.iter().enumerate().rev() {
-                let interval = self.law(index).interval(noise);
+                let interval = self.distribution(index).interval(noise);
                 self.stack.push(interval);
                 self.terms.dequantization.count_interval(interval);
             }
@@ -144,7 +144,7 @@ impl<N: Evaluator> Walk<'_, N> {
     }
 
     /// The distribution of the noise of pixel `index`, from the outputs of a network.
-    fn law(&self, index: usize) -> Truncated {
+    fn distribution(&self, index: usize) -> Truncated {
         let mut outputs = outputs_of(&self.outputs, 2, index);
         let mut next = || outputs.next().expect("two outputs");
         Truncated::new(next().into(), next().into())

@@ -5,7 +5,7 @@ use std::iter;
 
 use super::{Grid, Walk};
 use crate::base::error::Result;
-use crate::context::patch::{Patch, Pixels, Seen};
+use crate::context::patch::{Conditioning, Patch, Pixels};
 use crate::entropy::ans::{Decoder, Encoder, SampleCoder};
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::{OUTPUT_BITS, PixelMixture};
@@ -44,9 +44,9 @@ impl<N: Evaluator> Walk<'_, N> {
         samples: &mut [Vec<i64>],
         coder: &mut C,
     ) -> Result<()> {
-        let seen = Seen::new(&(0..observe.known), &(0..0), Pixels::All, observe.taps);
-        self.run(observe.network, &seen, patch, patch.places(None))?;
-        let around = Observed { observe, grid: self.grid, seen, patch, alphabets: &self.alphabets };
+        let conditioning = Conditioning::new(&(0..observe.known), &(0..0), Pixels::All, observe.taps);
+        self.run(observe.network, &conditioning, patch, patch.places(None))?;
+        let around = Observed { observe, grid: self.grid, conditioning, patch, alphabets: &self.alphabets };
         match observe.components {
             3 => around.code::<C, 3>(&self.outputs, samples, coder),
             4 => around.code::<C, 4>(&self.outputs, samples, coder),
@@ -61,7 +61,7 @@ impl<N: Evaluator> Walk<'_, N> {
 struct Observed<'a> {
     observe: &'a Observe,
     grid: Grid,
-    seen: Seen,
+    conditioning: Conditioning,
     patch: &'a Patch,
     alphabets: &'a [Alphabet],
 }
@@ -90,7 +90,7 @@ impl Observed<'_> {
 
     /// The prediction of a channel of a pixel: a whole sample, and the remainder in units of the network's means.
     fn predict(&self, channel: usize, place: (usize, usize)) -> (i32, i16) {
-        let sum = self.patch.product(place, &self.seen, &self.observe.matrix[channel]);
+        let sum = self.patch.product(place, &self.conditioning, &self.observe.matrix[channel]);
         let Grid { fraction, noise, .. } = self.grid;
         let end = self.grid.half() << noise;
         let x = (sum >> MATRIX_BITS).clamp(-end, end - 1);

@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::context::patch::Patch;
 use crate::entropy::bijections::Base;
 use crate::infer::Evaluator;
-use crate::model::program::{Leaving, Lu, MATRIX_BITS, Moved, Operation, Placed};
+use crate::model::program::{Affine, BaseChannels, Lu, MATRIX_BITS, Operation, Placed};
 
 impl<N: Evaluator> Walk<'_, N> {
     pub(super) fn forwards(&mut self, placed: &Placed, patch: &mut Patch) -> Result<()> {
@@ -16,9 +16,9 @@ impl<N: Evaluator> Walk<'_, N> {
                 shear(patch, &lu.upper, 0..lu.upper.len(), i64::wrapping_add);
                 self.scale_channels(patch, lu);
             }
-            Operation::Norm(moved) => {
-                let first = patch.planes.len() - moved.len();
-                for (plane, &Moved { translation, exponent }) in patch.planes[first..].iter_mut().zip(moved) {
+            Operation::Norm(affine) => {
+                let first = patch.planes.len() - affine.len();
+                for (plane, &Affine { translation, exponent }) in patch.planes[first..].iter_mut().zip(affine) {
                     let translation = self.grid.translation(translation);
                     for x in plane {
                         *x = self.scaled(x.wrapping_sub(translation), exponent, false);
@@ -32,15 +32,15 @@ impl<N: Evaluator> Walk<'_, N> {
                     self.couple(couple, patch)?
                 }
             }
-            &Operation::Factor(Leaving { law, count }) => {
+            &Operation::Factor(BaseChannels { distribution, count }) => {
                 let left = patch.planes.len() - count;
-                let base = Base::new(law, self.grid.fraction);
+                let base = Base::new(distribution, self.grid.fraction);
                 for plane in patch.planes.drain(left..) {
                     plane.iter().for_each(|&z| base.push(&mut self.stack, z, &mut self.terms.base));
                 }
             }
-            &Operation::Draw(Leaving { law, count }) => {
-                let (pixels, base) = (placed.side * placed.side, Base::of_noise(law, self.grid.fraction));
+            &Operation::Draw(BaseChannels { distribution, count }) => {
+                let (pixels, base) = (placed.side * placed.side, Base::of_noise(distribution, self.grid.fraction));
                 let mut pop = || base.pop(&mut self.stack, &mut self.terms.posterior);
                 let drawn: Vec<Vec<i64>> = (0..count).map(|_| (0..pixels).map(|_| pop()).collect()).collect();
                 patch.planes.splice(0..0, drawn);
@@ -59,9 +59,9 @@ impl<N: Evaluator> Walk<'_, N> {
                 shear(patch, &lu.upper, (0..lu.upper.len()).rev(), i64::wrapping_sub);
                 shear(patch, &lu.lower, 0..lu.lower.len(), i64::wrapping_sub);
             }
-            Operation::Norm(moved) => {
-                let first = patch.planes.len() - moved.len();
-                for (plane, &Moved { translation, exponent }) in patch.planes[first..].iter_mut().zip(moved).rev() {
+            Operation::Norm(affine) => {
+                let first = patch.planes.len() - affine.len();
+                for (plane, &Affine { translation, exponent }) in patch.planes[first..].iter_mut().zip(affine).rev() {
                     let translation = self.grid.translation(translation);
                     for z in plane.iter_mut().rev() {
                         *z = self.unscaled(*z, exponent, false).wrapping_add(translation);
@@ -75,9 +75,9 @@ impl<N: Evaluator> Walk<'_, N> {
                     self.uncouple(couple, patch)?
                 }
             }
-            &Operation::Factor(Leaving { law, count }) => {
+            &Operation::Factor(BaseChannels { distribution, count }) => {
                 patch.side = placed.side;
-                let (pixels, base) = (placed.side * placed.side, Base::new(law, self.grid.fraction));
+                let (pixels, base) = (placed.side * placed.side, Base::new(distribution, self.grid.fraction));
                 let mut pop = || base.pop(&mut self.stack, &mut self.terms.base);
                 let planes = (0..count).map(|_| {
                     let mut plane: Vec<i64> = (0..pixels).map(|_| pop()).collect();
@@ -87,8 +87,8 @@ impl<N: Evaluator> Walk<'_, N> {
                 let planes: Vec<_> = planes.collect();
                 patch.planes.extend(planes.into_iter().rev());
             }
-            &Operation::Draw(Leaving { law, count }) => {
-                let base = Base::of_noise(law, self.grid.fraction);
+            &Operation::Draw(BaseChannels { distribution, count }) => {
+                let base = Base::of_noise(distribution, self.grid.fraction);
                 for z in patch.planes.drain(..count).rev().flat_map(|plane| plane.into_iter().rev()) {
                     if base.has(z) {
                         base.push(&mut self.stack, z, &mut self.terms.posterior);

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::entropy::ans::test_coders::Noting;
+use crate::entropy::ans::test_coders::RecordingEncoder;
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::entropy::cdf::{Alphabet, Component, Interval};
 use crate::entropy::tables::SIGMA;
@@ -144,7 +144,8 @@ impl Reference {
 fn decisions_are_those_of_the_reference() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15 + 1);
     for (alphabet, pixels) in alphabets().into_iter().zip([1, 40, 200, 3000, 40_000, 1 << 20, 1 << 30]) {
-        let (mut counts, mut reference, mut coder) = (Counts::new(pixels), Reference::new(pixels), Noting::default());
+        let (mut counts, mut reference, mut coder) =
+            (Counts::new(pixels), Reference::new(pixels), RecordingEncoder::default());
         for case in cases(&mut random, alphabet, 3000) {
             let (sample, edges) = counts.code(&mut coder, case.cdf(), &case.contexts(), case.sample);
             assert_eq!((sample, edges), (case.sample, case.cdf().interval(case.sample).1));

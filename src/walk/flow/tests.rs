@@ -1,7 +1,7 @@
 //! The walk with coders that record its calls, and with hostile words.
 
 use super::*;
-use crate::entropy::ans::test_coders::{Noting, Told};
+use crate::entropy::ans::test_coders::{OracleDecoder, RecordingEncoder};
 use crate::entropy::ans::{Decoder, Encoder};
 use crate::infer::session::networks_of;
 use crate::model::family::Family;
@@ -42,15 +42,16 @@ fn code<C: SampleCoder>(
 fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
     for mut networks in flows() {
         for sizes in sizes(&networks) {
-            let noting = || TILES.map(|_| Noting::default());
-            let encoded = code(&mut networks, &sizes, noting(), 1, true);
-            for (alone, grouped) in encoded.iter().zip(code(&mut networks, &sizes, noting(), 4, true)) {
+            let recording = || TILES.map(|_| RecordingEncoder::default());
+            let encoded = code(&mut networks, &sizes, recording(), 1, true);
+            for (alone, grouped) in encoded.iter().zip(code(&mut networks, &sizes, recording(), 4, true)) {
                 assert!(alone.coder.intervals == grouped.coder.intervals, "other intervals in a group");
                 assert!(alone.coder.samples == grouped.coder.samples);
             }
             for group in [1, 3] {
-                let told: Vec<_> = encoded.iter().map(|tile| Told::new(tile.coder.samples.clone())).collect();
-                let decoded = code(&mut networks, &sizes, told, group, false);
+                let oracles: Vec<_> =
+                    encoded.iter().map(|tile| OracleDecoder::new(tile.coder.samples.clone())).collect();
+                let decoded = code(&mut networks, &sizes, oracles, group, false);
                 for (encoded, decoded) in encoded.iter().zip(decoded) {
                     assert!(encoded.coder.intervals == decoded.coder.intervals, "other intervals for the decoder");
                     assert!(encoded.samples == decoded.samples, "other samples");
@@ -63,7 +64,7 @@ fn encoder_and_decoder_see_the_same_mixtures_in_groups_of_any_size() {
 #[test]
 fn samples_are_coded_from_the_coarsest_level_to_the_finest_phase_after_phase() {
     let mut networks = flows().remove(0);
-    let encoded = code(&mut networks, &[256; 3], TILES.map(|_| Noting::default()), TILES.len(), true);
+    let encoded = code(&mut networks, &[256; 3], TILES.map(|_| RecordingEncoder::default()), TILES.len(), true);
     for (tile, (width, height)) in encoded.iter().zip(TILES) {
         let image = pattern(&[256; 3], width as usize, height as usize);
         let mut places: Vec<_> = (0..height as usize).flat_map(|y| (0..width as usize).map(move |x| (y, x))).collect();

@@ -2,16 +2,16 @@ use super::*;
 use crate::testing::Random;
 
 #[test]
-fn laws_increase_strictly_and_find_every_quantile() {
+fn distributions_increase_strictly_and_find_every_quantile() {
     let mut random = Random(4);
     for _ in 0..2000 {
-        let law = Truncated::new(random.symmetric(1 << 15).into(), random.symmetric(1 << 15));
-        assert_eq!((law.edge(0), law.edge(CELLS)), (0, 1 << CDF_BITS));
+        let distribution = Truncated::new(random.symmetric(1 << 15).into(), random.symmetric(1 << 15));
+        assert_eq!((distribution.edge(0), distribution.edge(CELLS)), (0, 1 << CDF_BITS));
         for noise in 0..CELLS {
-            let interval = law.interval(noise);
-            assert!(law.edge(noise) < law.edge(noise + 1));
+            let interval = distribution.interval(noise);
+            assert!(distribution.edge(noise) < distribution.edge(noise + 1));
             for quantile in [interval.left, interval.left + interval.probability - 1] {
-                assert_eq!(law.quantile(quantile), noise);
+                assert_eq!(distribution.quantile(quantile), noise);
             }
         }
     }
@@ -34,10 +34,10 @@ fn the_exact_posterior_has_no_gap_and_uniform_noise_has_jensen_s() {
             }
             exact -= probability * probability.log2();
             // The mean, in units of 2^-6 of a cell, from its middle.
-            let law = Truncated::new((-y * 64.0) as i64 - 32, exponent);
+            let distribution = Truncated::new((-y * 64.0) as i64 - 32, exponent);
             for noise in 0..CELLS {
                 let cell = density(y + (noise as f64 + 0.5) / 64.0) / 64.0;
-                let q = f64::from(law.interval(noise).probability) / f64::from(1 << CDF_BITS);
+                let q = f64::from(distribution.interval(noise).probability) / f64::from(1 << CDF_BITS);
                 uniform -= probability / 64.0 * (cell.log2() + 6.0);
                 variational -= probability * q * (cell.log2() - q.log2());
             }

@@ -89,16 +89,16 @@ impl Lines {
         self.factor_under("")
     }
 
-    fn factor_under(mut self, law: &str) -> String {
+    fn factor_under(mut self, distribution: &str) -> String {
         let zeros = " 0".repeat(self.channels);
         self.line(&format!("norm {}{zeros}{}", self.channels, " -256".repeat(self.channels)));
-        self.line(&format!("factor {law}{}", self.channels));
+        self.line(&format!("factor {distribution}{}", self.channels));
         self.text
     }
 
     /// A level of latents of what the patch has, drawn from a posterior that moves them twice and mixes them.
-    fn draw(&mut self, law: &str, count: usize) {
-        self.line(&format!("draw {law}{count}"));
+    fn draw(&mut self, distribution: &str, count: usize) {
+        self.line(&format!("draw {distribution}{count}"));
         self.couple("uncouple affine", "all", [(0, count), (count, self.channels), (0, 0)]);
         self.couple("uncouple additive", "odd", [(0, count), (count, self.channels), (0, count)]);
         self.channels += count;
