@@ -536,7 +536,7 @@ fn images_beyond_the_limits_are_exit_code_5() {
 fn a_runtime_that_is_missing_or_wrong_is_exit_code_6() {
     // Large enough for a session; smaller images need none.
     let place = Place::new();
-    place.write_png("photo.png", &gentle(3, 300, 220), &Metadata::default());
+    place.write_png("photo.png", &gentle(3, 600, 450), &Metadata::default());
     place
         .write("model.onnx", ansel::models().iter().find(|model| model.content.channels() == 3).expect("a model").file);
     place.succeed(["compress", "photo.png", "--model", "model.onnx"]);

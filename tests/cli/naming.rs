@@ -150,7 +150,7 @@ fn verbose_says_device_engine_threads_and_time() {
     assert_says(&text, &["effort 6", "model default", "device CPU, kernel, instructions ", "1 thread\n", "seconds"]);
     let text = place.status(["decompress", "photo.ansel", "-v", "-f", "--threads", "3"]);
     assert_says(&text, &["device CPU", "3 threads", "megapixels per second"]);
-    let large = gentle(3, 300, 220); // enough for a session of ONNX Runtime
+    let large = gentle(3, 600, 450); // enough for a session of ONNX Runtime
     place.write_png("large.png", &large, &Metadata::default());
     let text = place.status(["compress", "large.png", "-v"]);
     assert_says(&text, &["device CPU, ", " ONNX Runtime, instructions "]);
@@ -162,7 +162,7 @@ fn verbose_says_device_engine_threads_and_time() {
 #[test]
 fn onnx_runtime_leaves_nothing_in_the_home_folder() {
     let place = Place::new();
-    place.write_png("large.png", &gentle(3, 300, 220), &Metadata::default());
+    place.write_png("large.png", &gentle(3, 600, 450), &Metadata::default());
     let mut command = place.command(["compress", "large.png", "-q"]);
     command.env("HOME", place.0.path()).env_remove("XDG_CACHE_HOME").env_remove("ORT_DISABLE_TELEMETRY");
     place.succeed_in(&mut command);
