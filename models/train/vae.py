@@ -1,17 +1,18 @@
-"""The variational autoencoder: two levels of latents, each drawn from its posterior and coded with its prior.
+"""The variational autoencoder: one or two levels of latents, each drawn from its posterior and coded with its prior.
 
 In the order of Bit-Swap (Kingma et al. 2019): latents z1 of blocks of 2 x 2 pixels are drawn given the samples x; the samples
 are coded given z1, place by place in the block, each given the places before it (PixelVAE, Gulrajani et al. 2016); latents z2
-are drawn given z1; z1 is coded given z2, and z2 with a flow (the coarse levels of realnvp.py). The means of posteriors and
-the predictions of samples have a linear part in full precision, which starts as the mean of a block. Posteriors may have
-an inverse autoregressive flow on top (Kingma et al. 2016): each latent is changed given those drawn before it.
+are drawn given z1; z1 is coded given z2, and z2 with a flow (the coarse levels of realnvp.py), with an autoregressive
+one, or under the base distribution itself. The means of posteriors and the predictions of samples have a linear part in
+full precision, which starts as the mean of a block. Posteriors may have an inverse autoregressive flow on top
+(Kingma et al. 2016): each latent is changed given those drawn before it.
 """
 
 import torch
 from torch import nn
 
 import realnvp
-from programs import RASTER, Couple, Draw, Lu, Observe, Program, Squeeze, Uncouple
+from programs import RASTER, Couple, Draw, Factor, Lu, Norm, Observe, Program, Squeeze, Uncouple
 
 POSTERIOR_TAPS = 4
 
@@ -57,21 +58,27 @@ def coded(count, channels, config):
     return operations
 
 
+def prior(count, config):
+    """Codes the coarsest latents."""
+    if config.prior == "standard":
+        return [Norm(count, -4.5), Factor(count, config.gaussian)]
+    if config.prior == "autoregressive":
+        return realnvp.raster(count, config, learned=True)
+    return realnvp.levels(config, len(config.latents), learned=True)
+
+
 class Vae(nn.Module):
     """Samples -> bits, by the terms of the bound."""
 
     def __init__(self, config):
         super().__init__()
         self.config = config
-        channels, (first, second) = config.channels, config.latents
-        flow = config.prior == "flow"
-        self.program = Program([
-            *latents(first, channels, config),
-            *observed(first, config),
-            *latents(second, first, config),
-            *coded(second, first, config),
-            *(realnvp.levels(config, 2, learned=True) if flow else realnvp.raster(second, config, learned=True)),
-        ])
+        operations, count, channels = [], config.latents[0], config.channels
+        operations += [*latents(count, channels, config), *observed(count, config)]
+        for coarser in config.latents[1:]:
+            operations += [*latents(coarser, count, config), *coded(coarser, count, config)]
+            count = coarser
+        self.program = Program(operations + prior(count, config))
 
     def forward(self, patches):
         """Patches (B, C, H, W) of samples minus 128 -> the bits of each, by term."""
