@@ -94,7 +94,7 @@ def main():
     reconstruction = terms.pop("reconstruction")
     channels = config.latents[-1]
     priors = {
-        "logistic": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
+        "standard": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
         "mixture": trained(Mixture(channels), latents, options.steps, rng),
         "flow": trained(Flow(realnvp.levels(config, 2)), latents, options.steps, rng),
         "autoregressive": trained(Flow(realnvp.raster(channels, config)), latents, options.steps, rng),
