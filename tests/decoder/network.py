@@ -3,13 +3,41 @@
 import math
 import os
 import struct
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 
-from basics import FormatError, clamp, require
+from basics import FormatError, require
+
+
+HALF = 1 << 31
+
+
+def side_by_side(numbers):
+    """Numbers from -2^31 to 2^31 - 1 as one: their sum, each times a power of 2^32."""
+    raised = struct.pack("<%dI" % len(numbers), *[number + HALF for number in numbers])
+    return int.from_bytes(raised, "little") - int.from_bytes(struct.pack("<I", HALF) * len(numbers), "little")
+
+
+class Layer(list):
+    """Weights, bias and shift by row. All rows are evaluated together, in large numbers: Python has no faster products."""
+
+    @cached_property
+    def columns(self):
+        """For each input, the weights of all rows."""
+        return [side_by_side(column) for column in zip(*(weights for weights, _, _ in self))]
+
+    @cached_property
+    def raised(self):
+        """The biases of all rows, plus 2^31, so that no sum is negative."""
+        return side_by_side([bias for _, bias, _ in self]) - side_by_side([-HALF] * len(self))
+
+    def sums(self, x):
+        """The sums of products and bias of all rows."""
+        together = sum(map(mul, x, self.columns), self.raised).to_bytes(4 * len(self), "little")
+        return [number - HALF for number in struct.unpack("<%dI" % len(self), together)]
 
 
 class Model(NamedTuple):
@@ -81,7 +109,7 @@ def layers_of(tensors, prefix):
         scale = struct.unpack("<%df" % rows, tensors["%sscale_%d" % (prefix, len(layers))][1])
         shift = [1 - math.frexp(v)[1] for v in scale]
         require(list(scale) == [2.0 ** -v for v in shift] and 0 <= min(shift) <= max(shift) <= 23, "a wrong scale")
-        layers.append([(weight[row::rows], bias[row], shift[row]) for row in range(rows)])
+        layers.append(Layer((weight[row::rows], bias[row], shift[row]) for row in range(rows)))
     require(all(len(b[0][0]) == len(a) for a, b in zip(layers, layers[1:])), "the model is not a chain")
     return layers
 
@@ -132,8 +160,9 @@ def model(name, folder):
 # Network
 def network(layers, x, high=2047):
     for layer in layers:
-        limits = (-32768, 32767) if layer is layers[-1] else (0, high)
-        x = [clamp((bias + sum(map(mul, x, weight))) >> shift, *limits) for weight, bias, shift in layer]
+        low, top = (-32768, 32767) if layer is layers[-1] else (0, high)
+        shifted = [total >> shift for total, (_, _, shift) in zip(layer.sums(x), layer)]
+        x = [low if y < low else top if y > top else y for y in shifted]
     return x
 
 
@@ -162,7 +191,7 @@ def with_offsets(model, data):
     require(len(model.chains) == 1, "a flow has bias offsets")
     for rows in model.chains[0]:
         k = take(4)
-        layers.append([(weight, bias + delta(k, shift), shift) for weight, bias, shift in rows])
+        layers.append(Layer((weight, bias + delta(k, shift), shift) for weight, bias, shift in rows))
     require(len(bits) - position < 8 and not any(bits[position:]), "bytes behind the offsets")
     return model._replace(chains=[layers])
 
@@ -181,7 +210,7 @@ def known_answer_test(layers, high):
     inputs = len(layers[0][0][0])
     most = 127 if high == 255 else 255
     contexts = [[(next(z) % (2 * most + 1) - most) >> (n % 8) for _ in range(inputs)] for n in range(1024)]
-    seeded = [[(weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer] for layer in layers]
+    seeded = [Layer((weight, bias + next(z) % 2049 - 1024, shift) for weight, bias, shift in layer) for layer in layers]
     digest = sha256()
     for chain in (layers, seeded):
         for x in contexts:

@@ -45,12 +45,13 @@ fn on_graph(model: &Arc<CheckedModel>, level: GraphOptimizationLevel) -> Result<
 
 /// One layer, as the contract states it: `y = Clip(Floor((x W + (bias + delta)) * 2^-shift))`.
 fn evaluate_layer(layer: &Layer, input: &[i64], delta: &[i64], (low, high): (i64, i64)) -> Vec<i64> {
-    let output = |row: usize| {
-        let products = input.iter().enumerate().map(|(i, &x)| x * i64::from(layer.weights[[i, row]]));
-        let sum = products.sum::<i64>() + i64::from(layer.biases[row]) + delta[row];
-        (sum >> layer.shifts[row]).clamp(low, high)
-    };
-    (0..layer.biases.len()).map(output).collect()
+    let mut sums: Vec<i64> = layer.biases.iter().zip(delta).map(|(&bias, &delta)| i64::from(bias) + delta).collect();
+    // Input by input, since the weights of one input lie together: tests run without much optimisation.
+    for (&x, weights) in input.iter().zip(layer.weights.rows()) {
+        let weights = weights.to_slice().expect("rows that lie together");
+        sums.iter_mut().zip(weights).for_each(|(sum, &weight)| *sum += x * i64::from(weight));
+    }
+    sums.iter().zip(&layer.shifts).map(|(sum, &shift)| (sum >> shift).clamp(low, high)).collect()
 }
 
 /// The outputs for one row of contexts.
