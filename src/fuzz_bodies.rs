@@ -367,7 +367,7 @@ pub fn learning(bytes: &[u8]) {
         let mut sample = || i16::from(input.byte()) - if input.byte().is_multiple_of(2) { 0 } else { 255 };
         let (low, high) = model.precision().contexts().into_inner();
         let contexts: Vec<i16> = (0..pixels * model.context_size()).map(|_| sample().clamp(low, high)).collect();
-        let errors: Vec<f32> = (0..pixels * outputs).map(|_| sample().into()).collect();
+        let errors: Vec<i16> = (0..pixels * outputs).map(|_| sample()).collect();
         let mut all: [Vec<i16>; 2] = Default::default();
         for ((learner, all), piece) in learners.iter_mut().zip(&mut all).zip([pixels, 1 + pixels / 3]) {
             let mut some = Vec::new();

@@ -8,8 +8,8 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorRef};
 
+use super::LANES;
 use super::runtime::{self, runtime_error};
-use super::to_blocks;
 use crate::base::error::{Error, Result};
 use crate::model::contract::{CheckedModel, Layer};
 
@@ -98,4 +98,25 @@ impl GraphSession {
         to_blocks(parameters.chunks_exact(size), size, outputs);
         Ok(())
     }
+}
+
+/// Transposes rows of outputs into blocks; replaces `blocks`.
+fn to_blocks<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, size: usize, blocks: &mut Vec<i16>) {
+    blocks.clear();
+    blocks.resize(rows.len().div_ceil(LANES) * LANES * size, 0);
+    for (pixel, row) in rows.enumerate() {
+        let block = &mut blocks[pixel / LANES * size * LANES..][..size * LANES];
+        let lane = block.iter_mut().skip(pixel % LANES).step_by(LANES);
+        lane.zip(row).for_each(|(output, &value)| *output = to_integer(value) as i16);
+    }
+}
+
+/// Adding 1.5 * 2^23 rounds a float32 to an integer in its low bits. Compilers vectorise this for every processor,
+/// unlike `f32::floor` and the saturating conversion by `as`.
+const SHIFTER: f32 = 12_582_912.0;
+
+/// Converts an integer carried in float32, of magnitude up to 2^21.
+#[inline(always)]
+pub(super) fn to_integer(value: f32) -> i32 {
+    (value + SHIFTER).to_bits().wrapping_sub(SHIFTER.to_bits()) as i32
 }

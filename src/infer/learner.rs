@@ -3,31 +3,31 @@
 //! as from [`Network`](crate::infer::session::Network), but the network changes. Format: section "Learning".
 //!
 //! This is dynamic evaluation (Krause et al. 2018), which NNCP (Bellard 2019) brought to lossless compression, with the
-//! sign updates of Lion (Chen et al. 2023). All arithmetic is on integers. Matrix products carry the integers in
-//! float32; all sums stay below 2^24, so they are exact in any order:
+//! sign updates of Lion (Chen et al. 2023). All arithmetic is on integers: factors have 16 bits, sums 32. All sums stay
+//! below 2^24, so float32 would be exact, too:
 //!
 //! * the network itself, by the contract's bound on rows, which every update keeps;
 //! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
 //! * errors times inputs, summed over a chunk: `255 * 256 * 256 < 2^24`, with 11-bit activations narrowed to 8 bits.
 //!
-//! The products are computed by [`product`], not by ONNX Runtime: weights that change with every chunk would have to be
-//! inputs of the graph, packed again in each call, and the graph has no place for the products of the update.
+//! The products are computed by the [kernel](crate::infer::kernel), not by ONNX Runtime: weights that change with every
+//! chunk would have to be inputs of the graph, packed again in each call, and the graph has no place for the products of
+//! the update.
 
 mod biases;
 mod layer;
 pub(crate) mod offsets;
 mod parameters;
-mod product;
 mod steps;
 
-use self::layer::LearningLayer;
-use self::product::padded;
+use self::layer::{LearningLayer, Scratch};
 use crate::base::error::Result;
 use crate::base::stop::Stop;
 use crate::context::{ContextKind, normalized};
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::{Evaluator, LANES, to_blocks};
+use crate::infer::kernel::padded;
+use crate::infer::{Evaluator, LANES};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, Layer};
 
@@ -38,10 +38,12 @@ pub(crate) struct Learner {
     context: ContextKind,
     chunk: usize,
     layers: Vec<LearningLayer>,
-    /// The inputs of each layer, and the outputs of the last, with axes (chunk, padded inputs).
-    activations: Vec<Vec<f32>>,
-    /// The errors of each layer's rows, with axes (chunk, padded rows).
-    errors: Vec<Vec<f32>>,
+    /// The inputs of each layer, and the outputs of the last, with axes (pixel, padded inputs). In an odd chunk, a pixel
+    /// of zeros follows.
+    activations: Vec<Vec<i16>>,
+    /// The errors of each layer's rows, with axes (pixel, padded rows).
+    errors: Vec<Vec<i16>>,
+    scratch: Scratch,
     /// Pixels of the chunk that are already coded.
     coded: usize,
     /// Cancels runs.
@@ -64,8 +66,9 @@ impl Learner {
         if model.context == ContextKind::Normalized {
             layers[0].flags = model.context_size() - normalized::CLASSES;
         }
-        let errors: Vec<_> = layers.iter().map(|layer| vec![0.0; chunk * padded(layer.rows)]).collect();
-        let contexts = vec![0.0; chunk * padded(model.context_size())];
+        let even = chunk.next_multiple_of(2);
+        let errors: Vec<_> = layers.iter().map(|layer| vec![0; even * padded(layer.rows)]).collect();
+        let contexts = vec![0; even * padded(model.context_size())];
         let activations = std::iter::once(contexts).chain(errors.clone()).collect();
         Self {
             shape: model.shape,
@@ -74,6 +77,7 @@ impl Learner {
             layers,
             activations,
             errors,
+            scratch: Scratch::default(),
             coded: 0,
             stop: Stop::default(),
             #[cfg(test)]
@@ -87,7 +91,7 @@ impl Learner {
     }
 
     /// The place for the errors of a pixel, counted from the first of the last [`run`](Self::run).
-    pub fn errors(&mut self, pixel: usize) -> &mut [f32] {
+    pub fn errors(&mut self, pixel: usize) -> &mut [i16] {
         let outputs = self.shape.outputs();
         let errors = self.errors.last_mut().expect("a network has a layer");
         &mut errors[(self.coded + pixel) * padded(outputs)..][..outputs]
@@ -96,16 +100,20 @@ impl Learner {
     /// Whether all rows keep the bound that makes them exact in float32.
     #[cfg(any(test, fuzzing))]
     pub fn keeps_contract(&self) -> bool {
-        let row = |layer: &LearningLayer, row: usize| {
-            let weights = layer.used_weights.iter().skip(row).step_by(padded(layer.rows));
-            let sum: f64 = weights.map(|&weight| f64::from(weight).abs()).sum();
-            layer.input_max as f64 * sum + f64::from(layer.used_biases[row]).abs()
-                < crate::model::contract::EXACT as f64
-        };
-        let valid = |weight: &f32| weight.abs() <= layer::WEIGHT_MAX as f32 && *weight == weight.trunc();
-        self.layers
-            .iter()
-            .all(|layer| layer.used_weights.iter().all(valid) && (0..layer.rows).all(|index| row(layer, index)))
+        let magnitudes = |word: i32| [word as i16, (word >> 16) as i16].map(|weight| i64::from(weight).abs());
+        self.layers.iter().all(|layer| {
+            let mut sums: Vec<_> = layer.used_biases.iter().map(|&bias| i64::from(bias).abs()).collect();
+            for words in layer.used_weights.chunks_exact(sums.len() / LANES) {
+                for (sum, &word) in sums.iter_mut().zip(words.iter().flat_map(|words| &words.0)) {
+                    let magnitudes = magnitudes(word);
+                    if magnitudes.iter().any(|&magnitude| magnitude > layer::WEIGHT_MAX.into()) {
+                        return false;
+                    }
+                    *sum += layer.input_max * magnitudes.iter().sum::<i64>();
+                }
+            }
+            sums.iter().all(|&sum| sum < crate::model::contract::EXACT)
+        })
     }
 
     /// A digest of values, momenta, and the rounded weights and biases.
@@ -117,8 +125,9 @@ impl Learner {
             for parameters in [&layer.weights, &layer.biases.offsets] {
                 (&parameters.values, &parameters.momenta).hash(&mut hasher);
             }
-            for used in [&layer.used_weights, &layer.used_biases, &layer.lifted] {
-                used.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+            layer.used_biases.hash(&mut hasher);
+            for used in [&layer.used_weights, &layer.lifted] {
+                used.iter().for_each(|words| words.0.hash(&mut hasher));
             }
         }
         hasher.finish()
@@ -133,12 +142,12 @@ impl Learner {
         self.coded = 0;
         for (index, layer) in self.layers.iter_mut().enumerate().rev() {
             let (before, errors) = self.errors.split_at_mut(index);
-            let inputs = &mut self.activations[index];
+            let (inputs, scratch) = (&self.activations[index], &mut self.scratch);
             if let Some(previous) = before.last_mut() {
-                layer.backward(&errors[0], inputs, previous);
+                layer.backward(&errors[0], inputs, previous, scratch);
             }
             layer.learn_biases(&errors[0]);
-            layer.learn_weights(inputs, &errors[0], self.chunk);
+            layer.learn_weights(inputs, &errors[0], scratch);
         }
         #[cfg(test)]
         self.updates.push((self.digest(), self.keeps_contract()));
@@ -166,15 +175,20 @@ impl Evaluator for Learner {
         let range = |columns: usize| self.coded * padded(columns)..(self.coded + pixels) * padded(columns);
         let rows = self.activations[0][range(columns)].chunks_exact_mut(padded(columns));
         for (row, context) in rows.zip(contexts.chunks_exact(columns)) {
-            row.iter_mut().zip(context).for_each(|(value, &context)| *value = context.into());
+            row[..columns].copy_from_slice(context);
         }
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, after) = self.activations.split_at_mut(index + 1);
-            layer.forward(&before[index][range(layer.inputs)], &mut after[0][range(layer.rows)]);
+            layer.forward(&before[index][range(layer.inputs)], &mut after[0][range(layer.rows)], &mut self.scratch);
         }
         let last = self.activations.last().expect("a network has a layer");
         let size = self.shape.outputs();
-        to_blocks(last[range(size)].chunks_exact(padded(size)).map(|row| &row[..size]), size, outputs);
+        outputs.clear();
+        outputs.resize(pixels.next_multiple_of(LANES) * size, 0);
+        for (pixel, row) in last[range(size)].chunks_exact(padded(size)).enumerate() {
+            let block = outputs[pixel / LANES * size * LANES..].as_chunks_mut::<LANES>().0;
+            block.iter_mut().zip(&row[..size]).for_each(|(lanes, &output)| lanes[pixel % LANES] = output);
+        }
         Ok(())
     }
 
@@ -186,7 +200,7 @@ impl Evaluator for Learner {
         let outputs = self.shape.outputs();
         for pixel in 0..pixels {
             let block = &errors[pixel / LANES * outputs..][..outputs];
-            let lane = block.iter().map(|row| row[pixel % LANES] as f32);
+            let lane = block.iter().map(|row| row[pixel % LANES] as i16);
             self.errors(pixel).iter_mut().zip(lane).for_each(|(to, error)| *to = error);
         }
         self.advance(pixels);

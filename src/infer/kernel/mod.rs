@@ -21,6 +21,7 @@ mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod product;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -38,14 +39,20 @@ use std::sync::Arc;
 pub(crate) use self::backward::{Backward, Transposed};
 pub(crate) use self::instructions::Instructions;
 pub(crate) use self::pack::Packed;
+pub(crate) use self::product::{Left, Product, padded, word};
 
 /// Pixels in a block of outputs.
 pub(crate) use crate::entropy::vectors::LANES;
 
 /// One word for each pixel of a block.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(align(64))]
-struct Lanes([i32; LANES]);
+pub(crate) struct Lanes(pub [i32; LANES]);
+
+// SAFETY: an array of integers, whose size is that of its alignment, so without padding.
+unsafe impl bytemuck::Zeroable for Lanes {}
+// SAFETY: as above.
+unsafe impl bytemuck::Pod for Lanes {}
 
 /// Evaluates one network. Belongs to one thread.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 
 use super::Learning;
 use super::parameters::{FRACTION, Parameters, Units};
-use super::product::{padded, vectorised};
-use super::steps::{Update, power_of_two, rounded};
+use super::steps::{Update, rounded, vectorised};
 use crate::entropy::lanes::gradient::Group;
 use crate::entropy::mixture::MixtureShape;
+use crate::infer::kernel::{Lanes, padded};
 use crate::model::contract::{DELTA_MAX, Layer};
 
 /// Largest magnitude of the change to a bias.
@@ -51,9 +51,9 @@ impl Biases {
     }
 
     /// Moves biases against the gradient, given sums of errors by row.
-    pub fn learn(&mut self, sums: &mut [f32]) {
-        let input = power_of_two((self.bits - self.narrowed) as i32);
-        sums.iter_mut().for_each(|sum| *sum *= input);
+    pub fn learn(&mut self, sums: &mut [Lanes]) {
+        let input = self.bits - self.narrowed;
+        sums.iter_mut().flat_map(|sums| &mut sums.0).for_each(|sum| *sum <<= input);
         let limit = (i64::from(BIAS_MOVE_MAX) << (FRACTION - self.bits)).min(OFFSET_MAX) as i32;
         let Self { steps, offsets, pull_back, .. } = &mut *self;
         let update = Update { parameters: offsets, first: 0, gradients: sums, steps, pull_back: *pull_back, limit };
@@ -67,7 +67,7 @@ impl Biases {
 }
 
 /// By row, log2 of the factor for weights that makes errors of all rows comparable.
-pub(super) fn lifts(layer: &Layer, output: Option<MixtureShape>) -> impl Iterator<Item = i32> {
+pub(super) fn lifts(layer: &Layer, output: Option<MixtureShape>) -> impl Iterator<Item = i32> + Clone {
     // log2 of an error's unit: the finer the unit, the less the error counts. 8 bits of error and 7 of weight leave 8
     // bits for lift and rows.
     let worth = move |row: usize| (layer.shifts[row] + group(output, row).bits) as i32;
@@ -75,6 +75,28 @@ pub(super) fn lifts(layer: &Layer, output: Option<MixtureShape>) -> impl Iterato
     let least = (0..rows).map(worth).min().expect("a layer has rows");
     let lift = 8 - rows.next_power_of_two().ilog2() as i32;
     (0..rows).map(move |row| lift - (worth(row) - least))
+}
+
+/// How weights are multiplied by powers of two, and rounded, by row.
+#[derive(Debug)]
+pub(super) struct Lifts {
+    up: Vec<i32>,
+    down: Vec<i32>,
+}
+
+impl Lifts {
+    /// From log2 of the factors. Weights have at most 8 bits, so that nothing is left of them after 16.
+    pub fn new(lifts: impl Iterator<Item = i32> + Clone, length: usize) -> Self {
+        let down = lifts.clone().map(|lift| (-lift).clamp(0, 16));
+        Self { up: extended(lifts.map(|lift| lift.max(0)), length), down: extended(down, length) }
+    }
+
+    #[inline(always)]
+    pub fn apply(&self, weights: &mut [i16]) {
+        for (weight, (up, down)) in weights.iter_mut().zip(self.up.iter().zip(&self.down)) {
+            *weight = (((i32::from(*weight) << up) + ((1 << down) >> 1)) >> down) as i16;
+        }
+    }
 }
 
 /// log2 of the divisor that brings products of errors and lifted weights back to the size of errors, so that an input's

@@ -8,16 +8,14 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::biases::{Biases, backward_shift, lifts};
+use super::biases::{Biases, Lifts, backward_shift, lifts};
 use super::parameters::{FRACTION, Units};
-use super::product::padded;
-use super::steps::{floor, power_of_two};
 use crate::base::error::Result;
 use crate::base::stop::Stop;
 use crate::context::ContextKind;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::kernel::{Backward, Kernel, Packed, Transposed};
+use crate::infer::kernel::{self, Backward, Kernel, Packed, Transposed, padded};
 use crate::infer::{Evaluator, LANES};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
@@ -100,9 +98,9 @@ impl BiasLearner {
         let mut deltas = Vec::with_capacity(self.layers.len());
         for (index, (layer, averaged)) in self.layers.iter_mut().zip(&mut self.sums).enumerate() {
             let rows = averaged.len();
-            let (mut errors, mut sums) = (vec![0; rows], vec![0.0; padded(rows)]);
+            let (mut errors, mut sums) = (vec![0; rows], vec![kernel::Lanes([0; LANES]); padded(rows) / LANES]);
             self.backward.take_sums(index, &mut errors);
-            sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum = error as f32);
+            sums.iter_mut().flat_map(|sums| &mut sums.0).zip(errors).for_each(|(sum, error)| *sum = error);
             layer.learn(&mut sums);
             deltas.push((0..rows).map(|row| layer.delta(row)).collect());
             if self.updates > self.left_out {
@@ -115,12 +113,12 @@ impl BiasLearner {
 
 /// The lifted weights of a layer with axes (row, input), and the shift that brings errors back to their size.
 fn transposed(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32) {
-    let mut lifted = Array2::<i16>::zeros((layer.weights.ncols(), layer.weights.nrows()));
-    for ((mut lifted, weights), lift) in lifted.outer_iter_mut().zip(layer.weights.columns()).zip(lifts(layer, output))
-    {
-        let lift = power_of_two(lift);
-        lifted.iter_mut().zip(weights).for_each(|(to, &weight)| *to = floor(f32::from(weight) * lift + 0.5) as i16);
+    let lifts = Lifts::new(lifts(layer, output), layer.weights.ncols());
+    let mut lifted = layer.weights.mapv(i16::from);
+    for mut weights in lifted.rows_mut() {
+        lifts.apply(weights.as_slice_mut().expect("rows that lie together"));
     }
+    let lifted = lifted.reversed_axes();
     let squares = lifted.iter().map(|weight| u64::from(weight.unsigned_abs()).pow(2)).sum();
     let shift = backward_shift(squares, layer.weights.nrows());
     (lifted, shift)

@@ -1,22 +1,26 @@
 //! Element-wise steps on weights, sums and errors, with the processor's widest vectors.
 
-use pulp::NullaryFnOnce;
+use pulp::{Arch, NullaryFnOnce};
 
 use super::parameters::Parameters;
-use super::product::padded;
 use crate::entropy::lanes::gradient::ERROR_MAX;
-use crate::infer::{SHIFTER, to_integer};
+use crate::infer::kernel::{LANES, Lanes, padded, word};
 
 const GRADIENT_SHIFT: u32 = 6;
 const GRADIENT_MAX: i32 = 2047;
 const MOMENTUM_BITS: u32 = 3;
+
+/// Runs work with the processor's widest vectors; `call` and all that it calls must be `inline(always)`.
+pub(super) fn vectorised<R>(work: impl NullaryFnOnce<Output = R>) -> R {
+    Arch::new().dispatch(work)
+}
 
 /// A step of Lion for the parameters from input `first` on, with weight decay towards the pretrained values.
 pub(super) struct Update<'a> {
     pub parameters: &'a mut Parameters,
     pub first: usize,
     /// Gradients: whole rows of sums of products.
-    pub gradients: &'a [f32],
+    pub gradients: &'a [Lanes],
     pub steps: &'a [i32],
     pub pull_back: u32,
     /// Largest magnitude of a value.
@@ -29,9 +33,9 @@ impl NullaryFnOnce for Update<'_> {
     #[inline(always)]
     fn call(self) {
         const HALF: i32 = 1 << (GRADIENT_SHIFT - 1);
-        const LIMIT: f32 = ((GRADIENT_MAX + 1) << GRADIENT_SHIFT) as f32;
         let Self { parameters, first, gradients, steps, pull_back, limit } = self;
         let stride = steps.len();
+        let gradients = integers(gradients);
         let range = first * stride..first * stride + gradients.len();
         let Parameters { pretrained, values, momenta } = parameters;
         let values =
@@ -40,8 +44,7 @@ impl NullaryFnOnce for Update<'_> {
         for ((values, momenta), (pretrained, gradients)) in values.zip(sources) {
             let values = values.iter_mut().zip(momenta).zip(pretrained);
             for (((value, momentum), pretrained), (&gradient, &step)) in values.zip(gradients.iter().zip(steps)) {
-                let gradient = (to_integer(clamp(gradient, (-LIMIT, LIMIT))) + HALF) >> GRADIENT_SHIFT;
-                let gradient = gradient.clamp(-GRADIENT_MAX, GRADIENT_MAX);
+                let gradient = ((gradient + HALF) >> GRADIENT_SHIFT).clamp(-GRADIENT_MAX, GRADIENT_MAX);
                 let average = rounded(*momentum, MOMENTUM_BITS);
                 *momentum += gradient - average;
                 let direction = 2 * average + gradient;
@@ -54,13 +57,14 @@ impl NullaryFnOnce for Update<'_> {
     }
 }
 
-/// Sums -> outputs of a layer, in rows with `columns` columns.
+/// Sums -> outputs of a layer. Axes are (pixel, block of rows), and (pixel, row).
 pub(super) struct Activate<'a> {
-    pub sums: &'a mut [f32],
-    pub columns: usize,
-    pub biases: &'a [f32],
-    pub scales: &'a [f32],
-    pub limits: (f32, f32),
+    pub sums: &'a [Lanes],
+    pub outputs: &'a mut [i16],
+    pub rows: usize,
+    pub biases: &'a [i32],
+    pub shifts: &'a [i32],
+    pub limits: (i32, i32),
 }
 
 impl NullaryFnOnce for Activate<'_> {
@@ -68,21 +72,28 @@ impl NullaryFnOnce for Activate<'_> {
 
     #[inline(always)]
     fn call(self) {
-        for row in self.sums.chunks_exact_mut(padded(self.columns)) {
-            for ((sum, bias), scale) in row[..self.columns].iter_mut().zip(self.biases).zip(self.scales) {
-                *sum = floor(clamp((*sum + bias) * scale, self.limits));
+        let (stride, (low, high)) = (padded(self.rows), self.limits);
+        let used = ..self.rows.next_multiple_of(LANES);
+        let pixels = integers(self.sums).chunks_exact(stride).zip(self.outputs.chunks_exact_mut(stride));
+        for (sums, outputs) in pixels {
+            let rows = sums[used].iter().zip(self.biases.iter().zip(self.shifts));
+            for (output, (sum, (bias, shift))) in outputs.iter_mut().zip(rows) {
+                *output = ((sum + bias) >> shift).clamp(low, high) as i16;
             }
         }
     }
 }
 
-/// Sums -> errors of inputs; 0 for inputs at an end of their range.
+/// Sums -> errors of inputs; 0 for inputs at an end of their range. Axes are (pixel, block of inputs), and (pixel,
+/// input).
 pub(super) struct ClipGradient<'a> {
-    pub sums: &'a mut [f32],
-    pub inputs: &'a [f32],
+    pub sums: &'a [Lanes],
+    pub inputs: &'a [i16],
+    pub errors: &'a mut [i16],
+    pub columns: usize,
     /// The largest input.
-    pub most: f32,
-    pub scale: f32,
+    pub most: i32,
+    pub shift: u32,
 }
 
 impl NullaryFnOnce for ClipGradient<'_> {
@@ -90,18 +101,22 @@ impl NullaryFnOnce for ClipGradient<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let limits = (-ERROR_MAX as f32, ERROR_MAX as f32);
-        for (sum, &input) in self.sums.iter_mut().zip(self.inputs) {
-            let error = floor(clamp(*sum * self.scale + 0.5, limits));
-            *sum = if input > 0.0 && input < self.most { error } else { 0.0 };
+        let (stride, half) = (padded(self.columns), (1 << self.shift) >> 1);
+        let (used, most) = (..self.columns.next_multiple_of(LANES), self.most);
+        let pixels = self.inputs.chunks_exact(stride).zip(self.errors.chunks_exact_mut(stride));
+        for (sums, (inputs, errors)) in integers(self.sums).chunks_exact(stride).zip(pixels) {
+            for (error, (&input, sum)) in errors.iter_mut().zip(inputs.iter().zip(&sums[used])) {
+                let (input, clipped) = (i32::from(input), ((sum + half) >> self.shift).clamp(-ERROR_MAX, ERROR_MAX));
+                *error = if input > 0 && input < most { clipped as i16 } else { 0 };
+            }
         }
     }
 }
 
 /// Adds up rows.
 pub(super) struct AddRows<'a> {
-    pub rows: &'a [f32],
-    pub sums: &'a mut [f32],
+    pub rows: &'a [i16],
+    pub sums: &'a mut [Lanes],
 }
 
 impl NullaryFnOnce for AddRows<'_> {
@@ -109,47 +124,46 @@ impl NullaryFnOnce for AddRows<'_> {
 
     #[inline(always)]
     fn call(self) {
-        for row in self.rows.chunks_exact(self.sums.len()) {
-            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(self.sums);
+        for row in self.rows.chunks_exact(sums.len()) {
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += i32::from(value));
         }
     }
 }
 
-/// Divides values by a power of two, rounding down.
-pub(super) struct Narrow<'a> {
-    pub values: &'a mut [f32],
-    pub scale: f32,
+/// Pairs consecutive rows, an even number of them, after dividing by a power of two and rounding down. Axes are (row,
+/// column), and (pair, block of columns).
+pub(super) struct Pair<'a> {
+    pub rows: &'a [i16],
+    pub columns: usize,
+    pub shift: u32,
+    pub pairs: &'a mut [Lanes],
 }
 
-impl NullaryFnOnce for Narrow<'_> {
+impl NullaryFnOnce for Pair<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        self.values.iter_mut().for_each(|value| *value = floor(*value * self.scale));
+        let (stride, shift) = (padded(self.columns), self.shift);
+        let pairs: &mut [i32] = bytemuck::cast_slice_mut(self.pairs);
+        for (rows, pairs) in self.rows.chunks_exact(2 * stride).zip(pairs.chunks_exact_mut(stride)) {
+            let (low, high) = rows.split_at(stride);
+            for (pair, (&low, &high)) in pairs.iter_mut().zip(low.iter().zip(high)) {
+                *pair = word([low >> shift, high >> shift]);
+            }
+        }
     }
+}
+
+/// The numbers in blocks, one after the other: compilers vectorise loops over slices of any length.
+#[inline(always)]
+pub(super) fn integers(blocks: &[Lanes]) -> &[i32] {
+    bytemuck::cast_slice(blocks)
 }
 
 /// `value / 2^bits`, rounded.
 #[inline(always)]
 pub(super) fn rounded(value: i32, bits: u32) -> i32 {
     (value + (1 << (bits - 1))) >> bits
-}
-
-/// `2^exponent`, for exponents from -126 to 127.
-pub(super) fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits(((127 + exponent) as u32) << 23)
-}
-
-/// Rounds down a number of magnitude up to 2^21.
-#[inline(always)]
-pub(super) fn floor(value: f32) -> f32 {
-    let rounded = (value + SHIFTER) - SHIFTER;
-    if rounded > value { rounded - 1.0 } else { rounded }
-}
-
-#[inline(always)]
-pub(super) fn clamp(value: f32, (low, high): (f32, f32)) -> f32 {
-    let value = if value < low { low } else { value };
-    if value > high { high } else { value }
 }

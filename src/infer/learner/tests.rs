@@ -215,7 +215,7 @@ fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Ite
 }
 
 /// Contexts for one chunk, smooth or wild, and errors of its outputs.
-fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<f32>) {
+fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<i16>) {
     let columns = learner.layers[0].inputs;
     let normalised = learner.context == ContextKind::Normalized;
     let magnitude = if normalised { 127 } else { 256 };
@@ -233,12 +233,12 @@ fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Ve
     let contexts = (0..learner.chunk * columns).map(context).collect();
     let outputs = learner.shape.outputs();
     // Every output has a mean error of its own, so that momenta grow.
-    let error = |i: usize| ((i % outputs * 37 % 101) as i32 - 50 + random.symmetric(120)).clamp(-255, 255) as f32;
+    let error = |i: usize| ((i % outputs * 37 % 101) as i32 - 50 + random.symmetric(120)).clamp(-255, 255) as i16;
     (contexts, (0..learner.chunk * outputs).map(error).collect())
 }
 
 /// Evaluates and learns from a chunk, in pieces of `piece` pixels.
-fn learn(learner: &mut Learner, contexts: &[i16], errors: &[f32], piece: usize) -> Vec<i16> {
+fn learn(learner: &mut Learner, contexts: &[i16], errors: &[i16], piece: usize) -> Vec<i16> {
     let (columns, outputs) = (learner.layers[0].inputs, learner.shape.outputs());
     let (mut all, mut some) = (Vec::new(), Vec::new());
     for (contexts, errors) in contexts.chunks(piece * columns).zip(errors.chunks(piece * outputs)) {
@@ -271,7 +271,7 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
                 .collect();
             let expected = activations.iter().flat_map(|pixel| pixel.last().expect("outputs"));
             assert!(outputs.iter().copied().map(i64::from).eq(expected.copied()), "outputs of chunk {number}");
-            let errors_of = |row: &[f32]| row.iter().map(|&error| error as i64).collect();
+            let errors_of = |row: &[i16]| row.iter().map(|&error| error.into()).collect();
             reference.learn(&activations, errors.chunks(model.shape.outputs()).map(errors_of).collect());
             assert_eq!(learn(&mut again, &contexts, &errors, 1 + 17 * number), outputs);
             for ((layer, again), reference) in learner.layers.iter().zip(&again.layers).zip(&reference.layers) {
@@ -282,9 +282,12 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
                 assert!(offsets.eq(reference.offsets.iter().copied()));
                 assert_eq!((&layer.weights, &layer.biases.offsets), (&again.weights, &again.biases.offsets));
                 assert_eq!((&layer.used_weights, &layer.lifted), (&again.used_weights, &again.lifted));
-                for (row, lifted) in layer.lifted.chunks_exact(padded(layer.inputs)).enumerate() {
-                    let expected = |input: usize| reference.lifted((input, row)) as f32;
-                    assert!(lifted[..layer.inputs].iter().copied().eq((0..layer.inputs).map(expected)));
+                let blocks = padded(layer.inputs) / LANES;
+                let rows = if layer.lifted.is_empty() { 0 } else { layer.rows };
+                for (row, input) in (0..rows).flat_map(|row| (0..layer.inputs).map(move |input| (row, input))) {
+                    let word = layer.lifted[row / 2 * blocks + input / LANES].0[input % LANES];
+                    let found = if row % 2 == 0 { i32::from(word as i16) } else { word >> 16 };
+                    assert_eq!(i64::from(found), reference.lifted((input, row)));
                 }
             }
         }
@@ -316,14 +319,14 @@ fn biases_that_learn_alone_are_those_of_the_reference_with_all_instructions() {
                     learner.run(contexts, &mut outputs).expect("outputs");
                     all.extend((0..room).flat_map(|pixel| outputs_of(&outputs, size, pixel)));
                     let lane = |index: usize, lane: usize| errors[(index / size * LANES + lane) * size + index % size];
-                    let block = |index: usize| std::array::from_fn(|at| lane(index, at) as i32);
+                    let block = |index: usize| std::array::from_fn(|at| lane(index, at).into());
                     let errors: Vec<Lanes<i32>> = (0..room / LANES * size).map(block).collect();
                     learner.learn(&errors, room);
                 }
                 let expected = activations.iter().flat_map(|pixel| pixel.last().expect("outputs"));
                 assert!(all.into_iter().map(i64::from).eq(expected.copied()), "outputs of chunk {number}");
             }
-            let errors_of = |row: &[f32]| row.iter().map(|&error| error as i64).collect();
+            let errors_of = |row: &[i16]| row.iter().map(|&error| error.into()).collect();
             reference.learn(&activations, errors.chunks(size).map(errors_of).collect());
             for learner in &learners {
                 for (layer, reference) in learner.layers().iter().zip(&reference.layers) {
@@ -372,7 +375,7 @@ fn no_input_breaks_the_contract() {
                 .map(|_| most * if context == 0 { random.symmetric(1) } else { context } as i16)
                 .collect();
             let outputs = model.shape.outputs();
-            let errors: Vec<f32> = (0..64 * outputs).map(|i| error(i / outputs, i % outputs) as f32).collect();
+            let errors: Vec<i16> = (0..64 * outputs).map(|i| error(i / outputs, i % outputs) as i16).collect();
             learn(&mut learner, &contexts, &errors, 64);
             assert!(learner.keeps_contract());
         }

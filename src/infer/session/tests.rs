@@ -4,7 +4,8 @@ use prost::Message;
 
 use super::*;
 use crate::base::error::ErrorKind;
-use crate::infer::{LANES, to_integer};
+use crate::infer::LANES;
+use crate::infer::graph::to_integer;
 use crate::model::contract::{DELTA_MAX, Layer};
 use crate::model::onnx::ModelProto;
 use crate::model::precision::Precision;
