@@ -279,8 +279,11 @@ fn files(codec: &Codec) -> Vec<(Example, Vec<u8>)> {
     };
     let mut files: Vec<_> = examples().into_iter().map(|example| compressed(codec, example)).collect();
     for name in ["turbo", "fast", "max"] {
-        let planes = mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2));
-        files.push(of_model(name, planes, ModelChoice::Named(name.to_owned())));
+        for planes in
+            [mapped(3, 33, 21, 8, |c, v| v ^ (v >> 3 & 1) << (c % 2)), photograph_crop(1, 24, 20), converted()]
+        {
+            files.push(of_model(name, planes, ModelChoice::Named(name.to_owned())));
+        }
     }
     for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
         let learning = Codec::builder().effort(Effort::Max).model(model_file(content)).build().expect("a codec");

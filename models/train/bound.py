@@ -48,6 +48,7 @@ class Config:
     average: float
     seed: int
     augment: float = 0.0
+    finish: int = 0  # as in model.Config
     latents: tuple = ()  # channels of each level, if there are any
     components: int = 0  # components of the mixtures of samples given latents
     posterior: str = "plain"  # or "iaf"

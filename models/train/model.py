@@ -50,6 +50,7 @@ class Config:
     average: float
     seed: int
     augment: float = 0.0  # share of the crops of photographs that are changed, see augment.py
+    finish: int = 0  # of the steps, those after the learning rates have fallen once
 
     @staticmethod
     def read(path):

@@ -52,12 +52,16 @@ def bits_per_sample(whole, crops):
 
 
 def schedule(step, config):
-    """The learning-rate factor: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths.
+    """The learning-rate factor: warm-up over 500 steps or a tenth of all, constant, linear decay over the last two fifths;
+    then, for the configuration's further steps, linear decay from a fifth.
 
     While it is constant, a run may be resumed with another number of steps. The result is the same as with this number from
     the start, if the warm-up is equally long.
     """
-    return min(1.0, (step + 1) / min(500, 0.1 * config.steps), (config.steps - step) / (0.4 * config.steps))
+    steps = config.steps - config.finish
+    if step >= steps:
+        return 0.2 * (config.steps - step) / config.finish
+    return min(1.0, (step + 1) / min(500, 0.1 * steps), (steps - step) / (0.4 * steps))
 
 
 def update_average(average, network, step, config):

@@ -36,7 +36,7 @@ struct Run<'a> {
     /// Results, and samples, seen so far in this run.
     results: Seen,
     pixels: Seen,
-    once: SingleFlight,
+    flights: SingleFlight,
 }
 
 pub fn run(arguments: &Compress) -> Outcome {
@@ -75,9 +75,9 @@ fn prepare<'a>(arguments: &'a Compress, reporter: &'a Reporter, jobs: &[Job]) ->
     let manifest = manifest.map(|path| Manifest::open(path, batch.resume, arguments.output.force)).transpose()?;
     let limits = options::limits(&arguments.limits);
     let budget = options::budget(&batch.side_by_side);
-    let (results, pixels, once) = (Seen::default(), Seen::default(), SingleFlight::default());
+    let (results, pixels, flights) = (Seen::default(), Seen::default(), SingleFlight::default());
     let shared = Compressing { arguments, reporter, codec, limits, budget };
-    Ok(Run { shared, manifest, results, pixels, once })
+    Ok(Run { shared, manifest, results, pixels, flights })
 }
 
 fn codec(arguments: &Compress, side_by_side: usize, reporter: &Reporter) -> Result<Codec> {
@@ -169,7 +169,7 @@ impl Run<'_> {
     fn compress_once(&self, job: &Job, source: &Source<'_>) -> Result<Compressed> {
         let target = &job.target;
         let content = dedup::content_of(&self.shared, job, source)?;
-        match self.once.claim(content.sha256) {
+        match self.flights.claim(content.sha256) {
             Claim::Finished(Finished { path, bytes, sha256 }) => {
                 output::link(&path, target.path(), self.shared.arguments.output.force)?;
                 self.shared.reporter.warn(&job.input, &format!("the same as {}", printable(path.as_os_str())))?;
@@ -177,7 +177,7 @@ impl Run<'_> {
                 let (pixels_sha256, not_kept) = (content.pixels_sha256, content.not_kept);
                 Ok(Compressed { written, bytes, pixels_sha256, not_kept, placement: Placement::Linked })
             }
-            Claim::Make(flight) => {
+            Claim::First(flight) => {
                 let done = self.compress(job, source)?;
                 let path = target.path().to_owned();
                 flight.done(Finished { path, bytes: done.bytes, sha256: done.written.digest });

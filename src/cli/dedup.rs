@@ -47,15 +47,15 @@ pub struct SingleFlight {
 pub enum Claim<'a> {
     /// Nothing: its result exists.
     Finished(Finished),
-    /// Compress it. Inputs with the same content wait.
-    Make(Flight<'a>),
+    /// Compress it, as the first with its content; the others wait.
+    First(Flight<'a>),
 }
 
 /// The duty to make a result; waiting inputs continue when it is dropped.
 pub struct Flight<'a> {
-    once: &'a SingleFlight,
+    flights: &'a SingleFlight,
     content: [u8; 32],
-    made: Option<Finished>,
+    result: Option<Finished>,
 }
 
 impl SingleFlight {
@@ -64,11 +64,11 @@ impl SingleFlight {
         let mut results = lock(&self.results);
         loop {
             match results.get(&content) {
-                Some(Some(made)) => return Claim::Finished(made.clone()),
+                Some(Some(result)) => return Claim::Finished(result.clone()),
                 Some(None) => results = self.changed.wait(results).unwrap_or_else(PoisonError::into_inner),
                 None => {
                     results.insert(content, None);
-                    return Claim::Make(Flight { once: self, content, made: None });
+                    return Claim::First(Flight { flights: self, content, result: None });
                 }
             }
         }
@@ -77,19 +77,19 @@ impl SingleFlight {
 
 impl Flight<'_> {
     /// Marks the result as finished and in place.
-    pub fn done(mut self, made: Finished) {
-        self.made = Some(made);
+    pub fn done(mut self, result: Finished) {
+        self.result = Some(result);
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        let mut results = lock(&self.once.results);
-        match self.made.take() {
-            Some(made) => results.insert(self.content, Some(made)),
+        let mut results = lock(&self.flights.results);
+        match self.result.take() {
+            Some(result) => results.insert(self.content, Some(result)),
             None => results.remove(&self.content), // one of those that wait takes over
         };
-        self.once.changed.notify_all();
+        self.flights.changed.notify_all();
     }
 }
 
@@ -137,16 +137,16 @@ mod tests {
 
     #[test]
     fn the_same_is_made_once_and_again_only_after_a_failure() {
-        let (once, made, given) = (SingleFlight::default(), AtomicU32::new(0), AtomicU32::new(0));
+        let (flights, made, given) = (SingleFlight::default(), AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for thread in 0..12u8 {
-                let (once, made, given) = (&once, &made, &given);
-                scope.spawn(move || match once.claim([thread % 2; 32]) {
+                let (flights, made, given) = (&flights, &made, &given);
+                scope.spawn(move || match flights.claim([thread % 2; 32]) {
                     Claim::Finished(found) => {
                         assert_eq!(found.sha256, [thread % 2; 32]);
                         given.fetch_add(1, Ordering::Relaxed);
                     }
-                    Claim::Make(flight) => {
+                    Claim::First(flight) => {
                         std::thread::sleep(std::time::Duration::from_millis(5));
                         // The first attempt for each content fails.
                         if made.fetch_add(1, Ordering::Relaxed) >= 2 {

@@ -15,6 +15,8 @@ const EXTERNAL_ID: u16 = 0xffff;
 
 /// The name whose models cover all content.
 const DEFAULT: &str = "default";
+/// The names that are tried in turn for content that a name does not cover; all others fall back on `default` at once.
+const TURBO: [&str; 3] = ["turbo", "fast", DEFAULT];
 /// The name of the flows, which cover photographs only.
 const FLOW: &str = "flow";
 /// The names that cover photographs only; under these, luma and chroma are coded as colour.
@@ -37,21 +39,24 @@ pub struct RegisteredModel {
 }
 
 /// All models, ordered by id.
-static REGISTRY: [RegisteredModel; 14] = [
-    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-bd16b10f.onnx")),
-    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-0ef0153f.onnx")),
+static REGISTRY: [RegisteredModel; 17] = [
+    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-e7f22ac2.onnx")),
+    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-9c6bd900.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-33c63d0b.onnx")),
     registered(4, "default", Content::Grey, include_bytes!("../../models/grey-ba2b7e1b.onnx")),
-    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-56c283a8.onnx")),
+    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-8ebb659f.onnx")),
     registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-26bc6a99.onnx")),
     registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-7024ea7f.onnx")),
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
-    registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-91347090.onnx")),
+    registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-a44a8805.onnx")),
     registered_program(11, "realnvp", Content::Colour, include_bytes!("../../models/realnvp-e8b14309.onnx")),
     registered_program(12, "vae", Content::Colour, include_bytes!("../../models/vae-f757e716.onnx")),
     registered_program(13, "realnvp", Content::Grey, include_bytes!("../../models/realnvp-grey-b4329606.onnx")),
     registered_program(14, "vae", Content::Grey, include_bytes!("../../models/vae-grey-15858a6b.onnx")),
+    registered(15, "fast", Content::LumaChroma, include_bytes!("../../models/luma-chroma-fast-f3479237.onnx")),
+    registered(16, "fast", Content::Grey, include_bytes!("../../models/grey-fast-9aa1ce54.onnx")),
+    registered(17, "max", Content::Grey, include_bytes!("../../models/grey-max-524bc59c.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
@@ -92,7 +97,7 @@ impl RegisteredModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
     /// The models of the registry with this name. Where the name has no model for some content, the one named `default`
-    /// is used. Under the names `flow`, `realnvp` and `vae`, luma and chroma are coded with the model for colour.
+    /// is used; for `turbo`, the one named `fast`, if there is one. Under the names `flow`, `realnvp` and `vae`, luma and chroma are coded with the model for colour.
     Named(String),
     /// A model file, in ONNX format. The same file must be supplied to decompress.
     File(Arc<[u8]>),
@@ -179,7 +184,9 @@ impl Models {
         let photographs = PHOTOGRAPHS.contains(&&*self.name);
         let content = if photographs && content == Content::LumaChroma { Content::Colour } else { content };
         let named = |name: &str| REGISTRY.iter().position(|model| model.name == name && model.content == content);
-        Model::registered(named(&self.name).or_else(|| named(DEFAULT)).expect("a default model for all content"))
+        let names = if self.name == TURBO[0] { &TURBO[..] } else { &[&*self.name, DEFAULT] };
+        let found = names.iter().find_map(|name| named(name));
+        Model::registered(found.expect("a default model for all content"))
     }
 
     /// The model of the registry that serves as primer for a bits-back model with this many channels.
@@ -245,8 +252,9 @@ mod tests {
                 let found = named.for_encoding(other.content).expect("a model").identity.id;
                 let luma_chroma = PHOTOGRAPHS.contains(&model.name) && other.content == Content::LumaChroma;
                 let content = if luma_chroma { Content::Colour } else { other.content };
-                let own = models().iter().find(|own| own.name == model.name && own.content == content);
-                assert_eq!(found, own.unwrap_or(other).id);
+                let under = |name: &str| models().iter().find(|own| own.name == name && own.content == content);
+                let fast = || under("fast").filter(|_| model.name == "turbo");
+                assert_eq!(found, under(model.name).or_else(fast).unwrap_or(other).id);
             }
         }
     }
