@@ -15,10 +15,10 @@ from basics import FormatError, require
 HALF = 1 << 31
 
 
-def side_by_side(numbers):
-    """Numbers from -2^31 to 2^31 - 1 as one: their sum, each times a power of 2^32."""
-    raised = struct.pack("<%dI" % len(numbers), *[number + HALF for number in numbers])
-    return int.from_bytes(raised, "little") - int.from_bytes(struct.pack("<I", HALF) * len(numbers), "little")
+def raised(numbers):
+    """Numbers from -2^31 to 2^31 - 1 side by side in one: the sum of each plus 2^31, times a power of 2^32."""
+    words = struct.pack("<%dI" % len(numbers), *[number + HALF for number in numbers])
+    return int.from_bytes(words, "little")
 
 
 class Layer(list):
@@ -27,16 +27,17 @@ class Layer(list):
     @cached_property
     def columns(self):
         """For each input, the weights of all rows."""
-        return [side_by_side(column) for column in zip(*(weights for weights, _, _ in self))]
+        zeros = raised([0] * len(self))
+        return [raised(column) - zeros for column in zip(*(weights for weights, _, _ in self))]
 
     @cached_property
-    def raised(self):
-        """The biases of all rows, plus 2^31, so that no sum is negative."""
-        return side_by_side([bias for _, bias, _ in self]) - side_by_side([-HALF] * len(self))
+    def biases(self):
+        """The biases of all rows, raised so that no sum is negative."""
+        return raised([bias for _, bias, _ in self])
 
     def sums(self, x):
         """The sums of products and bias of all rows."""
-        together = sum(map(mul, x, self.columns), self.raised).to_bytes(4 * len(self), "little")
+        together = sum(map(mul, x, self.columns), self.biases).to_bytes(4 * len(self), "little")
         return [number - HALF for number in struct.unpack("<%dI" % len(self), together)]
 
 
