@@ -1,6 +1,6 @@
 """Trains a model of the bits-back family on its bound; resumes from its checkpoint if there is one.
 
-    python bound.py configs/realnvp.toml images.npz realnvp.pt [--steps N] [--threads N]
+    python bound.py configs/realnvp.toml images.npz realnvp.pt [--widen realnvp-narrow.pt] [--steps N] [--threads N]
 
 The progress line shows the bound in bpsp and its terms, for the average of the weights, on fixed patches of held-out
 training images. Matrices are trained by Muon, everything else by AdamW.
@@ -106,8 +106,20 @@ def optimizers(whole, config):
     ]
 
 
+def widen(whole, narrow):
+    """Loads the weights of a model with fewer hidden units. The old units and the outputs ignore the new ones at first, so the
+    function is the same."""
+    with torch.no_grad():
+        for name, weights in whole.state_dict().items():
+            if weights.dim() == 2:
+                weights[: narrow[name].shape[0], narrow[name].shape[1] :] = 0
+            weights[tuple(slice(size) for size in narrow[name].shape)] = narrow[name]
+
+
 def main():
-    options = train.parser(__doc__, report=200).parse_args()
+    options = train.parser(__doc__, report=200)
+    options.add_argument("--widen", metavar="CHECKPOINT", help="start from a model with fewer hidden units")
+    options = options.parse_args()
     config = train.start(options, Config)
     training, held_out = data.load(options.images, config)
     validation = patches(held_out, VALIDATION_PATCHES, config, np.random.default_rng(VALIDATION_SEED))
@@ -115,6 +127,8 @@ def main():
     torch.manual_seed(config.seed)
     whole = create(config)
     whole.program.start(patches(training, VALIDATION_PATCHES, config, np.random.default_rng(config.seed)))
+    if options.widen:
+        widen(whole, torch.load(options.widen, weights_only=True)["network"])
     average = copy.deepcopy(whole)
     both = optimizers(whole, config)
     first = train.resume(options.checkpoint, config, "cpu", whole, average, both)

@@ -122,6 +122,26 @@ fn last_layer<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     }
 }
 
+/// Adds the products of a word of each row and blocks of words.
+#[inline(always)]
+pub(super) fn add_products<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    rows: &[i32; ROWS],
+    blocks: &[Lanes; BLOCKS],
+    sums: &mut [[I::Sums; BLOCKS]; ROWS],
+) {
+    let mut words = [isa.load(&blocks[0]); BLOCKS];
+    for block in 1..BLOCKS {
+        words[block] = isa.load(&blocks[block]);
+    }
+    for row in 0..ROWS {
+        let word = isa.splat(rows[row]);
+        for block in 0..BLOCKS {
+            sums[row][block] = isa.add_products(sums[row][block], words[block], word);
+        }
+    }
+}
+
 /// One tile of rows, scaled but not clipped, with axes (row, block).
 #[inline(always)]
 pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
@@ -138,16 +158,7 @@ pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
         *sums = [isa.start(bias); BLOCKS];
     }
     for (weights, inputs) in weights.iter().zip(from) {
-        let mut words = [isa.load(&inputs[0]); BLOCKS];
-        for block in 1..BLOCKS {
-            words[block] = isa.load(&inputs[block]);
-        }
-        for row in 0..ROWS {
-            let weights = isa.splat(weights[row]);
-            for block in 0..BLOCKS {
-                sums[row][block] = isa.add_products(sums[row][block], words[block], weights);
-            }
-        }
+        add_products(isa, weights, inputs, &mut sums);
     }
     let mut rows = [[isa.scale(sums[0][0], 0); BLOCKS]; ROWS];
     for row in 0..ROWS {

@@ -4,6 +4,7 @@
 //! The instructions are those of the evaluation, but each vector lane holds a column. Rows are stored with [`padded`]
 //! length, with zeros after their ends.
 
+use super::driver::add_products;
 use super::isa::{Isa, Work};
 use super::{Instructions, LANES, Lanes};
 
@@ -81,14 +82,14 @@ impl Product<'_> {
                     for m in 0..M {
                         words[m] = word(left[m][pair]);
                     }
-                    add(isa, words, &right[block..], &mut sums);
+                    add_products(isa, &words, right[block..].first_chunk().expect("N blocks"), &mut sums);
                 }
             }
             Left::Columns(left, first, stride) => {
                 let row = first + row;
                 for (left, right) in left.chunks_exact(stride).zip(right) {
                     let left = left[row / LANES].0[row % LANES..].first_chunk().expect("rows of one block");
-                    add(isa, *left, &right[block..], &mut sums);
+                    add_products(isa, left, right[block..].first_chunk().expect("N blocks"), &mut sums);
                 }
             }
         }
@@ -97,22 +98,6 @@ impl Product<'_> {
             for (result, sums) in result.iter_mut().zip(sums) {
                 isa.store(isa.scale(sums, 0), result);
             }
-        }
-    }
-}
-
-/// Adds the products of pairs of the left factor and `N` blocks of pairs of the right one.
-#[inline(always)]
-fn add<I: Isa, const M: usize, const N: usize>(isa: I, left: [i32; M], right: &[Lanes], sums: &mut [[I::Sums; N]; M]) {
-    let right: &[Lanes; N] = right.first_chunk().expect("N blocks");
-    let mut words = [isa.load(&right[0]); N];
-    for n in 1..N {
-        words[n] = isa.load(&right[n]);
-    }
-    for m in 0..M {
-        let left = isa.splat(left[m]);
-        for n in 0..N {
-            sums[m][n] = isa.add_products(sums[m][n], words[n], left);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::parameters::{FRACTION, Parameters, Units};
 use super::steps::{Update, rounded, vectorised};
 use crate::entropy::lanes::gradient::Group;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::kernel::{Lanes, padded};
+use crate::infer::kernel::padded;
 use crate::model::contract::{DELTA_MAX, Layer};
 
 /// Largest magnitude of the change to a bias.
@@ -51,9 +51,9 @@ impl Biases {
     }
 
     /// Moves biases against the gradient, given sums of errors by row.
-    pub fn learn(&mut self, sums: &mut [Lanes]) {
+    pub fn learn(&mut self, sums: &mut [i32]) {
         let input = self.bits - self.narrowed;
-        sums.iter_mut().flat_map(|sums| &mut sums.0).for_each(|sum| *sum <<= input);
+        sums.iter_mut().for_each(|sum| *sum <<= input);
         let limit = (i64::from(BIAS_MOVE_MAX) << (FRACTION - self.bits)).min(OFFSET_MAX) as i32;
         let Self { steps, offsets, pull_back, .. } = &mut *self;
         let update = Update { parameters: offsets, first: 0, gradients: sums, steps, pull_back: *pull_back, limit };

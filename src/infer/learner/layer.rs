@@ -7,7 +7,7 @@ use pulp::NullaryFnOnce;
 use super::Learning;
 use super::biases::{Biases, Lifts, backward_shift, extended, lifts};
 use super::parameters::{FRACTION, Parameters, Units};
-use super::steps::{Activate, AddRows, ClipGradient, Pair, Update, rounded, vectorised};
+use super::steps::{Activate, AddRows, ClipGradient, Pair, Update, integers, rounded, vectorised};
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::{LANES, Lanes, Left, Product, padded, word};
 use crate::model::contract::{EXACT, Layer, OUTPUT_MAX, OUTPUT_MIN, row_bound};
@@ -96,7 +96,7 @@ impl LearningLayer {
             used_biases: vec![0; stride],
             lifted: if first { Vec::new() } else { zeros(rows.div_ceil(2), inputs) },
         };
-        vectorised(Round { layer: &mut new, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+        new.round_weights();
         new.round_biases();
         let square = |half: i32| u64::from(half.unsigned_abs()).pow(2);
         let squares = |&word: &i32| square(i32::from(word as i16)) + square(word >> 16);
@@ -129,7 +129,7 @@ impl LearningLayer {
 
     /// Moves biases against the gradient.
     pub fn learn_biases(&mut self, errors: &[i16]) {
-        let mut sums = vec![Lanes([0; LANES]); padded(self.rows) / LANES];
+        let mut sums = vec![0; padded(self.rows)];
         vectorised(AddRows { rows: errors, sums: &mut sums });
         self.biases.learn(&mut sums);
         self.round_biases();
@@ -146,7 +146,7 @@ impl LearningLayer {
         vectorised(Pair { rows: errors, columns, shift: 0, pairs: &mut *right });
         let nowhere = |flag: &usize| inputs.iter().skip(*flag).step_by(strides.0).all(|&value| value == 0);
         let kept: Vec<usize> = (self.flags..self.inputs).filter(nowhere).collect();
-        let mut magnitudes = vec![0; strides.1];
+        let (mut magnitudes, mut halves) = (vec![0; strides.1], vec![0; BLOCK * strides.1]);
         let mut gradients = vec![Lanes([0; LANES]); BLOCK * strides.1 / LANES];
         for first in (0..self.inputs).step_by(BLOCK) {
             let rows = BLOCK.min(self.inputs - first);
@@ -154,13 +154,21 @@ impl LearningLayer {
             Product { left, right, result: &mut gradients, rows, pairs, columns }.compute();
             let Self { biases: Biases { steps, .. }, weights: parameters, .. } = &mut *self;
             let limit = WEIGHT_MAX << FRACTION;
-            let gradients = gradients.chunks_exact(strides.1 / LANES).zip(first..first + rows);
+            let gradients = integers(&gradients).chunks_exact(strides.1).zip(first..first + rows);
             for (gradients, first) in gradients.filter(|(_, input)| !kept.contains(input)) {
                 vectorised(Update { parameters: &mut *parameters, first, gradients, steps, pull_back, limit });
             }
-            vectorised(Round { layer: self, inputs: first..first + rows, magnitudes: &mut magnitudes });
+            let inputs = first..first + rows;
+            vectorised(Round { layer: self, inputs, magnitudes: &mut magnitudes, halves: &mut halves });
         }
         self.keep_bound(&magnitudes);
+    }
+
+    /// Rounds all weights for the network.
+    fn round_weights(&mut self) {
+        let (stride, inputs) = (padded(self.rows), 0..self.inputs);
+        let (magnitudes, halves) = (&mut vec![0; stride], &mut vec![0; BLOCK * stride]);
+        vectorised(Round { layer: self, inputs, magnitudes, halves });
     }
 
     /// Rounds biases for the network.
@@ -190,8 +198,7 @@ impl LearningLayer {
             }
         }
         if !all.is_empty() {
-            let inputs = self.inputs;
-            vectorised(Round { layer: self, inputs: 0..inputs, magnitudes: &mut vec![0; stride] });
+            self.round_weights();
         }
     }
 }
@@ -202,6 +209,8 @@ struct Round<'a> {
     layer: &'a mut LearningLayer,
     inputs: Range<usize>,
     magnitudes: &'a mut [i32],
+    /// Room for the weights of a block of inputs.
+    halves: &'a mut [i16],
 }
 
 impl NullaryFnOnce for Round<'_> {
@@ -211,7 +220,7 @@ impl NullaryFnOnce for Round<'_> {
     fn call(self) {
         let LearningLayer { inputs, rows, weights, used_weights, lifted, lifts, .. } = self.layer;
         let stride = padded(*rows);
-        let mut halves = vec![0; BLOCK * stride];
+        let halves = self.halves;
         for first in self.inputs.clone().step_by(BLOCK) {
             let block = BLOCK.min(self.inputs.end - first);
             let values = weights.values[first * stride..].chunks_exact(stride).take(block);

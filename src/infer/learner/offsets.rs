@@ -15,7 +15,7 @@ use crate::base::stop::Stop;
 use crate::context::ContextKind;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
-use crate::infer::kernel::{self, Backward, Kernel, Packed, Transposed, padded};
+use crate::infer::kernel::{Backward, Kernel, Packed, Transposed, padded};
 use crate::infer::{Evaluator, LANES};
 use crate::model::adaptation::Learning;
 use crate::model::contract::{CheckedModel, DELTA_MAX, Layer};
@@ -98,9 +98,8 @@ impl BiasLearner {
         let mut deltas = Vec::with_capacity(self.layers.len());
         for (index, (layer, averaged)) in self.layers.iter_mut().zip(&mut self.sums).enumerate() {
             let rows = averaged.len();
-            let (mut errors, mut sums) = (vec![0; rows], vec![kernel::Lanes([0; LANES]); padded(rows) / LANES]);
-            self.backward.take_sums(index, &mut errors);
-            sums.iter_mut().flat_map(|sums| &mut sums.0).zip(errors).for_each(|(sum, error)| *sum = error);
+            let mut sums = vec![0; padded(rows)];
+            self.backward.take_sums(index, &mut sums[..rows]);
             layer.learn(&mut sums);
             deltas.push((0..rows).map(|row| layer.delta(row)).collect());
             if self.updates > self.left_out {

@@ -20,7 +20,7 @@ pub(super) struct Update<'a> {
     pub parameters: &'a mut Parameters,
     pub first: usize,
     /// Gradients: whole rows of sums of products.
-    pub gradients: &'a [Lanes],
+    pub gradients: &'a [i32],
     pub steps: &'a [i32],
     pub pull_back: u32,
     /// Largest magnitude of a value.
@@ -35,7 +35,6 @@ impl NullaryFnOnce for Update<'_> {
         const HALF: i32 = 1 << (GRADIENT_SHIFT - 1);
         let Self { parameters, first, gradients, steps, pull_back, limit } = self;
         let stride = steps.len();
-        let gradients = integers(gradients);
         let range = first * stride..first * stride + gradients.len();
         let Parameters { pretrained, values, momenta } = parameters;
         let values =
@@ -116,7 +115,7 @@ impl NullaryFnOnce for ClipGradient<'_> {
 /// Adds up rows.
 pub(super) struct AddRows<'a> {
     pub rows: &'a [i16],
-    pub sums: &'a mut [Lanes],
+    pub sums: &'a mut [i32],
 }
 
 impl NullaryFnOnce for AddRows<'_> {
@@ -124,9 +123,8 @@ impl NullaryFnOnce for AddRows<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let sums: &mut [i32] = bytemuck::cast_slice_mut(self.sums);
-        for row in self.rows.chunks_exact(sums.len()) {
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += i32::from(value));
+        for row in self.rows.chunks_exact(self.sums.len()) {
+            self.sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += i32::from(value));
         }
     }
 }
