@@ -52,7 +52,7 @@ class Config:
     latents: tuple = ()  # channels of each level, if there are any
     components: int = 0  # components of the mixtures of samples given latents
     posterior: str = "plain"  # or "iaf"
-    prior: str = "flow"  # of the coarsest latents, or "autoregressive", or "standard": the base distribution, scaled
+    prior: str = "flow"  # of the coarsest latents, or "autoregressive", "mixture", or "standard": the base, scaled
     base: str = "logistic"  # or "gaussian": of what is factored out, and of noise
 
     context = "patches"

@@ -10,7 +10,7 @@ direction of the encoder), each operation changes the patch and has a cost in bi
                sees what the operation leaves alone (affine coupling; without e, additive: NICE, Dinh et al. 2014). In
                raster order, each pixel is changed given those before it: an autoregressive flow (MAF, Papamakarios et
                al. 2017), or, for noise, a posterior that is fast to sample (IAF, Kingma et al. 2016)
-    Factor     the last channels leave the patch, coded under a base distribution, logistic or Gaussian
+    Factor     the last channels leave the patch, coded under a base distribution: logistic, Gaussian, or a mixture for each
     Draw       channels of noise from a base distribution enter the patch in front: their bits are gained
     Uncouple   z = x * 2^-e + t: a coupling in the inverse direction, which turns noise into latents with the distribution of
                the posterior (VAE, Kingma and Welling 2013)
@@ -33,7 +33,7 @@ from quantize import round_through
 
 PRODUCTS = torch.bfloat16  # the type of products in training
 SCALE_MAX = 6.0  # |e|
-MATRIX_GAIN = 4.0  # compensates for the small learning rate of constants
+CONSTANTS_GAIN = 4.0  # compensates for the small learning rate of constants
 FINEST = 4.0  # largest e of a posterior: narrower ones need finer means than int8 weights give
 TRANSLATION_GAIN, SCALE_GAIN = 8.0, 2.0  # outputs of a network = raw outputs times these
 CENTRE_UNITS = (2, 8)  # a centre is seen in halves of a sample, and again in eighths
@@ -383,13 +383,13 @@ class Observe(Operation):
         gram = a.T @ a
         solution = torch.linalg.solve(gram + gram.diagonal().mean() * 1e-6 * torch.eye(len(gram)), a.T @ b)
         with torch.no_grad():
-            self.matrix.copy_(solution.T.view(self.matrix.shape) / MATRIX_GAIN)
+            self.matrix.copy_(solution.T.view(self.matrix.shape) / CONSTANTS_GAIN)
 
     def whole_matrix(self):
         """The matrix of the prediction, in terms of the known channels themselves."""
-        matrix = self.matrix.detach() * MATRIX_GAIN
+        matrix = self.matrix.detach() * CONSTANTS_GAIN
         for c in self.known:
-            matrix[:, 0, self.centres[c]] -= self.matrix.detach()[:, :, c].sum(1) * MATRIX_GAIN
+            matrix[:, 0, self.centres[c]] -= self.matrix.detach()[:, :, c].sum(1) * CONSTANTS_GAIN
         for c in range(self.channels):
             matrix[c, 0, c] += 1
         return matrix
@@ -397,7 +397,7 @@ class Observe(Operation):
     def forward(self, x):
         shape = self.network.config
         left = x.shape[1] - shape.channels
-        prediction = torch.einsum("ij,bjhw->bihw", self.matrix.flatten(1) * MATRIX_GAIN, self.differences(x))
+        prediction = torch.einsum("ij,bjhw->bihw", self.matrix.flatten(1) * CONSTANTS_GAIN, self.differences(x))
         prediction = model.rows_of_planes((prediction + x[:, : self.channels]).clamp(-128, 127.99))
         raw = self.network(seen(contexts, x, self.known, [], self.taps, None, learned=True))
         # The codec predicts whole samples, and adds the remainder to the means.
@@ -434,6 +434,41 @@ class Factor(Operation):
 
     def text(self, _):
         return line("factor", *distribution(self.gaussian), self.channels)
+
+
+class FactorMixture(Operation):
+    """Codes this many of the last channels under a mixture of logistic distributions for each, and removes them."""
+
+    term = "base"
+    COMPONENTS = 8
+    WHOLE = 2**16  # the sum of the weights in a model file
+
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+        each = lambda numbers: nn.Parameter(numbers.repeat(channels, 1) / CONSTANTS_GAIN)
+        self.logits = each(torch.zeros(self.COMPONENTS))
+        self.means = each(torch.linspace(-4, 4, self.COMPONENTS))
+        self.exponents = each(torch.ones(self.COMPONENTS))
+
+    def constants(self):
+        """Logits, means and exponents of (channels, COMPONENTS); the latter two are whole numbers of 2^-6."""
+        whole = lambda numbers: round_through(numbers * CONSTANTS_GAIN * 64) / 64
+        return self.logits * CONSTANTS_GAIN, whole(self.means), whole(self.exponents).clamp(-SCALE_MAX, SCALE_MAX)
+
+    def forward(self, x):
+        left = x.shape[1] - self.channels
+        logits, means, exponents = (numbers[:, :, None, None] for numbers in self.constants())
+        scaled = (x[:, left:, None] - means) * torch.exp2(exponents)
+        logs = torch.log_softmax(logits, 1) - math.log(2) * (logistic_bits(scaled) - exponents)
+        return x[:, :left], -torch.logsumexp(logs, 2).flatten(1).sum(1) / math.log(2)
+
+    def text(self, _):
+        logits, means, exponents = (numbers.detach() for numbers in self.constants())
+        weights = (torch.softmax(logits, 1) * self.WHOLE).round()
+        weights[range(self.channels), weights.argmax(1)] += self.WHOLE - weights.sum(1)
+        numbers = torch.cat([weights, means * 64, exponents * 64]).flatten().tolist()
+        return line("factor mixture", self.channels, self.COMPONENTS, *map(round, numbers))
 
 
 class Program(nn.Module):

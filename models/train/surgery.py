@@ -5,54 +5,25 @@ its coarsest latents, each alone. The cost of samples given latents stays the sa
 """
 
 import argparse
-import math
+import dataclasses
 
 import numpy as np
 import torch
-from torch import nn
 
 import bound
 import data
 import export_bound
-import programs
-import realnvp
-from programs import Factor, Norm, Program
+import vae
+from programs import Program
 
+PRIORS = "standard", "mixture", "flow", "autoregressive"
 BATCH, RATE = 32, 5e-3
-COMPONENTS = 8
-
-
-class Mixture(nn.Module):
-    """A mixture of logistics for each channel."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(channels, COMPONENTS))
-        self.means = nn.Parameter(torch.linspace(-4, 4, COMPONENTS).repeat(channels, 1))
-        self.exponents = nn.Parameter(torch.full((channels, COMPONENTS), -4.0))
-
-    def forward(self, z):
-        parts = lambda parameter: parameter[:, :, None, None]
-        scaled = (z[:, :, None] - 32 * parts(self.means)) * torch.exp2(parts(self.exponents))
-        logs = -math.log(2) * (programs.logistic_bits(scaled) - parts(self.exponents))
-        return -torch.logsumexp(logs + torch.log_softmax(parts(self.logits), 1), 2).flatten(1).sum(1) / math.log(2)
-
-
-class Flow(nn.Module):
-    """Operations that end in the base distribution."""
-
-    def __init__(self, operations):
-        super().__init__()
-        self.program = Program(operations)
-
-    def forward(self, z):
-        return sum(self.program(z).values())
 
 
 def split(whole, patches):
     """The coarsest latents of patches; and the bits that do not depend on their prior, by term, in bpsp."""
     operations = list(whole.program.operations)
-    first = len(operations) - len(realnvp.levels(whole.config, 2))
+    first = len(operations) - len(vae.prior(whole.config.latents[-1], whole.config))
     latents, terms = [], {}
     with torch.no_grad():
         for x in patches.split(8):
@@ -70,9 +41,8 @@ def trained(prior, latents, steps, rng):
         optimizer.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / steps))
         some = latents[torch.from_numpy(rng.integers(0, len(latents), BATCH))]
         optimizer.zero_grad()
-        prior(some).mean().div(some[0].numel()).backward()
+        sum(prior(some).values()).mean().div(some[0].numel()).backward()
         optimizer.step()
-    return prior
 
 
 def main():
@@ -92,16 +62,11 @@ def main():
     validation = bound.patches(held_out, bound.VALIDATION_PATCHES, config, np.random.default_rng(bound.VALIDATION_SEED))
     held, terms = split(whole, validation)
     reconstruction = terms.pop("reconstruction")
-    channels = config.latents[-1]
-    priors = {
-        "standard": trained(Flow([Norm(channels, -4.5), Factor(channels)]), latents, options.steps, rng),
-        "mixture": trained(Mixture(channels), latents, options.steps, rng),
-        "flow": trained(Flow(realnvp.levels(config, 2)), latents, options.steps, rng),
-        "autoregressive": trained(Flow(realnvp.raster(channels, config)), latents, options.steps, rng),
-    }
-    for name, prior in priors.items():
+    for name in PRIORS:
+        prior = Program(vae.prior(config.latents[-1], dataclasses.replace(config, prior=name)))
+        trained(prior, latents, options.steps, rng)
         with torch.no_grad():
-            bits = prior(held).sum().item() / validation.numel()
+            bits = sum(prior(held).values()).sum().item() / validation.numel()
         print(f"{name:<14} reconstruction {reconstruction:.4f}  KL {sum(terms.values()) + bits:.4f} bpsp, prior {bits:.4f}")
 
 

@@ -3,16 +3,16 @@
 In the order of Bit-Swap (Kingma et al. 2019): latents z1 of blocks of 2 x 2 pixels are drawn given the samples x; the samples
 are coded given z1, place by place in the block, each given the places before it (PixelVAE, Gulrajani et al. 2016); latents z2
 are drawn given z1; z1 is coded given z2, and z2 with a flow (the coarse levels of realnvp.py), with an autoregressive
-one, or under the base distribution itself. The means of posteriors and the predictions of samples have a linear part in
-full precision, which starts as the mean of a block. Posteriors may have an inverse autoregressive flow on top
-(Kingma et al. 2016): each latent is changed given those drawn before it.
+one, or, each channel on its own, under the base distribution or a mixture. The means of posteriors and the predictions of
+samples have a linear part in full precision, which starts as the mean of a block. Posteriors may have an inverse
+autoregressive flow on top (Kingma et al. 2016): each latent is changed given those drawn before it.
 """
 
 import torch
 from torch import nn
 
 import realnvp
-from programs import RASTER, Couple, Draw, Factor, Lu, Norm, Observe, Program, Squeeze, Uncouple
+from programs import RASTER, Couple, Draw, Factor, FactorMixture, Lu, Norm, Observe, Program, Squeeze, Uncouple
 
 POSTERIOR_TAPS = 4
 
@@ -60,8 +60,8 @@ def coded(count, channels, config):
 
 def prior(count, config):
     """Codes the coarsest latents."""
-    if config.prior == "standard":
-        return [Norm(count, -4.5), Factor(count, config.gaussian)]
+    if config.prior in ("standard", "mixture"):
+        return [Norm(count, -4.5), Factor(count, config.gaussian) if config.prior == "standard" else FactorMixture(count)]
     if config.prior == "autoregressive":
         return realnvp.raster(count, config, learned=True)
     return realnvp.levels(config, len(config.latents), learned=True)

@@ -4,7 +4,7 @@
 //! bijections, too: any words that a decoder accepts are what an encoder writes for the result. Values are integers in
 //! units of `2^-fraction`.
 
-use super::cdf::{CDF_BITS, Interval};
+use super::cdf::{CDF_BITS, Interval, sigma};
 use super::stack::Stack;
 use super::tables::{EXP2, GAUSS, SIGMA};
 use super::tally::Tally;
@@ -92,54 +92,91 @@ pub(crate) fn unscale(stack: &mut Stack, z: i64, states: u32) -> i64 {
     (quotient << SCALE_BITS).wrapping_add(below / factor)
 }
 
-/// The shape of a base distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A distribution function at the edges of the buckets, in units of 2^-24.
+pub(crate) type Table = [u32; 2 * BUCKETS as usize + 1];
+
+/// A base distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Distribution {
     /// The standard logistic distribution.
     Logistic,
     /// The standard normal distribution.
     Gaussian,
+    /// For each channel, a mixture of logistic distributions.
+    Mixtures(Vec<Table>),
 }
 
 impl Distribution {
-    /// The cumulative count below a symbol: the distribution function, plus one count per symbol.
-    fn edge(self, symbol: u32) -> u32 {
-        let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
-        let table = match self {
+    /// The distribution of a channel.
+    pub fn table(&self, channel: usize) -> &Table {
+        match self {
             Self::Logistic => &SIGMA,
             Self::Gaussian => &GAUSS,
-        };
-        match symbol {
-            0 => 0,
-            SYMBOLS => 1 << CDF_BITS,
-            _ => symbol + ((u64::from(table[symbol as usize - 1]) * room) >> CDF_BITS) as u32,
+            Self::Mixtures(tables) => &tables[channel],
         }
     }
+}
 
-    fn interval(self, symbol: u32) -> Interval {
-        Interval { left: self.edge(symbol), probability: self.edge(symbol + 1) - self.edge(symbol) }
-    }
+/// log2 of the sum of a mixture's weights.
+pub(crate) const SHARE_BITS: u32 = 16;
+/// Fractional bits of the mean of a component.
+const MEAN_BITS: u32 = 6;
+
+/// A component of a mixture of logistic distributions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// In units of 2^-16.
+    pub weight: u32,
+    /// In units of 2^-6.
+    pub mean: i32,
+    /// The exponent of its inverse scale.
+    pub exponent: i32,
+}
+
+/// The distribution function of a mixture, whose weights have the sum 1.
+pub(crate) fn mixture(components: &[Share]) -> Table {
+    std::array::from_fn(|edge| {
+        let position = (edge as i64 - BUCKETS) << (MEAN_BITS - BUCKET_BITS);
+        // The scale has 10 fractional bits, the distance 6, and the argument 16.
+        let below = |c: &Share| sigma((position - i64::from(c.mean)) * i64::from(states(c.exponent)));
+        let sum: u64 = components.iter().map(|c| u64::from(c.weight) * u64::from(below(c))).sum();
+        (sum >> SHARE_BITS) as u32
+    })
 }
 
 /// A base distribution over integers in units of 2^-fraction, with a fraction of at least [`BUCKET_BITS`] bits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Base {
-    distribution: Distribution,
+pub(crate) struct Base<'a> {
+    table: &'a Table,
     /// log2 of the integers per bucket.
     low: u32,
     /// Bit lengths that the distance beyond the buckets may have.
     lengths: u32,
 }
 
-impl Base {
+impl<'a> Base<'a> {
     /// A distribution over all integers of magnitude below [`CODABLE`].
-    pub fn new(distribution: Distribution, fraction: u32) -> Self {
-        Self { distribution, low: fraction - BUCKET_BITS, lengths: LENGTHS }
+    pub fn new(table: &'a Table, fraction: u32) -> Self {
+        Self { table, low: fraction - BUCKET_BITS, lengths: LENGTHS }
     }
 
     /// A distribution of noise, which is bounded: it reaches [`DRAWN_REACH`] beyond the buckets.
-    pub fn of_noise(distribution: Distribution, fraction: u32) -> Self {
-        Self { lengths: fraction + DRAWN_BITS, ..Self::new(distribution, fraction) }
+    pub fn of_noise(table: &'a Table, fraction: u32) -> Self {
+        Self { lengths: fraction + DRAWN_BITS, ..Self::new(table, fraction) }
+    }
+
+    /// The cumulative count below a symbol: the distribution function, plus one count per symbol.
+    fn edge(self, symbol: u32) -> u32 {
+        let room = (1u64 << CDF_BITS) - u64::from(SYMBOLS);
+        match symbol {
+            0 => 0,
+            SYMBOLS => 1 << CDF_BITS,
+            _ => symbol + ((u64::from(self.table[symbol as usize - 1]) * room) >> CDF_BITS) as u32,
+        }
+    }
+
+    fn interval(self, symbol: u32) -> Interval {
+        Interval { left: self.edge(symbol), probability: self.edge(symbol + 1) - self.edge(symbol) }
     }
 
     fn end(self) -> i64 {
@@ -176,8 +213,8 @@ impl Base {
             tally.count(0.5f64.powi(length as i32) / f64::from(self.lengths));
         }
         let symbol = (bucket + 1).clamp(0, i64::from(SYMBOLS) - 1) as u32;
-        stack.push(self.distribution.interval(symbol));
-        tally.count_interval(self.distribution.interval(symbol));
+        stack.push(self.interval(symbol));
+        tally.count_interval(self.interval(symbol));
     }
 
     /// Inverse of [`push`](Self::push).
@@ -186,10 +223,10 @@ impl Base {
         let (mut symbol, mut end) = (0, SYMBOLS);
         while end - symbol > 1 {
             let middle = (symbol + end) / 2;
-            if self.distribution.edge(middle) <= quantile { symbol = middle } else { end = middle }
+            if self.edge(middle) <= quantile { symbol = middle } else { end = middle }
         }
-        stack.pop(self.distribution.interval(symbol));
-        tally.count_interval(self.distribution.interval(symbol));
+        stack.pop(self.interval(symbol));
+        tally.count_interval(self.interval(symbol));
         if (1..SYMBOLS - 1).contains(&symbol) {
             tally.count(0.5f64.powi(self.low as i32));
             return ((i64::from(symbol) - 1 - BUCKETS) << self.low) + pop_bits(stack, self.low) as i64;

@@ -26,6 +26,8 @@ pub(crate) const TRANSLATION_BITS: u32 = 6;
 
 const MAX_OPERATIONS: usize = 256;
 const MAX_PATCH_CHANNELS: usize = 64;
+/// Most components of the mixture that is a channel's base distribution.
+const MAX_PRIOR_COMPONENTS: usize = 16;
 /// Smallest side of a patch that a coupling works on, in pixels: contexts reach two pixels, and are reflected.
 const LEAST_COUPLED_SIDE: usize = 4;
 /// Largest magnitude of a matrix entry, and of a translation.
@@ -71,7 +73,7 @@ pub(crate) enum Operation {
 }
 
 /// Channels with a base distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseChannels {
     pub distribution: Distribution,
     pub count: usize,

@@ -4,7 +4,7 @@ from operator import mul
 from types import SimpleNamespace
 
 from basics import Reader, clamp, require
-from mixture import EXP2, GAUSS, SIGMA, mixture
+from mixture import EXP2, GAUSS, SIGMA, mixture, sigma
 from network import network
 from streams import Stream
 from tiles import coded_rows
@@ -113,9 +113,14 @@ def below(i, table):
     return i and ((1 << 24) if i == 1026 else i + (table[i - 1] * (2**24 - 1026) >> 24))
 
 
-def base_of(words):
-    """The table of a base distribution, and the channels, of an operation."""
-    return (GAUSS if words[0] == "gaussian" else SIGMA), int(words[-1])
+def tables_of(words):
+    """The tables of the base distributions of an operation, by channel."""
+    if words[0] != "mixture":
+        return [GAUSS if words[0] == "gaussian" else SIGMA] * int(words[-1])
+    n, K, *rest = map(int, words[1:])
+    w, m, e = (rest[i * n * K:(i + 1) * n * K] for i in range(3))
+    return [[sum(w[j] * sigma((2 * (i - 512) - m[j]) * factor(e[j])) for j in range(c * K, c * K + K)) >> 16
+             for i in range(1025)] for c in range(n)]
 
 
 def factor(e):
@@ -276,19 +281,19 @@ def context(planes, x, y, side, T, known, half, k, raster=False):
 
 
 def unfactor(planes, words, side, stack, model, k):
-    popped, (table, n) = [], base_of(words)
-    for _ in range(n):
+    popped = []
+    for table in reversed(tables_of(words)):
         values = [stack.pop_base(k, table) for _ in range(side * side)][::-1]
         popped.append([values[i * side:(i + 1) * side] for i in range(side)])
     return planes + popped[::-1]
 
 
 def undraw(planes, words, side, stack, model, k):
-    table, n = base_of(words)
-    for plane in reversed(planes[:n]):
+    tables = tables_of(words)
+    for plane, table in reversed(list(zip(planes, tables))):
         for y, x in reversed(places("all", side)):
             stack.push_noise(plane[y][x], k, table)
-    return planes[n:]
+    return planes[len(tables):]
 
 
 # Samples given latents
@@ -346,9 +351,7 @@ def distribution(a, e):
     b, inverse = clamp(a, -h, h) + 32, factor(-e)
 
     def G(u):
-        argument = clamp((u - b) * inverse, -2**20, 2**20 - 1) + 2**20
-        index, fraction = argument >> 11, argument & 2047
-        return SIGMA[index] + ((SIGMA[index + 1] - SIGMA[index]) * fraction >> 11)
+        return sigma((u - b) * inverse)
 
     within = G(64) - G(0)
     return lambda u: u + (G(u) - G(0)) * (2**24 - 64) // within if within else u << 18

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::entropy::cdf::{Alphabet, Cdf, Component, INVERSE_BITS, POSITION_BITS, WEIGHT_BITS};
 use crate::testing::Random;
@@ -23,12 +25,22 @@ fn integer(random: &mut Random) -> i64 {
     [0, -1, value, -value][random.index(4)]
 }
 
+/// Base distributions of every kind.
+static DISTRIBUTIONS: LazyLock<[Distribution; 3]> =
+    LazyLock::new(|| [Distribution::Logistic, Distribution::Gaussian, Distribution::Mixtures(vec![mixture(&SHARES)])]);
+
+const SHARES: [Share; 3] = [
+    Share { weight: 1 << 15, mean: -100, exponent: 64 },
+    Share { weight: 1 << 14, mean: 7, exponent: -32 },
+    Share { weight: 1 << 14, mean: 300, exponent: 150 },
+];
+
 #[derive(Debug, Clone, Copy)]
 enum Done {
     Scaled(i64, i64, u32),
     Unscaled(i64, i64, u32),
-    BasePushed(i64, Base),
-    BasePopped(i64, Base),
+    BasePushed(i64, Base<'static>),
+    BasePopped(i64, Base<'static>),
     UniformPushed(u32, u32),
     UniformPopped(u32, u32),
     BitsPushed(u64, u32),
@@ -39,17 +51,17 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
     let tally = &mut Tally::default();
     let (x, factor) = (integer(random), states(random.symmetric(EXPONENT_MAX)));
     let (fraction, count, bits) = (5 + random.below(12), 1 + random.below(1 << 16), random.below(48));
-    let distribution = [Distribution::Logistic, Distribution::Gaussian][random.index(2)];
+    let table = DISTRIBUTIONS[random.index(3)].table(0);
     match random.below(9) {
         0 => Done::Scaled(x, scale(stack, x, factor), factor),
         1 => Done::Unscaled(x, unscale(stack, x, factor), factor),
         2 => {
-            let base = Base::new(distribution, fraction);
+            let base = Base::new(table, fraction);
             base.push(stack, x, tally);
             Done::BasePushed(x, base)
         }
         3 => {
-            let base = Base::new(distribution, fraction);
+            let base = Base::new(table, fraction);
             Done::BasePopped(base.pop(stack, tally), base)
         }
         4 => {
@@ -58,7 +70,7 @@ fn act(stack: &mut Stack, random: &mut Random) -> Done {
             Done::UniformPushed(symbol, count)
         }
         8 => {
-            let base = Base::of_noise(distribution, fraction);
+            let base = Base::of_noise(table, fraction);
             Done::BasePopped(base.pop(stack, tally), base)
         }
         5 => Done::UniformPopped(pop_uniform(stack, count), count),
@@ -126,30 +138,49 @@ fn a_scale_costs_its_logarithm() {
     assert_eq!([states(-500), states(0), states(64), states(384)], [16, 1024, 2048, 1 << 16]);
 }
 
+/// The mean and the scale of a component.
+fn parameters(share: &Share) -> (f64, f64) {
+    (f64::from(share.mean) / 64.0, (-f64::from(share.exponent) / 64.0).exp2())
+}
+
+fn logistic_density(x: f64) -> f64 {
+    let lower = 1.0 / (1.0 + x.exp());
+    lower * (1.0 - lower)
+}
+
 #[test]
 fn the_base_costs_its_density() {
     let mut random = Random(6);
-    for (distribution, fraction) in [5, 6, 10, 16]
-        .into_iter()
-        .flat_map(|fraction| [(Distribution::Logistic, fraction), (Distribution::Gaussian, fraction)])
-    {
+    let distributions = DISTRIBUTIONS.iter().flat_map(|distribution| [5, 6, 10, 16].map(|bits| (distribution, bits)));
+    for (distribution, fraction) in distributions {
         let (mut stack, mut tally, mut density) = (full(1, &mut random), Tally::default(), 0.0);
         let (count, cell) = (20_000, 1.0 / f64::from(1 << fraction));
         let mut uniform = || (f64::from(random.below(u32::MAX)) + 0.5) / f64::from(u32::MAX);
         for _ in 0..count {
             let (u, v) = (uniform(), uniform());
+            let logistic = (u / (1.0 - u)).ln();
             let x = match distribution {
-                Distribution::Logistic => (u / (1.0 - u)).ln(),
+                Distribution::Logistic => logistic,
                 // Box and Muller (1958).
                 Distribution::Gaussian => (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos(),
+                Distribution::Mixtures(_) => {
+                    let (mean, scale) = parameters(&SHARES[[0, 0, 1, 2][(4.0 * v) as usize]]);
+                    mean + scale * logistic
+                }
             };
             let z = (x / cell).floor();
-            Base::new(distribution, fraction).push(&mut stack, z as i64, &mut tally);
+            Base::new(distribution.table(0), fraction).push(&mut stack, z as i64, &mut tally);
             let middle = (z + 0.5) * cell;
-            let lower = 1.0 / (1.0 + middle.exp());
             let at = match distribution {
-                Distribution::Logistic => lower * (1.0 - lower),
+                Distribution::Logistic => logistic_density(middle),
                 Distribution::Gaussian => (-middle * middle / 2.0).exp() / std::f64::consts::TAU.sqrt(),
+                Distribution::Mixtures(_) => {
+                    let part = |share: &Share| {
+                        let (mean, scale) = parameters(share);
+                        f64::from(share.weight) / 65536.0 * logistic_density((middle - mean) / scale) / scale
+                    };
+                    SHARES.iter().map(part).sum()
+                }
             };
             density -= (at * cell).log2();
         }
@@ -163,8 +194,9 @@ fn the_base_costs_its_density() {
 fn the_base_takes_all_that_is_codable() {
     for z in [CODABLE - 1, 1 - CODABLE, 1 << 20, -(1 << 20)] {
         let (mut stack, tally) = (Stack::default(), &mut Tally::default());
-        Base::new(Distribution::Logistic, 6).push(&mut stack, z, tally);
-        assert_eq!(Base::new(Distribution::Logistic, 6).pop(&mut stack, tally), z);
+        let base = Base::new(Distribution::Logistic.table(0), 6);
+        base.push(&mut stack, z, tally);
+        assert_eq!(base.pop(&mut stack, tally), z);
         assert!(stack.is_empty());
     }
 }
@@ -172,7 +204,7 @@ fn the_base_takes_all_that_is_codable() {
 #[test]
 fn noise_reaches_as_far_as_it_says() {
     for fraction in [5, 6, 14] {
-        let base = Base::of_noise(Distribution::Gaussian, fraction);
+        let base = Base::of_noise(Distribution::Gaussian.table(0), fraction);
         let end = (16 + DRAWN_REACH as i64) << fraction;
         for z in [end - 2, 1 - end, (16 << fraction) - 1, 16 << fraction, -(16 << fraction), -(16 << fraction) - 1] {
             let (mut stack, tally) = (Stack::default(), &mut Tally::default());
@@ -195,8 +227,8 @@ fn a_component_as_a_latent_costs_what_its_mixture_does() {
         mean: mean << POSITION_BITS,
         inverse: (f64::from(1 << INVERSE_BITS) / scale) as i32,
     };
-    let mixture = [component(whole / 2, 100, 3.0), component(whole / 4, 110, 12.0), component(whole / 4, 180, 1.0)];
-    let cdf = Cdf::new(&mixture, &[], alphabet);
+    let components = [component(whole / 2, 100, 3.0), component(whole / 4, 110, 12.0), component(whole / 4, 180, 1.0)];
+    let cdf = Cdf::new(&components, &[], alphabet);
     let mut random = Random(12);
     let mut stack = full(2000, &mut random);
     let (before, mut ideal) = (bits(&stack), 0.0);
@@ -205,13 +237,13 @@ fn a_component_as_a_latent_costs_what_its_mixture_does() {
         let (interval, edges) = cdf.interval(sample);
         ideal -= (f64::from(interval.probability) / f64::from(1 << CDF_BITS)).log2();
         let joint: Vec<u64> =
-            mixture.iter().zip(edges).map(|(c, e)| u64::from(c.weight) * u64::from(e.density())).collect();
+            components.iter().zip(edges).map(|(c, e)| u64::from(c.weight) * u64::from(e.density())).collect();
         let posterior = shares(&joint);
         let chosen = posterior.iter().position(|share| share.contains(stack.quantile())).expect("shares of the whole");
         stack.pop(posterior[chosen]);
-        let alone = [Component { weight: whole, ..mixture[chosen] }];
+        let alone = [Component { weight: whole, ..components[chosen] }];
         stack.push(Cdf::new(&alone, &[], alphabet).interval(sample).0);
-        stack.push(shares(&mixture.map(|c| u64::from(c.weight)))[chosen]);
+        stack.push(shares(&components.map(|c| u64::from(c.weight)))[chosen]);
     }
     let excess = (bits(&stack) - before) / ideal - 1.0;
     assert!(excess.abs() < 0.001, "{excess} more than the mixture");

@@ -1,7 +1,7 @@
 //! Reads the operations of a program from the lines of its text.
 
 use super::words::Words;
-use super::{Affine, BaseChannels, Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Observe, Operation, TRANSLATION_MAX};
+use super::{Affine, Couple, Lu, MATRIX_MAX, MAX_PATCH_CHANNELS, Observe, Operation, TRANSLATION_MAX};
 use crate::base::error::Result;
 use crate::context::patch::{LINEAR_TAPS, Pixels};
 use crate::entropy::bijections::EXPONENT_MAX;
@@ -46,8 +46,9 @@ impl Operation {
                 let [to, known, half] = [words.range("to")?, words.range("known")?, words.range("half")?];
                 Self::Couple(Couple { inverted, network, additive, pixels, taps, to, known, half })
             }
-            "factor" => Self::Factor(BaseChannels { distribution: words.distribution(), count: words.count()? }),
-            "draw" => Self::Draw(BaseChannels { distribution: words.distribution(), count: words.count()? }),
+            "factor" if words.next_is("mixture") => Self::Factor(words.mixtures()?),
+            "factor" => Self::Factor(words.base_channels()?),
+            "draw" => Self::Draw(words.base_channels()?),
             "observe" => {
                 let [network, components] = [words.named("network")?, words.named("components")?];
                 let [taps, known] = [words.named("taps")?, words.named("known")?];

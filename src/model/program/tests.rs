@@ -51,6 +51,17 @@ fn programs_that_do_not_fit_are_refused() {
     Program::read(&couple("raster network 0 taps 12 to 1 2 known 0 1 half 1 2"), 1).expect("a program");
     Program::read(&format!("{START}factor gaussian 1"), 1).expect("a program");
     assert_refused("not a number", &format!("{START}factor normal 1"));
+    let mixture = |rest: &str| format!("{START}factor mixture {rest}");
+    Program::read(&mixture("1 2 65000 536 -64 64 0 -384"), 1).expect("a program");
+    assert_refused("not shares of the whole", &mixture("1 2 65000 537 -64 64 0 0"));
+    assert_refused("not shares of the whole", &mixture("1 3 65536 1 -1 0 0 0 0 0 0"));
+    assert_refused("is the greatest magnitude", &mixture("1 1 65536 40000 0"));
+    assert_refused("is the greatest magnitude", &mixture("1 1 65536 0 385"));
+    assert_refused("mixtures of 0 components", &mixture("1 0"));
+    assert_refused("mixtures of 17 components", &mixture("1 17"));
+    assert_refused("ends early", &mixture("1 1 65536 0"));
+    assert_refused("channels leave", &mixture("2 1 65536 65536 0 0 0 0"));
+    assert_refused("not a number", &format!("{START}draw mixture 1 1 65536 0 0\nfactor 2"));
     assert_refused("a coupling of unknown pixels `some`", &couple("some network 0 taps 12 to 1 2 known 0 1 half 0 0"));
 }
 

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::MAX_PATCH_CHANNELS;
+use super::{BaseChannels, MAX_PATCH_CHANNELS, MAX_PRIOR_COMPONENTS, TRANSLATION_MAX};
 use crate::base::error::{Error, Result};
-use crate::entropy::bijections::Distribution;
+use crate::entropy::bijections::{self, Distribution, EXPONENT_MAX, SHARE_BITS, Share};
 use crate::model::contract::refuse;
 
 /// The words of a line.
@@ -63,14 +63,42 @@ impl<'a> Words<'a> {
         if length > MAX_PATCH_CHANNELS { refuse(format!("{length} channels")) } else { Ok(start..start + length) }
     }
 
-    /// A base distribution, of which one need not be named.
-    pub fn distribution(&mut self) -> Distribution {
+    /// Whether this word comes next; if so, reads it.
+    pub fn next_is(&mut self, word: &str) -> bool {
         let mut after = self.0.clone();
-        if after.next() != Some("gaussian") {
-            return Distribution::Logistic;
+        let is = after.next() == Some(word);
+        if is {
+            self.0 = after;
         }
-        self.0 = after;
-        Distribution::Gaussian
+        is
+    }
+
+    /// A base distribution, of which one need not be named, and its channels.
+    pub fn base_channels(&mut self) -> Result<BaseChannels> {
+        let gaussian = self.next_is("gaussian");
+        let distribution = if gaussian { Distribution::Gaussian } else { Distribution::Logistic };
+        Ok(BaseChannels { distribution, count: self.count()? })
+    }
+
+    /// Channels with a mixture each: the weights of all components of all channels, their means, and their exponents.
+    pub fn mixtures(&mut self) -> Result<BaseChannels> {
+        let (count, components) = (self.count()?, self.index()?);
+        if !(1..=MAX_PRIOR_COMPONENTS).contains(&components) {
+            return refuse(format!("mixtures of {components} components"));
+        }
+        let mut numbers = |most: i32| self.numbers(count * components, most);
+        let (weights, means, exponents) =
+            (numbers(1 << SHARE_BITS)?, numbers(TRANSLATION_MAX)?, numbers(EXPONENT_MAX)?);
+        if weights.iter().any(|&weight| weight < 0)
+            || weights.chunks(components).any(|weights| weights.iter().sum::<i32>() != 1 << SHARE_BITS)
+        {
+            return refuse("weights of mixtures that are not shares of the whole");
+        }
+        let shares = weights.iter().zip(means.iter().zip(&exponents));
+        let shares: Vec<Share> =
+            shares.map(|(&weight, (&mean, &exponent))| Share { weight: weight as u32, mean, exponent }).collect();
+        let tables = shares.chunks(components).map(bijections::mixture).collect();
+        Ok(BaseChannels { distribution: Distribution::Mixtures(tables), count })
     }
 
     pub fn end(&mut self) -> Result<()> {

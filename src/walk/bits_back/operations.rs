@@ -32,17 +32,20 @@ impl<N: Evaluator> Walk<'_, N> {
                     self.couple(couple, patch)?
                 }
             }
-            &Operation::Factor(BaseChannels { distribution, count }) => {
+            Operation::Factor(BaseChannels { distribution, count }) => {
                 let left = patch.planes.len() - count;
-                let base = Base::new(distribution, self.grid.fraction);
-                for plane in patch.planes.drain(left..) {
+                for (channel, plane) in patch.planes.drain(left..).enumerate() {
+                    let base = Base::new(distribution.table(channel), self.grid.fraction);
                     plane.iter().for_each(|&z| base.push(&mut self.stack, z, &mut self.terms.base));
                 }
             }
-            &Operation::Draw(BaseChannels { distribution, count }) => {
-                let (pixels, base) = (placed.side * placed.side, Base::of_noise(distribution, self.grid.fraction));
-                let mut pop = || base.pop(&mut self.stack, &mut self.terms.posterior);
-                let drawn: Vec<Vec<i64>> = (0..count).map(|_| (0..pixels).map(|_| pop()).collect()).collect();
+            Operation::Draw(BaseChannels { distribution, count }) => {
+                let pixels = placed.side * placed.side;
+                let plane = |channel: usize| {
+                    let base = Base::of_noise(distribution.table(channel), self.grid.fraction);
+                    (0..pixels).map(|_| base.pop(&mut self.stack, &mut self.terms.posterior)).collect()
+                };
+                let drawn: Vec<Vec<i64>> = (0..*count).map(plane).collect();
                 patch.planes.splice(0..0, drawn);
             }
             Operation::Observe(observe) => self.push_samples(observe, patch)?,
@@ -75,25 +78,28 @@ impl<N: Evaluator> Walk<'_, N> {
                     self.uncouple(couple, patch)?
                 }
             }
-            &Operation::Factor(BaseChannels { distribution, count }) => {
+            Operation::Factor(BaseChannels { distribution, count }) => {
                 patch.side = placed.side;
-                let (pixels, base) = (placed.side * placed.side, Base::new(distribution, self.grid.fraction));
-                let mut pop = || base.pop(&mut self.stack, &mut self.terms.base);
-                let planes = (0..count).map(|_| {
-                    let mut plane: Vec<i64> = (0..pixels).map(|_| pop()).collect();
+                let pixels = placed.side * placed.side;
+                let planes = (0..*count).rev().map(|channel| {
+                    let base = Base::new(distribution.table(channel), self.grid.fraction);
+                    let pop = |_| base.pop(&mut self.stack, &mut self.terms.base);
+                    let mut plane: Vec<i64> = (0..pixels).map(pop).collect();
                     plane.reverse();
                     plane
                 });
                 let planes: Vec<_> = planes.collect();
                 patch.planes.extend(planes.into_iter().rev());
             }
-            &Operation::Draw(BaseChannels { distribution, count }) => {
-                let base = Base::of_noise(distribution, self.grid.fraction);
-                for z in patch.planes.drain(..count).rev().flat_map(|plane| plane.into_iter().rev()) {
-                    if base.has(z) {
-                        base.push(&mut self.stack, z, &mut self.terms.posterior);
-                    } else {
-                        self.out_of_range = true;
+            Operation::Draw(BaseChannels { distribution, count }) => {
+                for (channel, plane) in patch.planes.drain(..count).enumerate().rev() {
+                    let base = Base::of_noise(distribution.table(channel), self.grid.fraction);
+                    for z in plane.into_iter().rev() {
+                        if base.has(z) {
+                            base.push(&mut self.stack, z, &mut self.terms.posterior);
+                        } else {
+                            self.out_of_range = true;
+                        }
                     }
                 }
             }

@@ -53,6 +53,9 @@ pub(super) fn hashed(program: &Program, magnitude: i32) -> Vec<Hashed> {
     networks.into_iter().map(|used| Hashed { sizes: used.sizes, magnitude }).collect()
 }
 
+/// The base distribution whose mixtures follow the number of channels.
+const MIXTURE: &str = "mixture ";
+
 /// The lines of a program of patches of so many pixels on a side, and what is left of the patch.
 #[derive(Debug, Clone)]
 struct Lines {
@@ -90,9 +93,17 @@ impl Lines {
     }
 
     fn factor_under(mut self, distribution: &str) -> String {
-        let zeros = " 0".repeat(self.channels);
-        self.line(&format!("norm {}{zeros}{}", self.channels, " -256".repeat(self.channels)));
-        self.line(&format!("factor {distribution}{}", self.channels));
+        let channels = self.channels;
+        let each = |numbers: &str| numbers.repeat(channels);
+        self.line(&format!("norm {channels}{}{}", each(" 0"), each(" -256")));
+        let shares = if distribution == MIXTURE {
+            // Neighbouring channels have different mixtures.
+            let weights: String = (0..channels).map(|c| [" 9000 56536", " 56536 9000"][c % 2]).collect();
+            format!(" 2{weights}{}{}", each(" -80 90"), each(" 30 -20"))
+        } else {
+            String::new()
+        };
+        self.line(&format!("factor {distribution}{channels}{shares}"));
         self.text
     }
 
@@ -182,6 +193,7 @@ pub(super) fn variants() -> Vec<(&'static str, Program)> {
         ("norm", with(squeezed(), "norm 3 100 -200 7 70 30 0")),
         ("factor", program(&early.factor_all(), 1, 8)),
         ("factor, gaussian", program(&squeezed().factor_under("gaussian "), 1, 8)),
+        ("factor, mixtures", program(&squeezed().factor_under(MIXTURE), 1, 8)),
         ("affine, channels", coupled("couple affine", &channel_masks)),
         ("affine, checkerboard", coupled("couple affine", &checkerboards)),
         ("additive, channels", coupled("couple additive", &channel_masks)),
@@ -217,7 +229,7 @@ fn flow(channels: usize, random: &mut Random) -> (String, usize) {
     for _ in 0..random.below(8) {
         any_operation(&mut lines, random);
     }
-    (lines.factor_under(["", "gaussian "][random.index(2)]), side)
+    (lines.factor_under(["", "gaussian ", MIXTURE][random.index(3)]), side)
 }
 
 fn any_operation(lines: &mut Lines, random: &mut Random) {
