@@ -11,7 +11,7 @@ use crate::streams;
 const MEASURED_SIDE: u32 = 96;
 pub(super) const MEASURED_GRAPHICS_SIDE: u32 = 512;
 /// A candidate that takes this many times the bits of another in small squares is not tried in large ones.
-const CLEARLY_MORE: f64 = 1.3;
+const CLEARLY_MORE: f64 = 1.1;
 /// Bits with which a band names a model: decisive for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 136;
 
