@@ -63,7 +63,11 @@ static PROGRAMS: LazyLock<Mutex<Vec<Programmed>>> = LazyLock::new(|| {
 });
 
 fn codec(effort: Effort, model: ModelChoice) -> Codec {
-    divided(effort, model, Division { tile_side: 11, graphics_tile_side: 16, band_pixels: 300, lanes_from: 110 })
+    divided(
+        effort,
+        model,
+        Division { tile_side: 11, learning_tile_side: 16, graphics_tile_side: 16, band_pixels: 300, lanes_from: 110 },
+    )
 }
 
 fn divided(effort: Effort, model: ModelChoice, division: Division) -> Codec {

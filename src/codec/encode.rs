@@ -169,7 +169,7 @@ fn write_error(source: std::io::Error) -> Error {
 fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, done: &Done) -> Result<Vec<u8>> {
     let (engine, settings) = (&codec.engine, &codec.settings);
     let mut parts = plan::choose(engine, settings.transforms, samples, header.depth())?;
-    let mut large = parts.iter().all(|part| part.graphics);
+    let mut side = settings.division.tile_side;
     match settings.effort {
         Effort::Low => {}
         Effort::Default => {
@@ -177,10 +177,12 @@ fn encode_band(codec: &Codec, header: &Header, samples: ArrayView3<'_, u16>, don
         }
         Effort::Max => {
             parts = parts.into_iter().map(|part| part.learning(engine)).collect::<Result<_>>()?;
-            large = true; // so that there is more to learn from
+            side = settings.division.learning_tile_side;
         }
     }
-    let side = if large { settings.division.graphics_tile_side } else { settings.division.tile_side };
+    if parts.iter().all(|part| part.graphics) {
+        side = settings.division.graphics_tile_side;
+    }
     let (width, height) = TileGrid::even(header.width, samples.dim().1 as u32, side).tile;
     if width * height >= settings.division.lanes_from {
         parts = parts.into_iter().map(|part| part.with_lanes(engine)).collect::<Result<_>>()?;

@@ -15,9 +15,10 @@ use crate::model::registry::{ModelChoice, Models};
 /// How images are divided when they are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Division {
-    /// Largest side of a tile, in pixels: for photographs; and for graphics, which repeat themselves over longer
-    /// distances.
+    /// Largest side of a tile, in pixels: for photographs; for networks that learn, since counts of few colours need
+    /// many pixels; and for graphics, which repeat themselves over longer distances.
     pub tile_side: u32,
+    pub learning_tile_side: u32,
     pub graphics_tile_side: u32,
     /// Most pixels of a band, unless a single row has more.
     pub band_pixels: u32,
@@ -27,7 +28,8 @@ pub(crate) struct Division {
 
 impl Default for Division {
     fn default() -> Self {
-        Self { tile_side: 512, graphics_tile_side: 2048, band_pixels: 1 << 24, lanes_from: 1 << 17 }
+        let (tile_side, learning_tile_side, graphics_tile_side) = (512, 1024, 2048);
+        Self { tile_side, learning_tile_side, graphics_tile_side, band_pixels: 1 << 24, lanes_from: 1 << 17 }
     }
 }
 
@@ -67,7 +69,7 @@ pub enum Effort {
     #[default]
     Default,
     /// The networks for photographs continue to learn from each tile while it is coded, where that makes it smaller.
-    /// Tiles are larger, so fewer threads can be used.
+    /// Tiles are larger, so fewer threads may be used.
     Max,
 }
 

@@ -90,7 +90,13 @@ fn valid_files() -> Vec<(&'static str, Vec<u8>)> {
         ("repeating-16-bit", |c, y, x| (9 + x % 8 + y % 3 * 8) * (c + 3) * 40_503 % 65_521, [3, 24, 24], 16),
     ];
     // One tile, of several chunks, under the colour network whatever the planner would choose.
-    let division = Division { tile_side: 11, graphics_tile_side: 24, band_pixels: 576, ..Division::default() };
+    let division = Division {
+        tile_side: 11,
+        learning_tile_side: 24,
+        graphics_tile_side: 24,
+        band_pixels: 576,
+        ..Division::default()
+    };
     let learning = divided(Effort::Max, ModelChoice::File(models()[0].file.into()), division);
     let colour_flow = models().iter().find(|model| model.family == Family::Flow).expect("a flow");
     let flow = codec(Effort::Default, ModelChoice::File(colour_flow.file.into()));
