@@ -7,7 +7,8 @@ use super::*;
 use crate::testing::{self, Random};
 use crate::{Content, Error, FormatErrorKind, Limits, ModelChoice, Rect};
 
-const DIVISION: Division = Division { tile_side: 16, graphics_tile_side: 20, band_pixels: 1000, lanes_from: 1 << 17 };
+const DIVISION: Division =
+    Division { tile_side: 16, learning_tile_side: 20, graphics_tile_side: 20, band_pixels: 1000, lanes_from: 1 << 17 };
 
 /// A codec that divides small images into bands and tiles.
 fn dividing(threads: usize) -> Codec {
