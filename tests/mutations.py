@@ -53,7 +53,7 @@ MUTATIONS = [
 
 def tested(folder):
     """What the tests print, and whether they pass."""
-    command = ["cargo", "test", "--quiet", "--no-default-features", "--lib", "--", *TESTS]
+    command = ["cargo", "test", "--quiet", "--no-default-features", "--features", "files", "--lib", "--", *TESTS]
     environment = {"CARGO_TARGET_DIR": str(folder / "target")}
     found = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -50,7 +50,7 @@ static REGISTRY: [RegisteredModel; 17] = [
     registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
     registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
     registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-a44a8805.onnx")),
-    registered_program(11, "realnvp", Content::Colour, include_bytes!("../../models/realnvp-e8b14309.onnx")),
+    registered_program(11, "realnvp", Content::Colour, include_bytes!("../../models/realnvp-bd948f08.onnx")),
     registered_program(12, "vae", Content::Colour, include_bytes!("../../models/vae-f757e716.onnx")),
     registered_program(13, "realnvp", Content::Grey, include_bytes!("../../models/realnvp-grey-b4329606.onnx")),
     registered_program(14, "vae", Content::Grey, include_bytes!("../../models/vae-grey-15858a6b.onnx")),

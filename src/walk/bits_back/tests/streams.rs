@@ -4,8 +4,8 @@
 //! variant and of as many random programs, and 200 of each model of the registry:
 //!
 //! ```sh
-//! ANSEL_STREAMS=100000 cargo test --release --no-default-features --lib bits_back::tests::streams -- --skip registry --nocapture
-//! ANSEL_STREAMS=200 cargo test --release --no-default-features --lib bits_back::tests::streams::registry -- --nocapture
+//! ANSEL_STREAMS=100000 cargo test --release --no-default-features --features files --lib bits_back::tests::streams -- --skip registry --nocapture
+//! ANSEL_STREAMS=200 cargo test --release --no-default-features --features files --lib bits_back::tests::streams::registry -- --nocapture
 //! ```
 
 use super::small::{Hashed, hashed, random_program, variants};
