@@ -133,7 +133,7 @@ def main():
     both = optimizers(whole, config)
     first = train.resume(options.checkpoint, config, "cpu", whole, average, both)
 
-    started, running = time.time(), 0.0
+    started, running, reported = time.time(), 0.0, first
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the patches that an uninterrupted one would have drawn.
         crops = patches(training, config.batch, config, np.random.default_rng((config.seed, step)))
@@ -156,11 +156,11 @@ def main():
             parts = "  ".join(f"{name} {bits:.4f}" for name, bits in found.items())
             rate = config.batch * PATCH**2 * (step + 1 - first) / (time.time() - started)
             print(
-                f"step {step + 1} of {config.steps}  training {running / options.report:.4f}"
+                f"step {step + 1} of {config.steps}  training {running / (step + 1 - reported):.4f}"
                 f"  validation {sum(found.values()):.4f} bpsp  ({parts})  {rate / 1e3:.1f} kP/s",
                 flush=True,
             )
-            running = 0.0
+            running, reported = 0.0, step + 1
             train.save(options.checkpoint, config, step + 1, whole, average, both)
 
 

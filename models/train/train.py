@@ -159,7 +159,7 @@ def main():
     def loss_of(raw, pixels):
         return code_length(raw, pixels, config).mean() / config.channels
 
-    started, running = time.time(), 0.0
+    started, running, reported = time.time(), 0.0, first
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
@@ -184,11 +184,11 @@ def main():
             rate = pixels_per_step * (step + 1 - first) / (time.time() - started)
             print(
                 f"step {step + 1} of {config.steps}  {pixels_per_step * (step + 1) / 1e6:.0f} MP seen"
-                f"  training {running.item() / options.report:.4f}"
+                f"  training {running.item() / (step + 1 - reported):.4f}"
                 f"  validation {bits_per_sample(average, validation):.4f} bpsp  {rate / 1e3:.0f} kP/s",
                 flush=True,
             )
-            running = 0.0
+            running, reported = 0.0, step + 1
             save(options.checkpoint, config, step + 1, network, average, both)
 
 
