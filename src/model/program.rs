@@ -193,9 +193,10 @@ impl Program {
             _ => return refuse("a program begins with dequantization"),
         };
         words.end()?;
-        let operations = lines.map(|line| Operation::read(line, channels)).collect::<Result<Vec<_>>>()?;
+        let operations = lines.take(MAX_OPERATIONS + 1);
+        let operations = operations.map(|line| Operation::read(line, channels)).collect::<Result<Vec<_>>>()?;
         if operations.len() > MAX_OPERATIONS {
-            return refuse(format!("{} operations", operations.len()));
+            return refuse(format!("more than {MAX_OPERATIONS} operations"));
         }
         let sample = |plane| Channel::of_samples(plane, dequantization == Dequantization::None);
         let mut patch: Vec<Channel> = (0..channels).map(sample).collect();

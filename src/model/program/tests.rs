@@ -36,6 +36,7 @@ fn programs_that_do_not_fit_are_refused() {
     assert_refused("channels leave", &format!("{START}factor 2"));
     assert_refused("unknown operation `unknown`", &format!("{START}unknown"));
     assert_refused("ends early", &format!("{START}factor"));
+    assert_refused("more than 256 operations", &format!("{START}{}factor 1", "norm 1 0 0\n".repeat(256)));
     assert_refused("at the end of a line", &format!("{START}factor 1 2"));
     assert_refused("not a number", &format!("{START}factor x"));
     assert_refused("are squeezed", &format!("{START}{}factor 1", "squeeze\n".repeat(4)));
