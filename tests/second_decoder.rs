@@ -285,6 +285,9 @@ fn files(codec: &Codec) -> Vec<(Example, Vec<u8>)> {
             files.push(of_model(name, planes, ModelChoice::Named(name.to_owned())));
         }
     }
+    for expert in ansel::models().iter().filter(|model| model.expert.is_some()) {
+        files.push(of_model("expert", photograph_crop(3, 14, 11), ModelChoice::File(expert.file.into())));
+    }
     for (planes, content) in [(stripes(1, 40, 32), Content::Grey), (stripes(3, 32, 24), Content::Colour)] {
         let learning = Codec::builder().effort(Effort::Max).model(model_file(content)).build().expect("a codec");
         let (_, fixed) = of_model("no learning", planes.clone(), model_file(content));

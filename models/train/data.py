@@ -137,7 +137,11 @@ def sample_crops(images, count, side, config, rng):
         return sample_padded(images, count, side, rng)
     if config.context == "levels":
         return sample_levels(images, count, side, config, rng)
-    crops = sample_photographs(images, count, side, config.augment, rng)
+    return of_planes(sample_photographs(images, count, side, config.augment, rng), config, rng)
+
+
+def of_planes(crops, config, rng):
+    """Crops (B, 3, H, W) as crops of the configuration's planes, some of them with the borders of a tile."""
     if config.planes == "grey":
         crops = to_grey(crops, rng)
     elif config.planes == "luma-chroma":
@@ -162,10 +166,12 @@ def cut(image, extent, rng):
 def sample_photographs(images, count, side, share, rng, names=tuple(augment.CHANGES)):
     """Random crops (count, 3, side + REACH, side + 2 REACH), a share of them after one of the named changes."""
     extent = side + 2 * REACH
-    crops = np.empty((count, extent, extent, 3), np.uint8)
-    for crop, image in zip(crops, drawn(images, count, rng)):
-        crop[:] = photograph(image, extent, share, rng, names)
-    return np.ascontiguousarray(crops[:, :-REACH].transpose(0, 3, 1, 2))
+    return causal([photograph(image, extent, share, rng, names) for image in drawn(images, count, rng)])
+
+
+def causal(windows):
+    """Windows, each (H + REACH, W, 3), as crops without the rows below: (B, 3, H, W)."""
+    return np.ascontiguousarray(np.stack(windows)[:, :-REACH].transpose(0, 3, 1, 2))
 
 
 def photograph(image, extent, share, rng, names=tuple(augment.CHANGES)):

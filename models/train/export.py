@@ -55,12 +55,15 @@ def integer_layers(network):
     layers, grid = [], network.config.grid
     maxima = grid.input_maxima(len(network.layers))
     for index, (layer, weight, maximum) in enumerate(zip(network.layers, network.weights(), maxima)):
-        exponent = quantize.row_exponents(weight.detach(), maximum).double()
-        weight = torch.round(weight.detach().double() * torch.exp2(exponent)[:, None])
         input_fraction = grid.activation_fraction if index else grid.context_fraction
-        bias = layer.bias.detach().double() * torch.exp2(exponent + input_fraction)
         last = index == len(network.layers) - 1
         fraction = model.OUTPUT_FRACTION + output_gains(network.config) if last else grid.activation_fraction
+        # A shift is not negative; a weight that is too large for that is cut off.
+        exponent = quantize.row_exponents(weight.detach(), maximum).double()
+        exponent = exponent.maximum(torch.as_tensor(fraction - input_fraction, dtype=exponent.dtype))
+        weight = torch.round(weight.detach().double() * torch.exp2(exponent)[:, None])
+        weight = weight.clamp(-quantize.WEIGHT_MAX, quantize.WEIGHT_MAX)
+        bias = layer.bias.detach().double() * torch.exp2(exponent + input_fraction)
         shift = (exponent + input_fraction).numpy() - fraction
         half = np.exp2(shift - 1)  # so that Floor rounds to nearest
         bias = np.floor(bias.numpy() + half + 0.5)

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import model
-from model import Network, Pixels, rows_of_pixels, rows_of_planes
+from model import Network, Pixels, as_byte, rows_of_pixels, rows_of_planes
 
 REACH = 5  # rows and columns that a context reaches, in units of the level's lattice
 LEVELS = 7  # levels of every tile
 TRAINED_LEVELS = 4  # to the networks, coarser levels look like the last of these
-LEVEL_UNIT = 64  # step between levels in their context entry
+LEVEL_UNIT = 32  # step between levels in their context entry
 PLACES = [(1, 1), (0, 1), (1, 0)]  # (row, column) modulo 2 of each phase's pixels
 KNOWN = [  # whether the pixel at an offset (down, right) is known before the phase
     lambda down, right: down % 2 == 1 and right % 2 == 1,
@@ -56,7 +56,8 @@ def pixels_of(crops, config, borders=True):
     """The pixels of each phase of crops (B, planes, H + 2 REACH, W + 2 REACH), whose planes are the C channels, the
     level, and whether a pixel is inside the tile (always true without borders).
 
-    Contexts: the taps, channels interleaved, minus their channel's translation; each translation - 128; the level.
+    Contexts: the taps, channels interleaved, minus their channel's translation, clamped to bytes; each translation - 128;
+    the level.
     """
     return [phase_pixels(crops.float(), config, phase, borders) for phase in range(3)]
 
@@ -82,7 +83,7 @@ def phase_pixels(crops, config, phase, borders):
 
     values = [tap(*place) for place in places]
     translation = torch.floor((sum(values[:4]) + 2) / 4)
-    features = [value - translation for value in values]
+    features = [as_byte(value - translation) for value in values]
     features += [translation - 128, at(level, 0, 0) * LEVEL_UNIT]
     contexts = rows_of_pixels(torch.cat(features, 1))
     here = rows_of_planes(at(samples, 0, 0))

@@ -34,8 +34,7 @@ class Config:
     """A configuration file of configs/."""
 
     name: str
-    # "local", "normalized" (normalize.py), "repeats" (local, with exact repeats and pinned components), or "levels" (the
-    # flow)
+    # "normalized" (normalize.py), "repeats" (repeats.py; with pinned components), or "levels" (the flow)
     context: str
     planes: str
     channels: int
@@ -51,6 +50,7 @@ class Config:
     seed: int
     augment: float = 0.0  # share of the crops of photographs that are changed, see augment.py
     finish: int = 0  # of the steps, those after the learning rates have fallen once
+    grid = quantize.BYTES  # the same for all
 
     @staticmethod
     def read(path):
@@ -63,10 +63,6 @@ class Config:
     @property
     def classes(self):
         return normalize.CLASSES if self.context == "normalized" else 0
-
-    @property
-    def grid(self):
-        return quantize.BYTES if self.context == "normalized" else quantize.WIDE
 
     @property
     def context_size(self):
@@ -96,6 +92,11 @@ def predict(crops):
     northwest = crops[:, :, REACH - 1 : -1, REACH - 1 : -REACH - 1]
     low, high = torch.minimum(north, west), torch.maximum(north, west)
     return torch.maximum(low, torch.minimum(high, north + west - northwest))
+
+
+def as_byte(feature):
+    """A feature as a context entry: -128 to 127."""
+    return feature.clamp(-quantize.BYTES.context_max, quantize.BYTES.context_max - 1)
 
 
 def rows_of_pixels(planes):
@@ -128,7 +129,7 @@ def pixels_of(crops, config):
     if config.classes:
         features, shifts, signs = normalize.normalized(differences, prediction)
     else:
-        features = [*differences, prediction - 128]
+        features = [as_byte(feature) for feature in (*differences, prediction - 128)]
         shifts, signs = torch.zeros_like(inside[:, :1]), torch.ones_like(inside[:, :1])
     if config.pinned:
         steps = crops[:, -1:, REACH:, REACH:-REACH]
@@ -161,7 +162,7 @@ def repeats_context(crops, channels, prediction, maximum):
     for a, b, c in repeats.EXTRAPOLATIONS:
         candidates.append((at(samples, a) + at(samples, b) - at(samples, c)).clamp_min(0).minimum(maximum))
     candidates += [long, short]
-    features = [long - prediction, short - prediction, counts * repeats.COUNT_UNIT]
+    features = [as_byte(long - prediction), as_byte(short - prediction), counts * repeats.COUNT_UNIT]
     masks = extras[:, 2 * channels + 2].int() + 256 * extras[:, 2 * channels + 3].int()
     for place in repeats.MATCHES_AT:
         mask = at(masks[:, None], place)
@@ -211,11 +212,12 @@ class Network(nn.Module):
                 0.7 / COEFFICIENT_GAIN / max(1, c - 1)
             )
 
-    def forward(self, contexts):
-        """(pixels, inputs) integers -> raw outputs (outputs, pixels), planes first for the mixture.
+    def run(self, contexts):
+        """(pixels, inputs) integers -> the activations of each layer in turn, (pixels, rows) integers; then the raw outputs,
+        in real units.
 
-        Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations
-        beyond 8 bits are rounded.
+        Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations beyond 8
+        bits are rounded.
         """
         grid = self.config.grid
         x, fraction = contexts, grid.context_fraction
@@ -227,7 +229,27 @@ class Network(nn.Module):
             x = F.linear(x, weight.to(x.dtype), (layer.bias * scale).to(x.dtype))
             if not last:
                 x, fraction = quantize.Activation.apply(x, grid.activation_max), grid.activation_fraction
-        return x.t().contiguous().float()
+            yield x
+
+    def forward(self, contexts):
+        """(pixels, inputs) integers -> raw outputs (outputs, pixels), planes first for the mixture."""
+        *_, outputs = self.run(contexts)
+        return outputs.t().contiguous().float()
+
+    def revive(self, contexts):
+        """Sets units anew that are not active for any of these pixels, in all hidden layers, with no weight in the next layer.
+        Returns how many.
+
+        Units die in the first steps, when learning rates are high.
+        """
+        with torch.no_grad():
+            *activations, _ = self.run(contexts)
+            dead = [torch.nonzero(layer.amax(0) == 0).flatten() for layer in activations]
+            for units, layer, following in zip(dead, self.layers, self.layers[1:]):
+                layer.weight[units] = nn.init.kaiming_normal_(torch.empty_like(layer.weight), nonlinearity="relu")[units]
+                layer.bias[units] = 0
+                following.weight[:, units] = 0
+        return sum(map(len, dead))
 
 
 def mixture_parameters(raw, config, pixels):

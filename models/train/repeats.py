@@ -21,7 +21,7 @@ HASH_MULTIPLIER = 0x9E3779B1
 # set flag and of one count.
 MATCHES_AT = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
 PAIRS = [(0, k) for k in range(1, CANDIDATES)] + [(1, k) for k in range(2, CANDIDATES)] + [(9, 10)]
-FLAG, COUNT_UNIT = 64, 16
+FLAG, COUNT_UNIT = 64, 8
 # Planes of `extras` for C channels: long and short prediction (C each), their counts, the match mask.
 MASK_BYTES = 2
 

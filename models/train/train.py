@@ -23,7 +23,7 @@ import flow
 from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 256, 48, 2026
-CROPS_AT_ONCE = 16  # crops of the validation set
+CROPS_AT_ONCE, REVIVING_CROPS = 16, 64  # crops of the validation set
 
 
 def validation_crops(held_out, config):
@@ -163,6 +163,9 @@ def main():
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
+        if config.finish and step == config.steps - config.finish:
+            for part, pixels in zip(network.networks, parts_of(validation[:REVIVING_CROPS], config)):
+                print(f"{part.revive(pixels.contexts)} units set anew", flush=True)
         crops = data.sample_crops(training, config.batch, config.crop, config, rng)
         borders = config.context == "levels" and not crops[:, -1].all()
         parts = prepare(torch.from_numpy(crops).to(options.device), borders)

@@ -43,7 +43,7 @@ fn coder(part: &PartSummary) -> String {
         Some(model) => {
             let passes = model.family.passes().map(|passes| format!(", {passes} network passes for any image size"));
             let more = passes.unwrap_or_default() + &change;
-            format!("model {} {} ({digest}){more}", model.name, model.content.name())
+            format!("model {} {} ({digest}){more}", model.name, model.content_name())
         }
         None => format!("a model not carried by this program (id {id}, {digest}){change}"),
     }
@@ -53,7 +53,7 @@ fn coder(part: &PartSummary) -> String {
 pub fn coder_name(part: &PartSummary) -> String {
     let Some((id, digest)) = part.model else { return part.coder.to_owned() };
     let is_it = |model: &&RegisteredModel| model.id == id && model.digest().starts_with(&hex(&digest));
-    let name = ansel::models().iter().find(is_it).map(|model| format!("{} {}", model.name, model.content.name()));
+    let name = ansel::models().iter().find(is_it).map(|model| format!("{} {}", model.name, model.content_name()));
     let name = name.unwrap_or_else(|| format!("a model of its own ({})", hex(&digest)));
     match adaptation(part) {
         "none" => name,
@@ -229,20 +229,21 @@ fn jpeg_fields(info: &JpegInfo) -> Value {
 
 /// The heading above the lines of [`model`].
 pub fn models_head() -> String {
-    "id  name      family          content         kMAC/px    bytes  sha-256".to_owned()
+    "id  name      family          content          kMAC/px    bytes  sha-256".to_owned()
 }
 
 /// A model of the registry.
 pub fn model(model: &RegisteredModel, multiplications: usize) -> String {
     let RegisteredModel { id, name, file, .. } = model;
-    let (kmac, content, bytes) = (multiplications as f64 / 1000.0, model.content.name(), file.len());
+    let (kmac, content, bytes) = (multiplications as f64 / 1000.0, model.content_name(), file.len());
     let family = model.family.name();
-    format!("{id:<3} {name:<9} {family:<14}  {content:<14}  {kmac:>7.1}  {bytes:>7}  {}", model.digest())
+    format!("{id:<3} {name:<9} {family:<14}  {content:<15}  {kmac:>7.1}  {bytes:>7}  {}", model.digest())
 }
 
 pub fn model_json(model: &RegisteredModel, multiplications: usize) -> Value {
     json!({
         "id": model.id, "name": model.name, "family": model.family.name(),
-        "content": model.content.name(), "kmac_per_pixel": multiplications as f64 / 1000.0, "bytes": model.file.len(), "sha256": model.digest(),
+        "content": model.content.name(), "expert": model.expert, "kmac_per_pixel": multiplications as f64 / 1000.0,
+        "bytes": model.file.len(), "sha256": model.digest(),
     })
 }

@@ -203,7 +203,7 @@ impl Codec {
         let engine = self.clone().for_image(info).engine;
         let model = match engine.models().external() {
             Some(model) => model.clone(),
-            None => engine.models().for_encoding(Content::Colour)?,
+            None => engine.models().first_for_encoding(Content::Colour)?,
         };
         engine.info(&model)
     }

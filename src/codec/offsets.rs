@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn offsets_are_found_where_the_network_is_wrong_all_over() {
         let engine = Engine::new(Models::default(), Device::Cpu, Threads::own(None));
-        let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
+        let model = engine.models().first_for_encoding(Content::Grey).expect("a model of the registry");
         let grey = |samples: Array3<u16>| Coded { samples, sizes: vec![256] };
         // Steps of ten and more in every row, which photographs do not have.
         let pattern = |y: usize, x: usize| (100 + 25 * (x % 3) + 11 * (y % 2) + x * y % 4) as u16;

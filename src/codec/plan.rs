@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView3, s};
 
-use self::cost::{MEASURED_GRAPHICS_SIDE, cheapest, measure};
+use self::cost::{MEASURED_GRAPHICS_SIDE, best, cheapest, measure};
 pub(crate) use self::long_range::long_range;
 use self::repeats::repeats;
 use super::offsets;
@@ -226,7 +226,7 @@ fn under_models(engine: &Engine, alternative: Alternative) -> Result<Vec<Planned
     let mut parts = Vec::new();
     for (content, wanted) in [(photograph, repeats < MOST_REPEATS), (graphics, repeats >= FEW_REPEATS)] {
         if wanted {
-            let model = engine.models().for_encoding(content)?;
+            let model = best(engine, engine.models().for_encoding(content)?, &alternative.coded)?;
             parts.push(under(Coder::Network(network_coder(engine, &model)?), content == graphics, Some(repeats)));
         }
     }

@@ -16,7 +16,7 @@ const INTERPOLATED: usize = 4;
 /// Levels that networks distinguish; coarser levels look like the last of these.
 const NAMED_LEVELS: u32 = 4;
 /// Step between levels in the level entry of a context.
-const LEVEL_UNIT: u32 = 64;
+const LEVEL_UNIT: u32 = 32;
 
 /// The coupling layer of a phase of a level.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Coupling {
             self.push_taps(within, alphabet, contexts)
         };
         let half = 1 << (alphabet.depth - 1);
-        contexts.extend(translations.map(|translation| alphabet.to_eight_bits(translation - half) as i16));
+        contexts.extend(translations.map(|translation| alphabet.to_byte(translation - half)));
         contexts.push(self.level);
         std::array::from_fn(|channel| if channel < C { translations[channel] } else { 0 })
     }
@@ -81,7 +81,7 @@ impl Coupling {
         contexts.resize(first + self.taps.len() * C, 0);
         for (&tap, values) in self.taps.iter().zip(contexts[first..].chunks_exact_mut(C)) {
             for ((value, &sample), translation) in values.iter_mut().zip(pixel(tap)).zip(translations) {
-                *value = alphabet.to_eight_bits(i32::from(sample) - translation) as i16;
+                *value = alphabet.to_byte(i32::from(sample) - translation);
             }
         }
         translations

@@ -10,8 +10,6 @@ pub(crate) mod repeats;
 /// What the contexts of a network consist of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContextKind {
-    /// The taps around it.
-    Local,
     /// The taps around a pixel, and the candidates for repeats.
     Repeats,
     /// The taps around a pixel, normalised for contrast and sign.
@@ -26,7 +24,6 @@ impl ContextKind {
     /// The kind with this name in a model file.
     pub fn named(name: &str) -> Option<Self> {
         match name {
-            "local" => Some(Self::Local),
             "repeats" => Some(Self::Repeats),
             "normalized" => Some(Self::Normalized),
             "levels" => Some(Self::Levels),
@@ -37,7 +34,6 @@ impl ContextKind {
     /// The context size of a pixel with this many channels; for flows, in this phase.
     pub fn size(self, channels: usize, phase: usize) -> usize {
         match self {
-            Self::Local => local::context_size(channels),
             Self::Repeats => local::context_size(channels) + repeats::context_size(channels),
             Self::Normalized => normalized::context_size(channels),
             Self::Levels => levels::context_size(phase, channels),

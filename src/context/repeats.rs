@@ -34,7 +34,7 @@ const TABLE_BITS: (u32, u32) = (10, 20);
 const HASH_MULTIPLIER: u32 = 0x9E37_79B1;
 const COUNT_MAX: u16 = 15;
 /// Context entries of one count, and of a set flag.
-const COUNT_UNIT: i16 = 16;
+const COUNT_UNIT: i16 = 8;
 const FLAG: i16 = 64;
 
 /// The number of entries that repeats add to a context.
@@ -116,7 +116,7 @@ impl Repeats {
     ) {
         let candidates = &found.candidates;
         for candidate in &candidates[CANDIDATES - CONTEXTS..] {
-            let relative = |c: usize| alphabets[c].to_eight_bits(i32::from(candidate[c]) - predictions[c]) as i16;
+            let relative = |c: usize| alphabets[c].to_byte(i32::from(candidate[c]) - predictions[c]);
             context.extend((0..C).map(relative));
         }
         context.extend(found.counts.map(|count| COUNT_UNIT * count as i16));

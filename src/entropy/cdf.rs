@@ -81,6 +81,12 @@ impl Alphabet {
     pub fn to_eight_bits(self, difference: i32) -> i32 {
         if self.depth >= 8 { difference >> (self.depth - 8) } else { difference << (8 - self.depth) }
     }
+
+    /// A difference of samples in these units as an entry of a context, from -128 to 127.
+    #[inline]
+    pub fn to_byte(self, difference: i32) -> i16 {
+        self.to_eight_bits(difference).clamp(-128, 127) as i16
+    }
 }
 
 /// The interval of a sample: `[left, left + probability)` out of 2^24.

@@ -8,7 +8,7 @@
 //!
 //! * the network itself, by the contract's bound on rows, which every update keeps;
 //! * errors times weights: `255 * 127 * 2^lift * rows < 2^23`, see [`LearningLayer::new`];
-//! * errors times inputs, summed over a chunk: `255 * 256 * 256 < 2^24`, with 11-bit activations narrowed to 8 bits.
+//! * errors times inputs, summed over a chunk: `255 * 255 * 256 < 2^24`.
 //!
 //! The products are computed by the [kernel](crate::infer::kernel), not by ONNX Runtime: weights that change with every
 //! chunk would have to be inputs of the graph, packed again in each call, and the graph has no place for the products of
@@ -23,7 +23,7 @@ mod steps;
 use self::layer::{LearningLayer, Scratch};
 use crate::base::error::Result;
 use crate::base::stop::Stop;
-use crate::context::{ContextKind, normalized};
+use crate::context::normalized;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::padded;
@@ -35,7 +35,6 @@ use crate::model::contract::{CheckedModel, Layer};
 #[derive(Debug)]
 pub(crate) struct Learner {
     shape: MixtureShape,
-    context: ContextKind,
     chunk: usize,
     layers: Vec<LearningLayer>,
     /// The inputs of each layer, and the outputs of the last, with axes (pixel, padded inputs). In an odd chunk, a pixel
@@ -54,25 +53,22 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// A network that starts with the weights of a model; the model must not have pinned components.
+    /// A network that starts with the weights of a model; its contexts are normalised.
     pub fn new(model: &CheckedModel, learning: Learning) -> Self {
         let chunk = usize::from(learning.chunk);
         let last = model.layers.len() - 1;
         let layer = |(index, layer): (usize, &Layer)| {
             let output = (index == last).then_some(model.shape);
-            LearningLayer::new(layer, (index == 0, model.precision()), output, learning)
+            LearningLayer::new(layer, index == 0, output, learning)
         };
         let mut layers: Vec<_> = model.layers.iter().enumerate().map(layer).collect();
-        if model.context == ContextKind::Normalized {
-            layers[0].flags = model.context_size() - normalized::CLASSES;
-        }
+        layers[0].flags = model.context_size() - normalized::CLASSES;
         let even = chunk.next_multiple_of(2);
         let errors: Vec<_> = layers.iter().map(|layer| vec![0; even * padded(layer.rows)]).collect();
         let contexts = vec![0; even * padded(model.context_size())];
         let activations = std::iter::once(contexts).chain(errors.clone()).collect();
         Self {
             shape: model.shape,
-            context: model.context,
             chunk,
             layers,
             activations,
@@ -157,10 +153,6 @@ impl Learner {
 impl Evaluator for Learner {
     fn shape(&self) -> MixtureShape {
         self.shape
-    }
-
-    fn context(&self) -> ContextKind {
-        self.context
     }
 
     /// Pixels until the next update.

@@ -14,7 +14,6 @@ mod runtime;
 pub(crate) mod session;
 
 use crate::base::error::Result;
-use crate::context::ContextKind;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
 
@@ -25,9 +24,6 @@ pub(crate) use self::kernel::LANES;
 pub(crate) trait Evaluator {
     /// The shape of its mixtures.
     fn shape(&self) -> MixtureShape;
-
-    /// The kind of contexts it takes.
-    fn context(&self) -> ContextKind;
 
     /// Most pixels per run.
     fn room(&self) -> usize {

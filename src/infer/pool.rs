@@ -225,7 +225,7 @@ mod tests {
     fn group_sizes(threads: usize, count: u32, (width, height): (u32, u32)) -> Vec<usize> {
         let threads = Threads::own(NonZeroUsize::new(threads));
         let engine = Engine::new(Models::default(), Device::Cpu, threads).for_pixels(1);
-        let model = engine.models().for_encoding(Content::Grey).expect("a model of the registry");
+        let model = engine.models().first_for_encoding(Content::Grey).expect("a model of the registry");
         let rects: Vec<Rect> = (0..count).map(|index| Rect { x: index * width, y: 0, width, height }).collect();
         engine.for_tiles(&model, &rects, |_, range| Ok(vec![range.len(); range.len()])).expect("an engine")
     }

@@ -15,7 +15,6 @@ use super::operator::OperatorSession;
 use super::{Evaluator, known_answer, outputs_of};
 use crate::base::error::{Error, FormatErrorKind, Result, malformed};
 use crate::base::stop::Stop;
-use crate::context::ContextKind;
 use crate::entropy::mixture::MixtureShape;
 use crate::model::contract::CheckedModel;
 use crate::model::family::Family;
@@ -300,10 +299,6 @@ impl Network {
 impl Evaluator for Network {
     fn shape(&self) -> MixtureShape {
         self.model.shape
-    }
-
-    fn context(&self) -> ContextKind {
-        self.model.context
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {

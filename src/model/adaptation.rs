@@ -1,7 +1,5 @@
 //! How a network deviates from its model for one part of an image. Format: sections "Bias offsets" and "Learning".
 
-use super::precision::Precision;
-
 /// How a network is adapted to a part of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Adaptation {
@@ -38,12 +36,8 @@ pub(crate) struct Learning {
 
 impl Learning {
     /// Parameters for an encoder that lets only the biases learn; tuned on photographs that networks were trained on.
-    pub fn of_biases(precision: Precision) -> Self {
-        let step = match precision {
-            Precision::Eleven => 5,
-            Precision::Eight => 7,
-        };
-        Self { chunk: 64, step, pull_back: 16 }
+    pub fn of_biases() -> Self {
+        Self { chunk: 64, step: 7, pull_back: 16 }
     }
 
     /// Parameters for a part with this many pixels: small parts are updated more often.

@@ -17,8 +17,8 @@ impl Precision {
     /// The precision of networks that take this kind of context.
     pub const fn of(context: ContextKind) -> Self {
         match context {
-            ContextKind::Normalized => Self::Eight,
-            ContextKind::Local | ContextKind::Repeats | ContextKind::Levels | ContextKind::Program => Self::Eleven,
+            ContextKind::Normalized | ContextKind::Repeats | ContextKind::Levels => Self::Eight,
+            ContextKind::Program => Self::Eleven,
         }
     }
 

@@ -34,22 +34,25 @@ pub struct RegisteredModel {
     pub family: Family,
     /// The content that it was trained on.
     pub content: Content,
+    /// Its number, from 1, among the experts with its name and content, if it is one: each was trained on one kind of
+    /// photograph, and the encoder chooses one for an image.
+    pub expert: Option<u8>,
     /// The model file, in ONNX format.
     pub file: &'static [u8],
 }
 
 /// All models, ordered by id.
-static REGISTRY: [RegisteredModel; 17] = [
-    registered(1, "fast", Content::Colour, include_bytes!("../../models/colour-fast-e7f22ac2.onnx")),
-    registered(2, "default", Content::Colour, include_bytes!("../../models/colour-default-9c6bd900.onnx")),
-    registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-33c63d0b.onnx")),
-    registered(4, "default", Content::Grey, include_bytes!("../../models/grey-ba2b7e1b.onnx")),
-    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-8ebb659f.onnx")),
-    registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-26bc6a99.onnx")),
-    registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-7024ea7f.onnx")),
-    registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-7abdb74a.onnx")),
-    registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5f18fb71.onnx")),
-    registered(10, "turbo", Content::Colour, include_bytes!("../../models/colour-turbo-a44a8805.onnx")),
+static REGISTRY: [RegisteredModel; 26] = [
+    registered_expert(1, "fast", 1, include_bytes!("../../models/colour-fast-1-e755c71e.onnx")),
+    registered_expert(2, "default", 1, include_bytes!("../../models/colour-default-1-fc45e832.onnx")),
+    registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e1d6e831.onnx")),
+    registered(4, "default", Content::Grey, include_bytes!("../../models/grey-de4b0ae2.onnx")),
+    registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-273373ee.onnx")),
+    registered(6, "default", Content::Graphics, include_bytes!("../../models/graphics-cc548db9.onnx")),
+    registered(7, "default", Content::GraphicsPlane, include_bytes!("../../models/graphics-plane-d6b6298e.onnx")),
+    registered_flow(8, Content::Colour, include_bytes!("../../models/colour-flow-1558034f.onnx")),
+    registered_flow(9, Content::Grey, include_bytes!("../../models/grey-flow-5592acbe.onnx")),
+    registered_expert(10, "turbo", 1, include_bytes!("../../models/colour-turbo-1-241d8688.onnx")),
     registered_program(11, "realnvp", Content::Colour, include_bytes!("../../models/realnvp-bd948f08.onnx")),
     registered_program(12, "vae", Content::Colour, include_bytes!("../../models/vae-f757e716.onnx")),
     registered_program(13, "realnvp", Content::Grey, include_bytes!("../../models/realnvp-grey-b4329606.onnx")),
@@ -57,18 +60,31 @@ static REGISTRY: [RegisteredModel; 17] = [
     registered(15, "fast", Content::LumaChroma, include_bytes!("../../models/luma-chroma-fast-f3479237.onnx")),
     registered(16, "fast", Content::Grey, include_bytes!("../../models/grey-fast-9aa1ce54.onnx")),
     registered(17, "max", Content::Grey, include_bytes!("../../models/grey-max-524bc59c.onnx")),
+    registered_expert(18, "fast", 2, include_bytes!("../../models/colour-fast-2-f92708c1.onnx")),
+    registered_expert(19, "fast", 3, include_bytes!("../../models/colour-fast-3-8c728db3.onnx")),
+    registered_expert(20, "fast", 4, include_bytes!("../../models/colour-fast-4-21ae072e.onnx")),
+    registered_expert(21, "default", 2, include_bytes!("../../models/colour-default-2-839c6584.onnx")),
+    registered_expert(22, "default", 3, include_bytes!("../../models/colour-default-3-ac9a6260.onnx")),
+    registered_expert(23, "default", 4, include_bytes!("../../models/colour-default-4-1e3951cc.onnx")),
+    registered_expert(24, "turbo", 2, include_bytes!("../../models/colour-turbo-2-96655a5a.onnx")),
+    registered_expert(25, "turbo", 3, include_bytes!("../../models/colour-turbo-3-6ea0b513.onnx")),
+    registered_expert(26, "turbo", 4, include_bytes!("../../models/colour-turbo-4-d9ac215f.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name, family: Family::Autoregressive, content, file }
+    RegisteredModel { id, name, family: Family::Autoregressive, content, expert: None, file }
+}
+
+const fn registered_expert(id: u16, name: &'static str, expert: u8, file: &'static [u8]) -> RegisteredModel {
+    RegisteredModel { expert: Some(expert), ..registered(id, name, Content::Colour, file) }
 }
 
 const fn registered_flow(id: u16, content: Content, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name: FLOW, family: Family::Flow, content, file }
+    RegisteredModel { family: Family::Flow, ..registered(id, FLOW, content, file) }
 }
 
 const fn registered_program(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
-    RegisteredModel { id, name, family: Family::BitsBack, content, file }
+    RegisteredModel { family: Family::BitsBack, ..registered(id, name, content, file) }
 }
 
 /// The models of the registry, ordered by id.
@@ -82,6 +98,13 @@ impl RegisteredModel {
     #[must_use]
     pub fn digest(&self) -> String {
         Sha256::digest(self.file).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The content shown to users, with the number of an expert.
+    #[must_use]
+    pub fn content_name(&self) -> String {
+        let name = self.content.name();
+        self.expert.map_or_else(|| name.to_owned(), |expert| format!("{name} expert {expert}"))
     }
 
     /// Multiplications per pixel.
@@ -175,18 +198,29 @@ impl Models {
         self.external.as_ref()
     }
 
-    /// The model of the registry to compress planes with.
+    /// The models of the registry to compress planes with: one, or experts, of which the encoder chooses one.
     ///
     /// # Errors
-    /// [`Error::Model`] if it breaks the contract.
-    pub fn for_encoding(&self, content: Content) -> Result<Model> {
+    /// [`Error::Model`] if one breaks the contract.
+    pub fn for_encoding(&self, content: Content) -> Result<Vec<Model>> {
         // Photographs stay within the requested family.
         let photographs = PHOTOGRAPHS.contains(&&*self.name);
         let content = if photographs && content == Content::LumaChroma { Content::Colour } else { content };
-        let named = |name: &str| REGISTRY.iter().position(|model| model.name == name && model.content == content);
+        let named = |name: &str| -> Vec<usize> {
+            let is_it = |index: &usize| REGISTRY[*index].name == name && REGISTRY[*index].content == content;
+            (0..REGISTRY.len()).filter(is_it).collect()
+        };
         let names = if self.name == TURBO[0] { &TURBO[..] } else { &[&*self.name, DEFAULT] };
-        let found = names.iter().find_map(|name| named(name));
-        Model::registered(found.expect("a default model for all content"))
+        let found = names.iter().map(|name| named(name)).find(|found| !found.is_empty());
+        found.expect("a default model for all content").into_iter().map(Model::registered).collect()
+    }
+
+    /// The first of these models.
+    ///
+    /// # Errors
+    /// As [`for_encoding`](Self::for_encoding).
+    pub fn first_for_encoding(&self, content: Content) -> Result<Model> {
+        Ok(self.for_encoding(content)?.swap_remove(0))
     }
 
     /// The model of the registry that serves as primer for a bits-back model with this many channels.
@@ -195,7 +229,7 @@ impl Models {
     /// As [`for_encoding`](Self::for_encoding).
     pub fn primer(&self, channels: usize) -> Result<Model> {
         let content = if channels == 1 { Content::Grey } else { Content::Colour };
-        Self::default().for_encoding(content)
+        Self::default().first_for_encoding(content)
     }
 
     /// The model that coded a part.
@@ -247,14 +281,32 @@ mod tests {
     fn a_name_without_a_model_for_some_content_falls_back_on_the_default_s() {
         for model in models() {
             let named = Models::new(&ModelChoice::Named(model.name.to_owned())).expect("a name that models have");
-            assert_eq!(named.for_encoding(model.content).expect("a model").identity.id, model.id);
+            let ids = |content: Content| -> Vec<u16> {
+                named.for_encoding(content).expect("models").iter().map(|model| model.identity.id).collect()
+            };
+            assert!(ids(model.content).contains(&model.id));
             for other in models().iter().filter(|other| other.name == DEFAULT) {
-                let found = named.for_encoding(other.content).expect("a model").identity.id;
                 let luma_chroma = PHOTOGRAPHS.contains(&model.name) && other.content == Content::LumaChroma;
                 let content = if luma_chroma { Content::Colour } else { other.content };
-                let under = |name: &str| models().iter().find(|own| own.name == name && own.content == content);
-                let fast = || under("fast").filter(|_| model.name == "turbo");
-                assert_eq!(found, under(model.name).or_else(fast).unwrap_or(other).id);
+                let under = |name: &str| -> Vec<u16> {
+                    let own = models().iter().filter(|own| own.name == name && own.content == content);
+                    own.map(|own| own.id).collect()
+                };
+                let names = if model.name == "turbo" { &TURBO[..] } else { &[model.name, DEFAULT] };
+                let first = names.iter().map(|name| under(name)).find(|ids| !ids.is_empty());
+                assert_eq!(Some(ids(other.content)), first);
+            }
+        }
+    }
+
+    #[test]
+    fn experts_are_numbered_among_the_models_of_a_name_and_content() {
+        for model in models() {
+            let alike = || models().iter().filter(|other| (other.name, other.content) == (model.name, model.content));
+            if alike().count() == 1 {
+                assert_eq!(model.expert, None);
+            } else {
+                assert!(alike().map(|model| model.expert).eq((1..=alike().count()).map(|number| Some(number as u8))));
             }
         }
     }

@@ -17,7 +17,7 @@ static ENGINE: std::sync::LazyLock<Engine> =
     std::sync::LazyLock::new(|| Engine::new(Models::default(), Device::Cpu, Threads::own(NonZeroUsize::new(2))));
 
 fn model(content: Content) -> Model {
-    ENGINE.models().for_encoding(content).expect("a model of the registry")
+    ENGINE.models().first_for_encoding(content).expect("a model of the registry")
 }
 
 fn adapted(content: Content, adaptation: Adaptation) -> Coder {
@@ -30,7 +30,7 @@ fn network(content: Content) -> Coder {
 
 fn flow(content: Content) -> Coder {
     let flows = Models::new(&ModelChoice::Named("flow".to_owned())).expect("a name that models have");
-    Coder::Network(NetworkCoder::plain(flows.for_encoding(content).expect("a model of the registry").identity))
+    Coder::Network(NetworkCoder::plain(flows.first_for_encoding(content).expect("a model of the registry").identity))
 }
 
 fn learning(content: Content) -> Coder {

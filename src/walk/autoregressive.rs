@@ -11,7 +11,7 @@ use super::batch::{ActiveTile, Batch, Pixel};
 use super::counts::Counts;
 use crate::base::error::Result;
 use crate::context::repeats::Repeats;
-use crate::context::{ContextKind, local, normalized};
+use crate::context::{local, normalized};
 use crate::entropy::ans::SampleCoder;
 use crate::entropy::cdf::Alphabet;
 use crate::entropy::mixture::Normalisation;
@@ -59,7 +59,6 @@ pub(crate) fn code_with<C: SampleCoder>(
     let steps = tiles.iter().map(|tile| tile.samples.steps()).max().unwrap_or(0);
     let repeats = |tile: &ActiveTile<C>| Repeats::new(tile.samples.width(), tile.samples.height());
     let mut repeats: Option<Vec<Repeats>> = evaluator.shape().pinned.then(|| tiles.iter().map(repeats).collect());
-    let context = evaluator.context();
     let mut batch = Batch::new(evaluator.shape());
     // A tile whose network learns is the only one.
     batch.counts = tiles[0].learning.map(|_| Counts::new(tiles[0].samples.width() * tiles[0].samples.height()));
@@ -75,7 +74,7 @@ pub(crate) fn code_with<C: SampleCoder>(
             for y in tiles[index].samples.rows(step) {
                 let repeats = repeats.as_ref().map(|repeats| &repeats[index]);
                 let place = (index, TileSamples::column(step, y), y);
-                gather(&mut batch, (&tiles[index].samples, context), repeats, place, alphabets);
+                gather(&mut batch, &tiles[index].samples, repeats, place, alphabets);
                 if batch.pixels.len() == evaluator.room() {
                     batch.run(evaluator, tiles, alphabets)?;
                     batch.clear();
@@ -97,21 +96,22 @@ pub(crate) fn code_with<C: SampleCoder>(
     Ok(())
 }
 
-/// Adds the pixel at column `x` of row `y` of a tile, and its context.
+/// Adds the pixel at column `x` of row `y` of a tile, and its context: that of repeats, or the normalised one.
 fn gather(
     batch: &mut Batch,
-    (tile, context): (&TileSamples, ContextKind),
+    tile: &TileSamples,
     repeats: Option<&Repeats>,
     (index, x, y): (usize, usize, usize),
     alphabets: &[Alphabet],
 ) {
     let contexts = &mut batch.contexts;
-    let (predictions, normalisation) = if context == ContextKind::Normalized {
-        normalized::push_context(tile, (x, y), alphabets, contexts)
-    } else {
-        let (predictions, found) = local::push_context(tile, repeats, (x, y), alphabets, contexts);
-        batch.found.extend(found);
-        (predictions, Normalisation::default())
+    let (predictions, normalisation) = match repeats {
+        None => normalized::push_context(tile, (x, y), alphabets, contexts),
+        Some(repeats) => {
+            let (predictions, found) = local::push_context(tile, repeats, (x, y), alphabets, contexts);
+            batch.found.push(found);
+            (predictions, Normalisation::default())
+        }
     };
     batch.pixels.push(Pixel { tile: Some(index), x, y, predictions, normalisation });
 }

@@ -31,6 +31,11 @@ def eight(v, D):
     return v >> (D - 8) if D >= 8 else v << (8 - D)
 
 
+def byte(v, D):
+    """Section "Prediction and context": the same, as an entry of a context."""
+    return clamp(eight(v, D), -128, 127)
+
+
 class Reader:
     """Fields, one after the other."""
 

@@ -221,7 +221,8 @@ def coupled(planes, words, side, model, k):
     m, T, a, b, known, b1, half, b2 = (int(words[i]) for i in (3, 5, 7, 8, 10, 11, 13, 14))
 
     def says(y, x):
-        return network(model.chains[m], context(planes, x, y, side, T, (known, b1), (half, b2), k, words[1] == "raster"))
+        inputs = context(planes, x, y, side, T, (known, b1), (half, b2), k, words[1] == "raster")
+        return network(model.chains[m], inputs, model.high)
 
     return planes[a:a + b], places(words[1], side), says
 
@@ -307,7 +308,8 @@ def unobserve(sizes, D):
         rows = [entries[c * 5 * b:(c + 1) * 5 * b] for c in range(C)]
         popped = [[[0] * side for _ in range(side)] for _ in sizes]
         for y, x in places("all", side):
-            outputs = network(model.chains[m], context(planes, x, y, side, T, (0, b), (0, 0), k))
+            inputs = context(planes, x, y, side, T, (0, b), (0, 0), k)
+            outputs = network(model.chains[m], inputs, model.high)
             P, near = [], [(reflect(y + dy, side), reflect(x + dx, side)) for dx, dy in [(0, 0)] + OFFSETS[:4]]
             seen = [plane[i][j] for i, j in near for plane in planes[:b]]
             for c, row in enumerate(rows):
@@ -331,7 +333,8 @@ def push_noise(planes, chains, stack):
         noise = [plane[y][x] % 64 for y, x in changed]
         for y, x in changed:
             plane[y][x] += 32 - plane[y][x] % 64
-        distributions = [distribution(*network(chains[step], noise_context(planes, x, y))) for y, x in changed]
+        contexts = [noise_context(planes, x, y) for y, x in changed]
+        distributions = [distribution(*network(chains[step], inputs, 2047)) for inputs in contexts]
         for u, below in reversed(list(zip(noise, distributions))):
             stack.push(below(u), below(u + 1))
 

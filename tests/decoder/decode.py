@@ -237,14 +237,14 @@ def decode_planes(part, stream, w, h, folder):
     require((found.context == "program") == (part.coder == 7), "a model is of another family than the coder")
     if part.coder == 7:
         primer = model(part.primer, folder)
-        fits = primer.context in ("local", "normalized") and primer.C == found.C
+        fits = primer.context == "normalized" and primer.C == found.C
         require(fits, "a primer does not fit its model")
         return bits_back_tile(found, primer, stream, w, h, part.sizes, depth_of(part.sizes))
     if part.coder == 6:
         found = with_offsets(found, part.offsets)
     learning = None
     if part.coder == 4:
-        require(found.context in ("local", "normalized"), "a model with such a context does not learn")
+        require(found.context == "normalized", "a model with such a context does not learn")
         require(stream[:1] in (b"\0", b"\1"), "a stream does not say whether its network learns")
         learning, stream = part.learning if stream[0] else None, stream[1:]
         require(not learning or w * h > part.learning[0], "the tile is too small for its network to learn")

@@ -7,9 +7,8 @@ from basics import clamp, eight
 
 BITS = {"logit": 8, "mean": 7, "logscale": 7, "coefficient": 3}
 GAIN = {"logit": 0, "mean": 2, "logscale": 0, "coefficient": -2}
-# By context, of the first layer, of those between, and of the last of several: `most`, `b`, `lost`, `place`.
-UNITS = {"local": [(256, 5, 0, 2), (2047, 7, 3, 1), (2047, 7, 3, 0)],
-         "normalized": [(128, 4, 0, 0), (255, 4, 0, 1), (255, 4, 0, 3)]}
+# Of the first layer, of those between, and of the last of several: `most`, `place`.
+UNITS = [(128, 0), (255, 1), (255, 3)]
 
 
 def group(output, K, C):
@@ -48,10 +47,9 @@ class Learner:
             names = [group(row, model.K, model.C) if last else None for row in range(len(rows))]
             worth = [row[2] + BITS.get(name, 0) for row, name in zip(rows, names)]
             log = (len(rows) - 1).bit_length()
-            most, b, lost, place = UNITS[model.context][0 if first else 2 if last else 1]
+            most, place = UNITS[0 if first else 2 if last else 1]
             layer = SimpleNamespace(
-                first=first, most=most, b=b, lost=lost,
-                flags=16 if first and model.context == "normalized" else 0,
+                first=first, most=most, flags=16 if first else 0,
                 weights=[[Parameter(weight << 16) for weight in row[0]] for row in rows],
                 offsets=[Parameter(0) for _ in rows],
                 biases=[row[1] for row in rows], shifts=[row[2] for row in rows],
@@ -68,7 +66,7 @@ class Learner:
         """What the network is made of, from the values."""
         layer.rounded = [[(p.v + (1 << 15)) >> 16 for p in row] for row in layer.weights]
         layer.lifted = [[halved(weight, -e) for weight in row] for row, e in zip(layer.rounded, layer.e)]
-        layer.used = [bias + halved(p.v, 16 - layer.b) for bias, p in zip(layer.biases, layer.offsets)]
+        layer.used = [bias + halved(p.v, 12) for bias, p in zip(layer.biases, layer.offsets)]
 
     def run(self, x):
         """The activations of all layers, the context first and the outputs last."""
@@ -95,13 +93,13 @@ class Learner:
             before = [] if layer.first else [
                 [clamp(halved(sum(map(mul, e, column)), layer.s), -255, 255) if 0 < y < layer.most else 0
                  for y, column in zip(x, columns)] for e, x in zip(E, X)]
-            inputs = list(zip(*([v >> layer.lost for v in x] for x in X)))
+            inputs = list(zip(*X))
             learned = len(inputs) - layer.flags
             for weights, offset, step, e in zip(layer.weights, layer.offsets, layer.steps, zip(*E)):
                 for i, (weight, x) in enumerate(zip(weights, inputs)):
                     if i < learned or any(x):
                         weight.update(sum(map(mul, x, e)), step, self.pull, 127 << 16)
-                offset.update(sum(e) << (layer.b - layer.lost), step, self.pull, 1 << min(30, 35 - layer.b))
+                offset.update(sum(e) << 4, step, self.pull, 1 << 30)
             self.use(layer)
             self.keep_bound(layer)
             E = before

@@ -1,6 +1,6 @@
 """FORMAT.md, section "Levels": how a flow walks over a tile."""
 
-from basics import eight, require
+from basics import byte, require
 from mixture import channels, pixels_of
 from network import network
 from streams import LaneStream, Stream
@@ -33,7 +33,7 @@ def flow_tile(model, data, w, h, sizes, D, lanes):
             together = []
             for x, y in places:
                 P, inputs = context(rows, x, y, w, h, n, phase, C, D)
-                together.append(channels(network(model.chains[phase], inputs), K, [], P, sizes, D, stream))
+                together.append(channels(network(model.chains[phase], inputs, model.high), K, [], P, sizes, D, stream))
             for (x, y), pixel in zip(places, pixels_of(together, *block)):
                 rows[y][x] = pixel
     require(stream.finished(), "a stream does not end with its last symbol")
@@ -60,6 +60,6 @@ def context(rows, x, y, w, h, n, phase, C, D):
     """The translations of a pixel, and its context."""
     found = [tap_pixel(rows, x, y, w, h, 2**n, phase, dx, dy) for dx, dy in TAPS[phase]]
     P = [(sum(pixel[c] for pixel in found[:4]) + 2) >> 2 for c in range(C)]
-    inputs = [eight(pixel[c] - P[c], D) for pixel in found for c in range(C)]
-    inputs += [eight(P[c] - (1 << (D - 1)), D) for c in range(C)]
-    return P, inputs + [64 * min(n, 3)]
+    inputs = [byte(pixel[c] - P[c], D) for pixel in found for c in range(C)]
+    inputs += [byte(P[c] - (1 << (D - 1)), D) for c in range(C)]
+    return P, inputs + [32 * min(n, 3)]

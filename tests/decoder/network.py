@@ -56,7 +56,7 @@ class Model(NamedTuple):
     @property
     def high(self):
         """The largest output of a hidden layer."""
-        return 255 if self.context == "normalized" else 2047
+        return 2047 if self.program else 255
 
 
 def protobuf(data):
@@ -121,7 +121,7 @@ def read_model(path):
         if properties["ansel.family"] == "bits-back":
             return read_program_model(tensors, properties, path)
         family, context = properties["ansel.family"], properties["ansel.context"]
-        kinds = [("autoregressive", kind) for kind in ("local", "repeats", "normalized")] + [("flow", "levels")]
+        kinds = [("autoregressive", kind) for kind in ("repeats", "normalized")] + [("flow", "levels")]
         known = (family, context) in kinds and properties["ansel.version"] == "1"
         require(known, "%s is not a model of this version" % path)
         C, K = int(properties["ansel.channels"]), int(properties["ansel.components"])
@@ -130,7 +130,7 @@ def read_model(path):
         if family == "flow":
             sizes = [("phase%d." % phase, C * (T + 1) + 1) for phase, T in enumerate((16, 24, 40))]
         else:
-            sizes = [("", 25 * C + {"local": 0, "repeats": 2 * C + 66, "normalized": 16}[context])]
+            sizes = [("", 25 * C + {"repeats": 2 * C + 66, "normalized": 16}[context])]
         chains = [layers_of(tensors, prefix) for prefix, _ in sizes]
         for layers, (_, inputs) in zip(chains, sizes):
             require((len(layers[0][0][0]), len(layers[-1])) == (inputs, outputs), "%s has a wrong shape" % path)
@@ -159,7 +159,7 @@ def model(name, folder):
 
 
 # Network
-def network(layers, x, high=2047):
+def network(layers, x, high):
     for layer in layers:
         low, top = (-32768, 32767) if layer is layers[-1] else (0, high)
         shifted = [total >> shift for total, (_, _, shift) in zip(layer.sums(x), layer)]

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from basics import clamp, eight, require
+from basics import byte, clamp, eight, require
 from counts import Counts
 from learning import Learner
 from mixture import channels, mixture, pixels_of
@@ -105,8 +105,8 @@ def context(model, s, x, y, P, C, D):
     """The context, without that of repeats, and its sign and shift."""
     if model.context == "normalized":
         return normalized(s, x, y, P, C, D)
-    taps = [eight(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
-    return taps + [eight(P[c] - (1 << (D - 1)), D) for c in range(C)], (1, 0)
+    taps = [byte(symbol - P[c], D) for dx, dy in TAPS for c, symbol in enumerate(s(x + dx, y + dy))]
+    return taps + [byte(P[c] - (1 << (D - 1)), D) for c in range(C)], (1, 0)
 
 
 # Normalised contexts
@@ -182,8 +182,8 @@ class Repeats:
     def context(self, x, y, P, found):
         """The parts 3 to 6 of a context."""
         candidates = found.candidates
-        result = [eight(v - p, self.D) for candidate in candidates[9:] for v, p in zip(candidate, P)]
-        result += [16 * count for count in found.counts]
+        result = [byte(v - p, self.D) for candidate in candidates[9:] for v, p in zip(candidate, P)]
+        result += [8 * count for count in found.counts]
         for i, j in NEIGHBOURS[:4]:
             result += [64 * bit for bit in self.masks.get((x + i, y + j), [0] * 11)]
         return result + [64 * (candidates[a] == candidates[b]) for a, b in PAIRS]

@@ -53,7 +53,7 @@ impl PyInfo {
         for part in info.bands.iter().flat_map(ansel::Band::parts) {
             let model = part.model.and_then(|(id, _)| ansel::models().iter().find(|model| model.id == id));
             let coder = match model {
-                Some(model) => format!("{} {}", model.name, model.content.name()),
+                Some(model) => format!("{} {}", model.name, model.content_name()),
                 None => part.coder.to_owned(),
             };
             if !coders.contains(&coder) {

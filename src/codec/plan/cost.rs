@@ -1,10 +1,12 @@
-//! Parts -> their cost in bits, from the code length of some tiles; and the cheapest part.
+//! Parts -> their cost in bits, from the code length of some tiles; the cheapest part, and the best expert.
 
 use super::{PlannedPart, SLOW_PIXELS};
 use crate::base::error::Result;
 use crate::image::Rect;
 use crate::infer::pool::Engine;
+use crate::model::registry::Model;
 use crate::streams;
+use crate::transforms::Coded;
 
 /// To compare candidates, [some tiles](Rect::sampled) of an image are coded, with sides of this many pixels; larger
 /// ones for graphics, which vary from place to place and repeat themselves.
@@ -14,6 +16,33 @@ pub(super) const MEASURED_GRAPHICS_SIDE: u32 = 512;
 const CLEARLY_MORE: f64 = 1.1;
 /// Bits with which a band names a model: decisive for images that cost next to nothing.
 const IDENTITY_BITS: u64 = 136;
+
+/// To compare experts, some small squares are coded: one pixel in this many, but at least [`LEAST_PIXELS`] where these are
+/// at most a quarter of all, and at most [`MOST_PIXELS`].
+const EXPERT_SHARE: usize = 32;
+const EXPERT_SIDE: u32 = 32;
+const LEAST_PIXELS: usize = 1 << 12;
+const MOST_PIXELS: usize = 1 << 14;
+
+/// The expert under which some squares of a part take the fewest bits; a single model is not measured.
+pub(super) fn best(engine: &Engine, mut models: Vec<Model>, coded: &Coded) -> Result<Model> {
+    if models.len() > 1 {
+        let (_, height, width) = coded.samples.dim();
+        let whole = Rect { x: 0, y: 0, width: width as u32, height: height as u32 };
+        let pixels = (whole.pixels() / EXPERT_SHARE).max(LEAST_PIXELS.min(whole.pixels() / 4)).min(MOST_PIXELS);
+        let mut squares = whole.scattered(EXPERT_SIDE, pixels);
+        if squares.is_empty() {
+            squares = whole.sampled(EXPERT_SIDE);
+        }
+        // Few pixels do not pay for the start of a session.
+        let engine = engine.clone().for_pixels(pixels as u64);
+        let bits = |model| streams::network::measure(&engine, model, None, coded, &squares);
+        let bits = models.iter().map(bits).collect::<Result<Vec<_>>>()?;
+        let least = (0..bits.len()).min_by(|&a, &b| bits[a].total_cmp(&bits[b]));
+        return Ok(models.swap_remove(least.expect("several models")));
+    }
+    Ok(models.swap_remove(0))
+}
 
 /// The cheapest of some parts; a single one is not measured. In larger images, those that are far from the cheapest in
 /// small squares are not measured in large ones.

@@ -71,6 +71,27 @@ fn photograph() -> Array3<u16> {
 }
 
 #[test]
+fn the_expert_is_the_best_one_for_the_squares() {
+    let photograph = photograph();
+    let mut random = Random(5);
+    let noise = photograph.mapv(|sample| (sample + random.below(60) as u16).min(255));
+    let experts = ENGINE.models().for_encoding(Content::Colour).expect("models");
+    assert!(experts.len() > 1);
+    let mut chosen = Vec::new();
+    for samples in [photograph, noise] {
+        let coded = Coded { samples, sizes: vec![256; 3] };
+        let model = best(&ENGINE, experts.clone(), &coded).expect("a session");
+        let (_, height, width) = coded.samples.dim();
+        let whole = [Rect { x: 0, y: 0, width: width as u32, height: height as u32 }];
+        let bits = |model| streams::network::measure(&ENGINE, model, None, &coded, &whole).expect("a session");
+        let least = experts.iter().map(bits).fold(f64::INFINITY, f64::min);
+        assert!(bits(&model) <= 1.005 * least);
+        chosen.push(model.identity);
+    }
+    assert_ne!(chosen[0], chosen[1]);
+}
+
+#[test]
 fn grey_as_colour_is_one_channel() {
     let grey = smooth(1, 60, 50, 8);
     let colour = ndarray::concatenate![ndarray::Axis(0), grey, grey, grey];

@@ -61,12 +61,13 @@ impl Reference<'_> {
         [(0, self.hash(x, y, &LONG_PLACES)), (1, self.hash(x, y, &SHORT_PLACES))]
     }
 
-    fn to_eight_bits(&self, difference: i64) -> i64 {
-        if self.depth >= 8 {
+    fn to_byte(&self, difference: i64) -> i64 {
+        let in_eight_bits = if self.depth >= 8 {
             difference.div_euclid(1 << (self.depth - 8))
         } else {
             difference * (1 << (8 - self.depth))
-        }
+        };
+        in_eight_bits.max(-128).min(127)
     }
 
     fn expect(&self, x: i64, y: i64, predictions: &[i64]) -> Expected {
@@ -89,9 +90,9 @@ impl Reference<'_> {
         }
         let mut context = Vec::new();
         for candidate in &candidates[9..] {
-            context.extend(candidate.iter().zip(predictions).map(|(sample, p)| self.to_eight_bits(sample - p)));
+            context.extend(candidate.iter().zip(predictions).map(|(sample, p)| self.to_byte(sample - p)));
         }
-        context.extend(counts.iter().map(|count| 16 * count));
+        context.extend(counts.iter().map(|count| 8 * count));
         for place in [(x - 1, y), (x, y - 1), (x - 1, y - 1), (x + 1, y - 1)] {
             let matches = self.matches.get(&place).cloned().unwrap_or(vec![false; 11]);
             context.extend(matches.iter().map(|&matched| 64 * i64::from(matched)));
@@ -146,7 +147,7 @@ fn assert_as_expected<const C: usize>(samples: &Array3<u16>, sizes: [u32; C]) {
             let x = TileSamples::column(step, y);
             let predictions: Vec<i64> = (0..C).map(|channel| known.predict(x, y, channel).into()).collect();
             let expected = reference.expect(x as i64, y as i64, &predictions);
-            assert!(expected.context.iter().all(|value| value.abs() <= 255), "a context beyond the contract");
+            assert!(expected.context.iter().all(|value| (-128..128).contains(value)), "a context beyond the contract");
             let (found_here, of_known) = found::<C>(&repeats, &known, (x, y), &alphabets);
             assert_eq!(of_known, expected, "pixel {x}, {y} of {width} x {height}");
             let (_, of_growing) = found::<C>(&repeats, &growing, (x, y), &alphabets);

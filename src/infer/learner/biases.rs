@@ -2,17 +2,15 @@
 //! "Learning".
 
 use super::Learning;
-use super::parameters::{FRACTION, Parameters, Units};
+use super::parameters::{BIAS_BITS, FRACTION, Parameters};
 use super::steps::{Update, rounded, vectorised};
 use crate::entropy::lanes::gradient::Group;
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::padded;
-use crate::model::contract::{DELTA_MAX, Layer};
+use crate::model::contract::Layer;
 
-/// Largest magnitude of the change to a bias.
-const BIAS_MOVE_MAX: i32 = DELTA_MAX as i32 / 2;
-/// Largest magnitude of that change at full resolution.
-const OFFSET_MAX: i64 = 1 << 30;
+/// Largest magnitude of the change to a bias at full resolution: a quarter of [`DELTA_MAX`](crate::model::contract::DELTA_MAX).
+const OFFSET_MAX: i32 = 1 << 30;
 const STEP_BITS_MAX: i32 = 20;
 const BACKWARD_SHIFT_MAX: u32 = 23;
 
@@ -20,30 +18,24 @@ const BACKWARD_SHIFT_MAX: u32 = 23;
 #[derive(Debug)]
 pub(super) struct Biases {
     pull_back: u32,
-    /// log2 of the constant input of which the bias is the weight.
-    pub bits: u32,
-    /// Bits that inputs lose in the gradient.
-    pub narrowed: u32,
     /// Step size of an update, by row.
     pub steps: Vec<i32>,
     /// The biases of the model.
     pub of_model: Vec<i32>,
-    /// Changes to the biases, in units of `2^(bits - FRACTION)`.
+    /// Changes to the biases, in units of `2^(BIAS_BITS - FRACTION)`.
     pub offsets: Parameters,
 }
 
 impl Biases {
-    /// The biases of a layer; `output` is set for the last layer.
-    pub fn new(layer: &Layer, units: Units, output: Option<MixtureShape>, learning: Learning) -> Self {
+    /// The biases of a layer, whose steps are multiplied by `2^layer_step`; `output` is set for the last layer.
+    pub fn new(layer: &Layer, layer_step: i32, output: Option<MixtureShape>, learning: Learning) -> Self {
         let (rows, stride) = (layer.biases.len(), padded(layer.biases.len()));
         let step = |row: usize| {
-            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + units.step + group(output, row).step;
+            let bits = layer.shifts[row] as i32 + i32::from(learning.step) + layer_step + group(output, row).step;
             1 << bits.clamp(0, STEP_BITS_MAX)
         };
         Self {
             pull_back: learning.pull_back.into(),
-            bits: units.bias_bits,
-            narrowed: units.narrowed,
             steps: extended((0..rows).map(step), stride),
             of_model: extended(layer.biases.iter().copied(), stride),
             offsets: Parameters::new(vec![0; stride]),
@@ -52,17 +44,15 @@ impl Biases {
 
     /// Moves biases against the gradient, given sums of errors by row.
     pub fn learn(&mut self, sums: &mut [i32]) {
-        let input = self.bits - self.narrowed;
-        sums.iter_mut().for_each(|sum| *sum <<= input);
-        let limit = (i64::from(BIAS_MOVE_MAX) << (FRACTION - self.bits)).min(OFFSET_MAX) as i32;
+        sums.iter_mut().for_each(|sum| *sum <<= BIAS_BITS);
         let Self { steps, offsets, pull_back, .. } = &mut *self;
-        let update = Update { parameters: offsets, first: 0, gradients: sums, steps, pull_back: *pull_back, limit };
-        vectorised(update);
+        let (parameters, pull_back, limit) = (offsets, *pull_back, OFFSET_MAX);
+        vectorised(Update { parameters, first: 0, gradients: sums, steps, pull_back, limit });
     }
 
     /// The rounded change to a bias of the model.
     pub fn delta(&self, row: usize) -> i32 {
-        rounded(self.offsets.values[row], FRACTION - self.bits)
+        rounded(self.offsets.values[row], FRACTION - BIAS_BITS)
     }
 }
 

@@ -6,7 +6,7 @@ use pulp::NullaryFnOnce;
 
 use super::Learning;
 use super::biases::{Biases, Lifts, backward_shift, extended, lifts};
-use super::parameters::{FRACTION, Parameters, Units};
+use super::parameters::{FRACTION, Parameters, layer_step};
 use super::steps::{Activate, AddRows, ClipGradient, Pair, Update, integers, rounded, vectorised};
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::{LANES, Lanes, Left, Product, padded, word};
@@ -62,14 +62,9 @@ fn room(buffer: &mut Vec<Lanes>, blocks: usize) -> &mut [Lanes] {
 }
 
 impl LearningLayer {
-    pub fn new(
-        layer: &Layer,
-        (first, precision): (bool, Precision),
-        output: Option<MixtureShape>,
-        learning: Learning,
-    ) -> Self {
+    pub fn new(layer: &Layer, first: bool, output: Option<MixtureShape>, learning: Learning) -> Self {
         let (inputs, rows) = layer.weights.dim();
-        let units = Units::of(precision, first, output.is_some());
+        let step = layer_step(first, output.is_some());
         let stride = padded(rows);
         let mut start = vec![0; inputs * stride];
         for (start, weights) in start.chunks_exact_mut(stride).zip(layer.weights.outer_iter()) {
@@ -80,17 +75,17 @@ impl LearningLayer {
             inputs,
             rows,
             learning,
-            input_max: precision.input_max(first),
+            input_max: Precision::Eight.input_max(first),
             flags: inputs,
             limits: if output.is_some() {
                 (OUTPUT_MIN as i32, OUTPUT_MAX as i32)
             } else {
-                (0, precision.activation_max())
+                (0, Precision::Eight.activation_max())
             },
             shifts: extended(layer.shifts.iter().map(|&shift| shift as i32), stride),
             lifts: Lifts::new(lifts(layer, output), stride),
             backward_shift: 0,
-            biases: Biases::new(layer, units, output, learning),
+            biases: Biases::new(layer, step, output, learning),
             weights: Parameters::new(start),
             used_weights: zeros(inputs.div_ceil(2), rows),
             used_biases: vec![0; stride],
@@ -141,9 +136,9 @@ impl LearningLayer {
         let (strides, columns) = ((padded(self.inputs), padded(self.rows)), self.rows);
         let pairs = inputs.len() / strides.0 / 2;
         let paired = room(&mut scratch.inputs, pairs * strides.0 / LANES);
-        vectorised(Pair { rows: inputs, columns: self.inputs, shift: self.biases.narrowed, pairs: &mut *paired });
+        vectorised(Pair { rows: inputs, columns: self.inputs, pairs: &mut *paired });
         let right = room(&mut scratch.errors, pairs * strides.1 / LANES);
-        vectorised(Pair { rows: errors, columns, shift: 0, pairs: &mut *right });
+        vectorised(Pair { rows: errors, columns, pairs: &mut *right });
         let nowhere = |flag: &usize| inputs.iter().skip(*flag).step_by(strides.0).all(|&value| value == 0);
         let kept: Vec<usize> = (self.flags..self.inputs).filter(nowhere).collect();
         let (mut magnitudes, mut halves) = (vec![0; strides.1], vec![0; BLOCK * strides.1]);

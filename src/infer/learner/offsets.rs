@@ -9,10 +9,9 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use super::biases::{Biases, Lifts, backward_shift, lifts};
-use super::parameters::{FRACTION, Units};
+use super::parameters::{BIAS_BITS, FRACTION, layer_step};
 use crate::base::error::Result;
 use crate::base::stop::Stop;
-use crate::context::ContextKind;
 use crate::entropy::lanes::Lanes;
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::{Backward, Kernel, Packed, Transposed, padded};
@@ -45,11 +44,10 @@ impl BiasLearner {
     /// A network that starts with the biases of a model, which must not have pinned components; it will learn from
     /// `pixels` pixels.
     pub fn new(model: Arc<CheckedModel>, packed: Arc<Packed>, pixels: usize) -> Self {
-        let (precision, last) = (model.precision(), model.layers.len() - 1);
-        let learning = Learning::of_biases(precision);
+        let (learning, last) = (Learning::of_biases(), model.layers.len() - 1);
         let output = |index: usize| (index == last).then_some(model.shape);
         let layer = |(index, layer): (usize, &Layer)| {
-            Biases::new(layer, Units::of(precision, index == 0, index == last), output(index), learning)
+            Biases::new(layer, layer_step(index == 0, index == last), output(index), learning)
         };
         let transpose = |(index, layer): (usize, &Layer)| transposed(layer, output(index));
         let transposed: Vec<_> = model.layers.iter().enumerate().skip(1).map(transpose).collect();
@@ -77,15 +75,15 @@ impl BiasLearner {
     /// The average changes to the biases; `None` before enough updates.
     pub fn offsets(&self) -> Option<Offsets> {
         let number = self.updates.checked_sub(self.left_out).filter(|&number| number > 0)? as i64;
-        let layer = |((sums, learned), layer): ((&Vec<i64>, &Biases), &Layer)| {
-            let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - learned.bits);
+        let layer = |(sums, layer): (&Vec<i64>, &Layer)| {
+            let unit = |shift: u32| number << (shift + offsets::UNIT_BITS + FRACTION - BIAS_BITS);
             let rounded = |(sum, &shift): (&i64, &u32)| {
                 let most = DELTA_MAX >> (shift + offsets::UNIT_BITS);
                 (2 * sum + unit(shift)).div_euclid(2 * unit(shift)).clamp(-most, most) as i32
             };
             sums.iter().zip(&layer.shifts).map(rounded).collect()
         };
-        Some(Offsets(self.sums.iter().zip(&self.layers).zip(&self.model.layers).map(layer).collect()))
+        Some(Offsets(self.sums.iter().zip(&self.model.layers).map(layer).collect()))
     }
 
     #[cfg(test)]
@@ -126,10 +124,6 @@ fn transposed(layer: &Layer, output: Option<MixtureShape>) -> (Array2<i16>, u32)
 impl Evaluator for BiasLearner {
     fn shape(&self) -> MixtureShape {
         self.model.shape
-    }
-
-    fn context(&self) -> ContextKind {
-        self.model.context
     }
 
     /// Pixels whose activations are kept; the size of a chunk is a multiple.

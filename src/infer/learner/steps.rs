@@ -129,12 +129,10 @@ impl NullaryFnOnce for AddRows<'_> {
     }
 }
 
-/// Pairs consecutive rows, an even number of them, after dividing by a power of two and rounding down. Axes are (row,
-/// column), and (pair, block of columns).
+/// Pairs consecutive rows, an even number of them. Axes are (row, column), and (pair, block of columns).
 pub(super) struct Pair<'a> {
     pub rows: &'a [i16],
     pub columns: usize,
-    pub shift: u32,
     pub pairs: &'a mut [Lanes],
 }
 
@@ -143,12 +141,12 @@ impl NullaryFnOnce for Pair<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let (stride, shift) = (padded(self.columns), self.shift);
+        let stride = padded(self.columns);
         let pairs: &mut [i32] = bytemuck::cast_slice_mut(self.pairs);
         for (rows, pairs) in self.rows.chunks_exact(2 * stride).zip(pairs.chunks_exact_mut(stride)) {
             let (low, high) = rows.split_at(stride);
             for (pair, (&low, &high)) in pairs.iter_mut().zip(low.iter().zip(high)) {
-                *pair = word([low >> shift, high >> shift]);
+                *pair = word([low, high]);
             }
         }
     }

@@ -28,8 +28,6 @@ struct Reference {
 
 struct ReferenceLayer {
     model: Layer,
-    /// Contexts are normalised.
-    normalised: bool,
     first: bool,
     /// Error bits and step of each row.
     groups: Vec<(i64, i64)>,
@@ -57,47 +55,21 @@ impl ReferenceLayer {
         (self.values[at] + (1 << 15)) >> 16
     }
 
-    fn bias_bits(&self) -> i64 {
-        match (self.normalised, self.first) {
-            (true, _) => 4,
-            (false, true) => 5,
-            (false, false) => 7,
-        }
-    }
-
-    /// Largest magnitude of an input, and of an output of a hidden layer.
-    fn most(&self) -> (i64, i64) {
-        match (self.normalised, self.first) {
-            (true, true) => (128, 255),
-            (true, false) => (255, 255),
-            (false, true) => (256, 2047),
-            (false, false) => (2047, 2047),
-        }
+    /// Largest magnitude of an input.
+    fn most(&self) -> i64 {
+        if self.first { 128 } else { 255 }
     }
 
     fn place(&self) -> i64 {
         match (self.first, self.last) {
-            (true, _) => {
-                if self.normalised {
-                    0
-                } else {
-                    2
-                }
-            }
+            (true, _) => 0,
             (_, false) => 1,
-            _ => {
-                if self.normalised {
-                    3
-                } else {
-                    0
-                }
-            }
+            _ => 3,
         }
     }
 
     fn bias(&self, row: usize) -> i64 {
-        let bits = 16 - self.bias_bits();
-        i64::from(self.model.biases[row]) + ((self.offsets[row].0 + (1 << (bits - 1))) >> bits)
+        i64::from(self.model.biases[row]) + ((self.offsets[row].0 + (1 << 11)) >> 12)
     }
 
     fn lifted(&self, (input, row): (usize, usize)) -> i64 {
@@ -112,7 +84,7 @@ impl ReferenceLayer {
         let row = |row: usize| {
             let sum: i64 = inputs.iter().enumerate().map(|(input, x)| x * self.weight((input, row))).sum();
             let output = (sum + self.bias(row)) >> self.model.shifts[row];
-            if self.last { output.clamp(-32768, 32767) } else { output.clamp(0, self.most().1) }
+            if self.last { output.clamp(-32768, 32767) } else { output.clamp(0, 255) }
         };
         (0..self.groups.len()).map(row).collect()
     }
@@ -133,7 +105,6 @@ impl Reference {
             };
             let mut new = ReferenceLayer {
                 model: layer.clone(),
-                normalised: model.context == ContextKind::Normalized,
                 first: index == 0,
                 last: index == last,
                 groups: (0..rows).map(group).collect(),
@@ -166,30 +137,28 @@ impl Reference {
             let back = |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| -> Vec<i64> {
                 let input = |input: usize| {
                     let sum = (0..rows).map(|row| errors[row] * layer.lifted((input, row))).sum();
-                    let open = (1..layer.most().0).contains(&pixel[index][input]);
+                    let open = (1..layer.most()).contains(&pixel[index][input]);
                     if open { shifted(sum, -i64::from(layer.backward_shift)).clamp(-255, 255) } else { 0 }
                 };
                 if index > 0 { (0..inputs).map(input).collect() } else { Vec::new() }
             };
             let previous = activations.iter().zip(&errors).map(back).collect();
-            let narrowed = if layer.first || layer.normalised { 0 } else { 3 };
-            let (place, bias_bits, input_max) = (layer.place(), layer.bias_bits(), layer.most().0);
-            let flags = if layer.first && layer.normalised { inputs - 16 } else { inputs };
+            let (place, input_max) = (layer.place(), layer.most());
+            let flags = if layer.first { inputs - 16 } else { inputs };
             let is_kept = |&input: &usize| input >= flags && activations.iter().all(|pixel| pixel[index][input] == 0);
             let kept: Vec<usize> = (0..inputs).filter(is_kept).collect();
             for row in 0..rows {
                 let bits = i64::from(layer.model.shifts[row]) + i64::from(self.learning.step) + place;
                 let step = 1 << (bits + layer.groups[row].1).clamp(0, 20);
                 for input in (0..inputs).filter(|input| !self.only_biases && !kept.contains(input)) {
-                    let product =
-                        |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| (pixel[index][input] >> narrowed) * errors[row];
+                    let product = |(pixel, errors): (&Vec<Vec<i64>>, &Vec<i64>)| pixel[index][input] * errors[row];
                     let sum = activations.iter().zip(&errors).map(product).sum();
                     let start = i64::from(layer.model.weights[(input, row)]) << 16;
                     let (value, momentum) = (&mut layer.values[(input, row)], &mut layer.momenta[(input, row)]);
                     lion(value, momentum, (start, sum, step, 127 << 16), self.learning.pull_back);
                 }
-                let sum = errors.iter().map(|errors| errors[row]).sum::<i64>() << (bias_bits - narrowed);
-                let limit = 1 << (35 - bias_bits).min(30);
+                let sum = errors.iter().map(|errors| errors[row]).sum::<i64>() << 4;
+                let limit = 1 << 30;
                 let (value, momentum) = &mut layer.offsets[row];
                 lion(value, momentum, (0, sum, step, limit), self.learning.pull_back);
                 let magnitude =
@@ -217,18 +186,12 @@ fn parameters<'a>(layer: &LearningLayer, padded: &'a [i32]) -> impl Iterator<Ite
 /// Contexts for one chunk, smooth or wild, and errors of its outputs.
 fn chunk(random: &mut Random, learner: &Learner, number: usize) -> (Vec<i16>, Vec<i16>) {
     let columns = learner.layers[0].inputs;
-    let normalised = learner.context == ContextKind::Normalized;
-    let magnitude = if normalised { 127 } else { 256 };
-    let context = |i: usize| match columns.checked_sub(16).filter(|_| normalised) {
-        // Some classes never occur.
-        Some(flags) if i % columns >= flags => {
-            if i % columns == flags + i / columns % 5 + number {
-                32
-            } else {
-                0
-            }
-        }
-        _ => (random.symmetric(magnitude) >> ((i / columns + number) % 8)) as i16,
+    let flags = columns - 16;
+    // Some classes never occur.
+    let flag = |i: usize| if i % columns == flags + i / columns % 5 + number { 32 } else { 0 };
+    let context = |i: usize| match i % columns >= flags {
+        true => flag(i),
+        false => (random.symmetric(127) >> ((i / columns + number) % 8)) as i16,
     };
     let contexts = (0..learner.chunk * columns).map(context).collect();
     let outputs = learner.shape.outputs();
@@ -298,7 +261,7 @@ fn updates_are_those_of_the_reference_in_pieces_of_any_size() {
 fn biases_that_learn_alone_are_those_of_the_reference_with_all_instructions() {
     for content in [Content::Colour, Content::Grey, Content::LumaChroma] {
         let model = std::sync::Arc::new(model(content));
-        let learning = Learning::of_biases(model.precision());
+        let learning = Learning::of_biases();
         let mut reference = Reference { only_biases: true, ..Reference::new(&model, learning) };
         let of = |instructions| {
             let packed = Packed::with_instructions(&model.layers, model.precision(), instructions);

@@ -49,16 +49,14 @@ fn a_phase_is_a_file_of_one_network_but_for_its_contexts() {
     for (phase, mut model) in phases.into_iter().enumerate() {
         CheckedModel::of(model.clone(), Family::Flow, phase).expect("a network");
         set_metadata(&mut model, "ansel.family", "autoregressive");
-        set_metadata(&mut model, "ansel.context", "local");
-        let local = ModelFile::read(&model.encode_to_vec()).map(drop);
-        let same_size = crate::context::levels::context_size(phase, MAX_CHANNELS) == 25 * MAX_CHANNELS;
-        assert!(if same_size { local.is_ok() } else { matches!(local, Err(Error::Model(_))) });
+        set_metadata(&mut model, "ansel.context", "normalized");
+        assert!(matches!(ModelFile::read(&model.encode_to_vec()).map(drop), Err(Error::Model(_))));
     }
 }
 
 #[test]
 fn networks_that_do_not_fit_the_family_are_refused() {
-    assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", "local"));
+    assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", "normalized"));
     assert_refused("contexts of kind", |model| set_metadata(model, "ansel.context", "repeats"));
     assert_refused("contexts of kind", |model| set_metadata(model, "ansel.family", "autoregressive"));
     assert_refused("known answers instead of", |model| set_metadata(model, "ansel.known_answer", "one two"));

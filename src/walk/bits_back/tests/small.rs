@@ -1,7 +1,6 @@
 //! Programs of small patches, written by hand and drawn at random, and networks that are any functions of what they see.
 
 use super::*;
-use crate::context::ContextKind;
 use crate::entropy::mixture::MixtureShape;
 use crate::infer::LANES;
 use crate::model::program::NetworkUse;
@@ -26,10 +25,6 @@ impl Hashed {
 impl Evaluator for Hashed {
     fn shape(&self) -> MixtureShape {
         MixtureShape { components: 0, channels: 1, pinned: false }
-    }
-
-    fn context(&self) -> ContextKind {
-        ContextKind::Program
     }
 
     fn run(&mut self, contexts: &[i16], outputs: &mut Vec<i16>) -> Result<()> {
