@@ -67,7 +67,7 @@ impl Reference<'_> {
         } else {
             difference * (1 << (8 - self.depth))
         };
-        in_eight_bits.max(-128).min(127)
+        in_eight_bits.clamp(-128, 127)
     }
 
     fn expect(&self, x: i64, y: i64, predictions: &[i64]) -> Expected {
