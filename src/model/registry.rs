@@ -120,7 +120,8 @@ impl RegisteredModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelChoice {
     /// The models of the registry with this name. Where the name has no model for some content, the one named `default`
-    /// is used; for `turbo`, the one named `fast`, if there is one. Under the names `flow`, `realnvp` and `vae`, luma and chroma are coded with the model for colour.
+    /// is used; for `turbo`, the one named `fast`, if there is one. Under the names `flow`, `realnvp` and `vae`, luma and
+    /// chroma are coded with the model for colour. Where a name has experts, the encoder measures which one is best.
     Named(String),
     /// A model file, in ONNX format. The same file must be supplied to decompress.
     File(Arc<[u8]>),

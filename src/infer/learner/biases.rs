@@ -9,7 +9,7 @@ use crate::entropy::mixture::MixtureShape;
 use crate::infer::kernel::padded;
 use crate::model::contract::Layer;
 
-/// Largest magnitude of the change to a bias at full resolution: a quarter of [`DELTA_MAX`](crate::model::contract::DELTA_MAX).
+/// Largest magnitude of the change to a bias at full resolution: a quarter of the contract's largest delta.
 const OFFSET_MAX: i32 = 1 << 30;
 const STEP_BITS_MAX: i32 = 20;
 const BACKWARD_SHIFT_MAX: u32 = 23;
