@@ -50,6 +50,7 @@ class Config:
     seed: int
     augment: float = 0.0  # share of the crops of photographs that are changed, see augment.py
     finish: int = 0  # of the steps, those after the learning rates have fallen once
+    revive: int = 0  # steps after which units that are never active are set anew, while learning rates are constant
     grid = quantize.BYTES  # the same for all
 
     @staticmethod

@@ -64,6 +64,13 @@ def schedule(step, config):
     return min(1.0, (step + 1) / min(500, 0.1 * steps), (steps - step) / (0.4 * steps))
 
 
+def revives(step, config):
+    """Whether units that are never active are set anew before a step: now and then while learning rates are constant, and
+    before the further steps."""
+    now_and_then = config.revive and step and step % config.revive == 0 and schedule(step, config) == 1
+    return now_and_then or (config.finish and step == config.steps - config.finish)
+
+
 def update_average(average, network, step, config):
     """Moves the average towards the network after a step; it equals the network while the learning rates change.
 
@@ -163,9 +170,10 @@ def main():
     for step in range(first, config.steps):
         # One generator per step: a resumed run draws the crops that an uninterrupted one would have drawn.
         rng = np.random.default_rng((config.seed, step))
-        if config.finish and step == config.steps - config.finish:
+        if revives(step, config):
+            torch.manual_seed(step)
             for part, pixels in zip(network.networks, parts_of(validation[:REVIVING_CROPS], config)):
-                print(f"{part.revive(pixels.contexts)} units set anew", flush=True)
+                print(f"step {step}: {part.revive(pixels.contexts)} units set anew", flush=True)
         crops = data.sample_crops(training, config.batch, config.crop, config, rng)
         borders = config.context == "levels" and not crops[:, -1].all()
         parts = prepare(torch.from_numpy(crops).to(options.device), borders)

@@ -160,6 +160,10 @@ pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     for (weights, inputs) in weights.iter().zip(from) {
         add_products(isa, weights, inputs, &mut sums);
     }
+    let rest = &layer.rests[tile];
+    for (weights, &group) in rest.weights.as_chunks::<ROWS>().0.iter().zip(&rest.groups) {
+        add_products(isa, weights, &from[group], &mut sums);
+    }
     let mut rows = [[isa.scale(sums[0][0], 0); BLOCKS]; ROWS];
     for row in 0..ROWS {
         for block in 0..BLOCKS {

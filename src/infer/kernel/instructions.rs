@@ -118,8 +118,17 @@ impl Instructions {
     pub(super) fn group(self, precision: Precision) -> usize {
         match (self, precision) {
             #[cfg(target_arch = "x86_64")]
-            (Self::Vnni512 | Self::Vnni256 | Self::AvxVnni, Precision::Eight) => 4,
+            (Self::Vnni512 | Self::Vnni256 | Self::AvxVnni | Self::Avx2, Precision::Eight) => 4,
             _ => 2,
+        }
+    }
+
+    /// Whether sums of two products of bytes saturate at 16 bits.
+    pub(super) fn saturates(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => true,
+            _ => false,
         }
     }
 
@@ -168,7 +177,9 @@ impl Instructions {
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => unsafe { vnni256::run_avx::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::run(work) },
+            Self::Avx2 if group == 4 => unsafe { avx2::run::<4>(work) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::run::<2>(work) },
             #[cfg(target_arch = "aarch64")]
             Self::Neon => unsafe { neon::run(work) },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

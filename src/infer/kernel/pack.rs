@@ -21,12 +21,23 @@ pub(crate) struct Packed {
 pub(super) struct PackedLayer {
     /// Words with the weights of one row for one group of inputs; axes (tile, group, row in the tile).
     pub weights: Vec<i32>,
+    /// By tile.
+    pub rests: Vec<Rest>,
     /// Groups of inputs.
     pub groups: usize,
     /// Rows without padding.
     pub rows: usize,
     pub biases: Vec<i32>,
     pub shifts: Vec<i32>,
+}
+
+/// What is left of weights that were cut so that no sum of two products saturates.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Groups of inputs.
+    pub groups: Vec<usize>,
+    /// Words of weights, axes (index in `groups`, row in the tile).
+    pub weights: Vec<i32>,
 }
 
 impl Packed {
@@ -40,8 +51,13 @@ impl Packed {
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");
         let (group, tile_rows) = (instructions.group(precision), instructions.tile_rows());
-        let pack =
-            |layer: &Layer| PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows);
+        let pack = |layer: &Layer| {
+            let mut packed = PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows);
+            if group == 4 && instructions.saturates() {
+                packed.cut_weights(tile_rows);
+            }
+            packed
+        };
         let mut packed: Vec<_> = layers.iter().map(pack).collect();
         if group == 4 {
             packed[0].offset_inputs(&layers[0]);
@@ -141,7 +157,22 @@ impl PackedLayer {
         biases.resize(padded, 0);
         let mut shifts: Vec<i32> = shifts.iter().map(|&shift| shift as i32).collect();
         shifts.resize(padded, 0);
-        Self { weights, groups, rows, biases, shifts }
+        let rests = (0..padded / tile_rows).map(|_| Rest::default()).collect();
+        Self { weights, rests, groups, rows, biases, shifts }
+    }
+
+    /// Cuts byte weights so that sums of two of their products with bytes fit into 16 bits.
+    fn cut_weights(&mut self, tile_rows: usize) {
+        let tiles = self.weights.chunks_exact_mut(self.groups * tile_rows);
+        for (tile, rest) in tiles.zip(&mut self.rests) {
+            for (group, words) in tile.chunks_exact_mut(tile_rows).enumerate() {
+                let left: Vec<i32> = words.iter_mut().map(cut).collect();
+                if left.iter().any(|&word| word != 0) {
+                    rest.groups.push(group);
+                    rest.weights.extend(left);
+                }
+            }
+        }
     }
 
     /// Lets the biases compensate for inputs that are offset by 128.
@@ -150,4 +181,19 @@ impl PackedLayer {
             *bias -= 128 * weights.iter().map(|&weight| i32::from(weight)).sum::<i32>();
         }
     }
+}
+
+/// Cuts the second and the fourth of four signed bytes so that neither pair of bytes leaves -128 to 128, in sum; returns
+/// what was cut off.
+fn cut(word: &mut i32) -> i32 {
+    let mut bytes = word.to_le_bytes().map(|byte| i16::from(byte as i8));
+    let mut left = [0; 4];
+    for first in [0, 2] {
+        let sum = bytes[first] + bytes[first + 1];
+        left[first + 1] = sum - sum.clamp(-128, 128);
+        bytes[first + 1] -= left[first + 1];
+    }
+    let join = |bytes: [i16; 4]| i32::from_le_bytes(bytes.map(|byte| byte as u8));
+    *word = join(bytes);
+    join(left)
 }
