@@ -114,14 +114,15 @@ def main():
     print(f"{units} units set anew", flush=True)
     experts = [copy.deepcopy(base) for _ in range(EXPERTS)]
     optimizers = [train.optimizers(expert, config) for expert in experts]
+    centred = [train.CentredStep(expert, pair) for expert, pair in zip(experts, optimizers)]
     name = pathlib.Path(options.checkpoint).with_suffix("")
     state_path = f"{name}-experts.pt"
     if os.path.exists(state_path):
         state = torch.load(state_path, weights_only=True)
         for expert, held in zip(experts, state["experts"]):
             expert.load_state_dict(held)
-        for pair, held in zip(optimizers, state["optimizers"]):
-            for optimizer, part in zip(pair, held):
+        for pair, step, held in zip(optimizers, centred, state["optimizers"]):
+            for optimizer, part in zip([*pair, step], held):
                 optimizer.load_state_dict(part)
         first, clusters = state["step"], np.array(state["clusters"])
     else:
@@ -145,11 +146,10 @@ def main():
             loss = loss_of(expert(pixels.contexts), pixels._replace(contexts=None))
             expert.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(expert.parameters(), 1.0)
             factor = RATE * min((step + 1) / WARM_UP, 1 - step / steps)
             for optimizer, rate in zip(optimizers[index], (config.learning_rate, config.adam_rate)):
                 optimizer.param_groups[0]["lr"] = rate * factor
-                optimizer.step()
+            centred[index].take([pixels])
 
     for step in range(first, steps, options.report):
         started, last = time.time(), min(step + options.report, steps)
@@ -169,7 +169,9 @@ def main():
             "step": last,
             "clusters": clusters.tolist(),
             "experts": [expert.state_dict() for expert in experts],
-            "optimizers": [[optimizer.state_dict() for optimizer in pair] for pair in optimizers],
+            "optimizers": [
+                [optimizer.state_dict() for optimizer in [*pair, step]] for pair, step in zip(optimizers, centred)
+            ],
         }
         torch.save(state, f"{state_path}.tmp")
         os.replace(f"{state_path}.tmp", state_path)

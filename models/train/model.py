@@ -237,6 +237,11 @@ class Network(nn.Module):
         *_, outputs = self.run(contexts)
         return outputs.t().contiguous().float()
 
+    def means(self, contexts):
+        """The means over pixels of each hidden layer's activations, in real units."""
+        *activations, _ = self.run(contexts)
+        return [layer.float().mean(0) * 2.0**-self.config.grid.activation_fraction for layer in activations]
+
     def revive(self, contexts):
         """Sets units anew that are not active for any of these pixels, in all hidden layers, with no weight in the next layer.
         Returns how many.

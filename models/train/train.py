@@ -12,6 +12,7 @@ rates fall, for the quantised weights). Matrices are trained by Muon (Jordan et 
 import argparse
 import copy
 import dataclasses
+import itertools
 import os
 import time
 
@@ -20,10 +21,12 @@ import torch
 
 import data
 import flow
+import quantize
 from model import Config, Network, code_length, pixels_of
 
 VALIDATION_CROPS, VALIDATION_SIDE, VALIDATION_SEED = 256, 48, 2026
 CROPS_AT_ONCE, REVIVING_CROPS = 16, 64  # crops of the validation set
+MEAN_OF, MEAN_SHARE = 32, 0.02  # of the pixels, those that count for the means of activations; a step's share of them
 
 
 def validation_crops(held_out, config):
@@ -94,6 +97,45 @@ def optimizers(network, config):
     ]
 
 
+class CentredStep:
+    """Steps of the optimizers as if activations were relative to their means: the gradients of weights do not see the means,
+    and biases change so that the means of sums do not change.
+
+    Otherwise a step moves the sums of all pixels alike, so far that units die: large networks lost half of a layer.
+    """
+
+    def __init__(self, network, optimizers):
+        self.network, self.optimizers, self.means = network, optimizers, None
+
+    def take(self, parts):
+        """One step from the gradients. `parts` are the pixels of each network, for the means."""
+        with torch.no_grad():
+            means = [part.means(pixels.contexts[::MEAN_OF]) for part, pixels in zip(self.network.networks, parts)]
+            means = list(itertools.chain(*means))
+            self.means = means if self.means is None else torch._foreach_lerp(self.means, means, MEAN_SHARE)
+            layers = [layer for part in self.network.networks for layer in part.layers[1:]]
+            before = [quantized(layer) for layer in layers]
+            for layer, mean in zip(layers, self.means):
+                layer.weight.grad -= torch.outer(layer.bias.grad, mean)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        with torch.no_grad():
+            for layer, mean, weight in zip(layers, self.means, before):
+                layer.bias -= (quantized(layer) - weight) @ mean
+
+    def state_dict(self):
+        return {"means": self.means}
+
+    def load_state_dict(self, state):
+        self.means = state["means"]
+
+
+def quantized(layer):
+    """The weights of a layer after the first, rounded."""
+    return quantize.fake_quantize_weight(layer.weight, quantize.BYTES.activation_max)
+
+
 def save(path, config, step, network, average, optimizers):
     """Writes a checkpoint atomically."""
     state = {
@@ -155,7 +197,8 @@ def main():
     network = (flow.Flow if config.context == "levels" else Network)(config).to(options.device)
     average = copy.deepcopy(network)
     both = optimizers(network, config)
-    first = resume(options.checkpoint, config, options.device, network, average, both)
+    centred = CentredStep(network, both)
+    first = resume(options.checkpoint, config, options.device, network, average, [*both, centred])
 
     # The layers are not compiled: their in-place activations are faster than compiled code.
     @torch.compile(dynamic=False)
@@ -184,10 +227,9 @@ def main():
         loss = sum(losses) / len(losses)
         network.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimizer, rate in zip(both, (config.learning_rate, config.adam_rate)):
             optimizer.param_groups[0]["lr"] = rate * schedule(step, config)
-            optimizer.step()
+        centred.take(parts)
         update_average(average, network, step, config)
         running += loss.detach()
         if (step + 1) % options.report == 0 or step + 1 == config.steps:
@@ -200,7 +242,7 @@ def main():
                 flush=True,
             )
             running, reported = 0.0, step + 1
-            save(options.checkpoint, config, step + 1, network, average, both)
+            save(options.checkpoint, config, step + 1, network, average, [*both, centred])
 
 
 if __name__ == "__main__":

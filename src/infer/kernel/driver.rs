@@ -142,6 +142,26 @@ pub(super) fn add_products<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     }
 }
 
+/// Adds the products of two words of each row and of blocks.
+#[inline(always)]
+fn add_products_of_two<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    rows: &[[i32; ROWS]; 2],
+    blocks: &[[Lanes; BLOCKS]; 2],
+    sums: &mut [[I::Sums; BLOCKS]; ROWS],
+) {
+    let mut words = [[isa.load(&blocks[0][0]); 2]; BLOCKS];
+    for block in 0..BLOCKS {
+        words[block] = [isa.load(&blocks[0][block]), isa.load(&blocks[1][block])];
+    }
+    for row in 0..ROWS {
+        let weights = [isa.splat(rows[0][row]), isa.splat(rows[1][row])];
+        for block in 0..BLOCKS {
+            sums[row][block] = isa.add_products_of_two(sums[row][block], words[block], weights);
+        }
+    }
+}
+
 /// One tile of rows, scaled but not clipped, with axes (row, block).
 #[inline(always)]
 pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
@@ -157,7 +177,12 @@ pub(super) fn scaled_rows<I: Isa, const ROWS: usize, const BLOCKS: usize>(
     for (sums, &bias) in sums.iter_mut().zip(biases) {
         *sums = [isa.start(bias); BLOCKS];
     }
-    for (weights, inputs) in weights.iter().zip(from) {
+    let ((twos, one), (twos_of_inputs, one_of_inputs)) =
+        (weights.as_chunks::<2>(), from[..layer.groups].as_chunks::<2>());
+    for (weights, inputs) in twos.iter().zip(twos_of_inputs) {
+        add_products_of_two(isa, weights, inputs, &mut sums);
+    }
+    for (weights, inputs) in one.iter().zip(one_of_inputs) {
         add_products(isa, weights, inputs, &mut sums);
     }
     let rest = &layer.rests[tile];

@@ -26,6 +26,16 @@ pub(super) trait Isa: Copy {
     fn start(self, bias: i32) -> Self::Sums;
     /// Adds the products of a group.
     fn add_products(self, sums: Self::Sums, inputs: Self::Words, weights: Self::Weights) -> Self::Sums;
+    /// Adds the products of two groups.
+    #[inline(always)]
+    fn add_products_of_two(
+        self,
+        sums: Self::Sums,
+        inputs: [Self::Words; 2],
+        weights: [Self::Weights; 2],
+    ) -> Self::Sums {
+        self.add_products(self.add_products(sums, inputs[0], weights[0]), inputs[1], weights[1])
+    }
     /// The sums divided by 2^`shift`, rounded down.
     fn scale(self, sums: Self::Sums, shift: i32) -> Self::Words;
     /// Clamps words to `0..=max`.

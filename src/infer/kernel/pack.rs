@@ -161,15 +161,20 @@ impl PackedLayer {
         Self { weights, rests, groups, rows, biases, shifts }
     }
 
-    /// Cuts byte weights so that sums of two of their products with bytes fit into 16 bits.
+    /// Cuts byte weights so that sums of products of bytes fit into 16 bits: of two products in a group, and of four in two
+    /// groups that are added up together.
     fn cut_weights(&mut self, tile_rows: usize) {
         let tiles = self.weights.chunks_exact_mut(self.groups * tile_rows);
         for (tile, rest) in tiles.zip(&mut self.rests) {
-            for (group, words) in tile.chunks_exact_mut(tile_rows).enumerate() {
-                let left: Vec<i32> = words.iter_mut().map(cut).collect();
-                if left.iter().any(|&word| word != 0) {
-                    rest.groups.push(group);
-                    rest.weights.extend(left);
+            for (two, words) in tile.chunks_mut(2 * tile_rows).enumerate() {
+                for (index, left) in cut(words, tile_rows).chunks_exact(tile_rows).enumerate() {
+                    let mut left = left.to_vec();
+                    while left.iter().any(|&word| word != 0) {
+                        let more = cut(&mut left, tile_rows);
+                        rest.groups.push(2 * two + index);
+                        rest.weights.extend(left);
+                        left = more;
+                    }
                 }
             }
         }
@@ -183,17 +188,22 @@ impl PackedLayer {
     }
 }
 
-/// Cuts the second and the fourth of four signed bytes so that neither pair of bytes leaves -128 to 128, in sum; returns
-/// what was cut off.
-fn cut(word: &mut i32) -> i32 {
-    let mut bytes = word.to_le_bytes().map(|byte| i16::from(byte as i8));
-    let mut left = [0; 4];
-    for first in [0, 2] {
-        let sum = bytes[first] + bytes[first + 1];
-        left[first + 1] = sum - sum.clamp(-128, 128);
-        bytes[first + 1] -= left[first + 1];
+/// Cuts the bytes of words of one or two groups. In each row, neither the positive nor the negative ones at the first two
+/// places exceed 128 in sum, nor those at the last two. Returns what is left.
+fn cut(words: &mut [i32], tile_rows: usize) -> Vec<i32> {
+    let mut left = vec![0; words.len()];
+    for (row, half) in (0..tile_rows).flat_map(|row| [(row, 0), (row, 16)]) {
+        let mut room = [128; 2];
+        for index in (row..words.len()).step_by(tile_rows) {
+            for place in [half, half + 8] {
+                let weight = i32::from((words[index] >> place) as i8);
+                let room = &mut room[usize::from(weight < 0)];
+                let kept = weight.signum() * weight.abs().min(*room);
+                *room -= kept.abs();
+                words[index] = words[index] & !(0xff << place) | (kept & 0xff) << place;
+                left[index] |= ((weight - kept) & 0xff) << place;
+            }
+        }
     }
-    let join = |bytes: [i16; 4]| i32::from_le_bytes(bytes.map(|byte| byte as u8));
-    *word = join(bytes);
-    join(left)
+    left
 }

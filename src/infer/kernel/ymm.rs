@@ -14,6 +14,11 @@ pub(super) unsafe trait Products: Copy {
     const GROUP: usize;
     /// Adds the products of a group in each lane.
     fn add(self, sums: __m256i, inputs: __m256i, weights: __m256i) -> __m256i;
+    /// Adds the products of two groups in each lane.
+    #[inline(always)]
+    fn add_two(self, sums: __m256i, inputs: [__m256i; 2], weights: [__m256i; 2]) -> __m256i {
+        self.add(self.add(sums, inputs[0], weights[0]), inputs[1], weights[1])
+    }
 }
 
 /// 256-bit vectors with one kind of products.
@@ -58,6 +63,14 @@ impl<P: Products> Isa for Ymm<P> {
     #[inline(always)]
     fn add_products(self, sums: Self::Sums, inputs: Self::Words, weights: Self::Weights) -> Self::Sums {
         [self.0.add(sums[0], inputs[0], weights), self.0.add(sums[1], inputs[1], weights)]
+    }
+
+    #[inline(always)]
+    fn add_products_of_two(self, sums: Self::Sums, inputs: [Self::Words; 2], weights: [__m256i; 2]) -> Self::Sums {
+        [
+            self.0.add_two(sums[0], [inputs[0][0], inputs[1][0]], weights),
+            self.0.add_two(sums[1], [inputs[0][1], inputs[1][1]], weights),
+        ]
     }
 
     #[inline(always)]
