@@ -42,7 +42,7 @@ pub struct RegisteredModel {
 }
 
 /// All models, ordered by id.
-static REGISTRY: [RegisteredModel; 27] = [
+static REGISTRY: [RegisteredModel; 26] = [
     registered_expert(1, "fast", 1, include_bytes!("../../models/colour-fast-1-d0ff75ac.onnx")),
     registered_expert(2, "default", 1, include_bytes!("../../models/colour-default-1-fc45e832.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e1d6e831.onnx")),
@@ -69,7 +69,6 @@ static REGISTRY: [RegisteredModel; 27] = [
     registered_expert(24, "turbo", 2, include_bytes!("../../models/colour-turbo-2-96655a5a.onnx")),
     registered_expert(25, "turbo", 3, include_bytes!("../../models/colour-turbo-3-6ea0b513.onnx")),
     registered_expert(26, "turbo", 4, include_bytes!("../../models/colour-turbo-4-d9ac215f.onnx")),
-    registered(27, "max", Content::LumaChroma, include_bytes!("../../models/luma-chroma-max-db7df576.onnx")),
 ];
 
 const fn registered(id: u16, name: &'static str, content: Content, file: &'static [u8]) -> RegisteredModel {
