@@ -505,7 +505,7 @@ fn the_bits_of_samples_add_up_to_those_of_the_file() {
             let parts = band.parts().into_iter().filter(|part| ["VP8L", "PNG"].contains(&part.coder));
             parts.map(|part| part.channels as u64 * u64::from(pixels)).sum::<u64>()
         };
-        assert_eq!(map.spread_samples, map.info.bands.iter().enumerate().map(of_band).sum());
+        assert_eq!(map.spread_samples, map.info.bands.iter().enumerate().map(of_band).sum::<u64>());
         spread += map.spread_samples;
     }
     assert!(spread > 0, "none of these images has a part that is coded as graphics are");

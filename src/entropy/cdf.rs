@@ -16,7 +16,8 @@ pub(crate) const INVERSE_BITS: u32 = 18;
 /// Bits of a mixture weight: the weights of a mixture sum to at most 2^20.
 pub(crate) const WEIGHT_BITS: u32 = 20;
 
-const SIGMA_BITS: u32 = 24;
+/// Bits of the logistic function.
+pub(crate) const SIGMA_BITS: u32 = 24;
 /// Fractional bits of the argument of the logistic function; the table has a step of 2^-5.
 pub(crate) const ARGUMENT_BITS: u32 = 16;
 pub(crate) const STEP_BITS: u32 = ARGUMENT_BITS - 5;
@@ -136,9 +137,17 @@ impl<'a, const K: usize> Cdf<'a, K> {
         if sample >= self.alphabet.size {
             return 1 << CDF_BITS;
         }
+        self.at(sample).0
+    }
+
+    /// The probability below a sample other than the first, and the logistic function at its lower edge for each component.
+    #[inline(always)]
+    pub fn at(self, sample: u32) -> (u32, [u32; K]) {
         let edge = self.edge(sample);
-        let sum: u64 = self.components.iter().map(|c| u64::from(c.weight) * u64::from(logistic(edge, c))).sum();
-        self.with_floor(sum + (self.pinned_below(sample) << SIGMA_BITS), sample)
+        let values = self.components.each_ref().map(|component| logistic(edge, component));
+        let weights = self.components.iter().map(|component| u64::from(component.weight));
+        let sum: u64 = weights.zip(values).map(|(weight, value)| weight * u64::from(value)).sum();
+        (self.with_floor(sum + (self.pinned_below(sample) << SIGMA_BITS), sample), values)
     }
 
     /// The weight of the pinned components below a sample.

@@ -6,7 +6,7 @@
 //! decision, and their mixing in the logistic domain with weights that learn, are those of PAQ (Mahoney 2005).
 
 use crate::entropy::ans::SampleCoder;
-use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval, sigma};
+use crate::entropy::cdf::{CDF_BITS, Cdf, Edges, Interval, SIGMA_BITS, sigma};
 use crate::entropy::tables::LN;
 use crate::tile::TileSamples;
 
@@ -81,6 +81,11 @@ impl Count {
     }
 }
 
+/// Counts that share a line of the cache, by the decisions since the last look-up: a one, then these decisions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(align(64))]
+struct Line([Count; 1 << LINE_DECISIONS]);
+
 /// The contexts of a sample: the earlier channels of its pixel, and the sample above.
 #[derive(Debug)]
 pub(crate) struct Contexts {
@@ -99,8 +104,7 @@ impl Contexts {
 /// The counts of a tile, and the weights for mixing them.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    /// Each line is indexed by the decisions since the last look-up: a one, then these decisions.
-    lines: Vec<[Count; 1 << LINE_DECISIONS]>,
+    lines: Vec<Line>,
     /// By channel and decision, in units of 2^-16.
     weights: Vec<[i32; INPUTS]>,
 }
@@ -112,7 +116,7 @@ impl Counts {
         let mut weights = [0; INPUTS];
         weights[0] = ONE;
         let sets = crate::entropy::mixture::MAX_CHANNELS * MAX_DEPTH;
-        Self { lines: vec![[Count::NONE; 1 << LINE_DECISIONS]; lines], weights: vec![weights; sets] }
+        Self { lines: vec![Line([Count::NONE; 1 << LINE_DECISIONS]); lines], weights: vec![weights; sets] }
     }
 
     /// Codes a sample, which an encoder gives as `known`. Returns it, and the logistic functions at its edges for each
@@ -129,8 +133,9 @@ impl Counts {
         let (mut path, mut recent) = (1, 1);
         let mut lines = [0; CONTEXTS];
         let mut sample = 0;
-        // The CDF at both ends of the remaining samples.
+        // The CDF, and the components' logistic functions, at both ends of the remaining samples.
         let (mut below, mut above) = (0, WHOLE);
+        let (mut lows, mut highs) = ([0; K], [1 << SIGMA_BITS; K]);
         // Whether all decisions so far were nearly certain; these are coded together.
         let mut together = true;
         for bit in (0..alphabet.depth).rev() {
@@ -142,7 +147,7 @@ impl Counts {
             let middle = sample + (1 << bit);
             // If no sample of the alphabet has a one here, there is nothing to decide.
             if middle < alphabet.size {
-                let between = cdf.cumulative(middle);
+                let (between, values) = cdf.at(middle);
                 let probability = ((u64::from(above - between) << CDF_BITS) / u64::from(above - below)) as u32;
                 let doubtful = probability.min(WHOLE - probability) >= DOUBT;
                 if together && doubtful {
@@ -159,9 +164,9 @@ impl Counts {
                     coder.decide(probability, known)
                 };
                 if one {
-                    (sample, below) = (middle, between);
+                    (sample, below, lows) = (middle, between, values);
                 } else {
-                    above = between;
+                    (above, highs) = (between, values);
                 }
             }
             let one = usize::from(sample >> bit & 1 == 1);
@@ -171,7 +176,7 @@ impl Counts {
             settle(coder, below, above);
         }
         coder.end_sample();
-        (sample, cdf.interval(sample).1)
+        (sample, std::array::from_fn(|k| Edges { low: lows[k], high: highs[k] }))
     }
 
     /// The lines of a sample's contexts after the decisions in `path`.
@@ -194,7 +199,7 @@ impl Counts {
     ) -> bool {
         let mut inputs = [stretch(probability), BIAS, 0, 0];
         for (input, (line, recent)) in inputs[INPUTS - CONTEXTS..].iter_mut().zip(counts) {
-            *input = self.lines[line][recent].input();
+            *input = self.lines[line].0[recent].input();
         }
         let weights = &mut self.weights[set];
         let sum: i64 = weights.iter().zip(inputs).map(|(&weight, input)| i64::from(weight) * i64::from(input)).sum();
@@ -207,7 +212,7 @@ impl Counts {
             *weight = (i64::from(*weight) + step).clamp(-WEIGHT_MAX, WEIGHT_MAX) as i32;
         }
         for (line, recent) in counts {
-            self.lines[line][recent].add(decision);
+            self.lines[line].0[recent].add(decision);
         }
         decision
     }

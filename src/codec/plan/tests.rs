@@ -3,6 +3,7 @@ use std::io::BufReader;
 
 use ndarray::Array3;
 
+#[cfg(feature = "graphics")]
 use super::long_range::may_repeat;
 use super::repeats::RUN;
 use super::*;
@@ -11,7 +12,9 @@ use crate::image::Rect;
 use crate::infer::pool::Threads;
 use crate::infer::session::Device;
 use crate::model::registry::{ModelChoice, Models};
-use crate::streams::{self, vp8l};
+use crate::streams;
+#[cfg(feature = "graphics")]
+use crate::streams::vp8l;
 use crate::testing::{Random, smooth};
 
 static ENGINE: std::sync::LazyLock<Engine> = std::sync::LazyLock::new(Engine::default);

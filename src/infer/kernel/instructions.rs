@@ -11,7 +11,7 @@ use super::{avx2, vnni256, vnni512};
 use super::{isa::Work, scalar};
 use crate::model::precision::Precision;
 
-/// Limits the instruction set to `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neon`, `simd128` or `scalar`, and those
+/// Limits the instruction set to `vnni512`, `vnni256`, `avxvnni`, `avx2`, `neondot`, `neon`, `simd128` or `scalar`, and those
 /// below it. For tests and measurements; results do not change.
 const VARIABLE: &str = "ANSEL_INSTRUCTIONS";
 
@@ -26,6 +26,8 @@ pub(crate) enum Instructions {
     AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
     #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -43,6 +45,8 @@ impl Instructions {
         Self::AvxVnni,
         #[cfg(target_arch = "x86_64")]
         Self::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        Self::NeonDot,
         #[cfg(target_arch = "aarch64")]
         Self::Neon,
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -80,6 +84,8 @@ impl Instructions {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => "neondot",
+            #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Simd128 => "simd128",
@@ -107,6 +113,10 @@ impl Instructions {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
             #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => {
+                std::arch::is_aarch64_feature_detected!("neon") && std::arch::is_aarch64_feature_detected!("dotprod")
+            }
+            #[cfg(target_arch = "aarch64")]
             Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Simd128 => true,
@@ -119,6 +129,8 @@ impl Instructions {
         match (self, precision) {
             #[cfg(target_arch = "x86_64")]
             (Self::Vnni512 | Self::Vnni256 | Self::AvxVnni | Self::Avx2, Precision::Eight) => 4,
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot, Precision::Eight) => 4,
             _ => 2,
         }
     }
@@ -132,22 +144,33 @@ impl Instructions {
         }
     }
 
-    /// Output rows that are evaluated at once.
-    pub(super) fn tile_rows(self) -> usize {
+    /// Whether bytes are taken for signed ones, which needs an offset of 128.
+    pub(super) fn signed_bytes(self) -> bool {
         match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 => vnni512::TILE_ROWS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 => vnni256::TILE_ROWS,
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => vnni256::AVX_TILE_ROWS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => avx2::TILE_ROWS,
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => neon::TILE_ROWS,
+            Self::NeonDot => true,
+            _ => false,
+        }
+    }
+
+    /// Output rows that are evaluated at once, with `group` inputs per word.
+    pub(super) fn tile_rows(self, group: usize) -> usize {
+        match (self, group) {
+            #[cfg(target_arch = "x86_64")]
+            (Self::Vnni512, _) => vnni512::TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Self::Vnni256, _) => vnni256::TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Self::AvxVnni, _) => vnni256::AVX_TILE_ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2, _) => avx2::TILE_ROWS,
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot, 4) => neon::DOT_TILE_ROWS,
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot | Self::Neon, _) => neon::TILE_ROWS,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128 => wasm::TILE_ROWS,
-            Self::Scalar => scalar::TILE_ROWS,
+            (Self::Simd128, _) => wasm::TILE_ROWS,
+            (Self::Scalar, _) => scalar::TILE_ROWS,
         }
     }
 
@@ -162,29 +185,31 @@ impl Instructions {
 
     /// Runs work with these instructions, and `group` inputs per word.
     pub(super) fn run(self, group: usize, work: impl Work) {
-        match self {
+        match (self, group) {
             // SAFETY: `Packed` is made only for instructions that are available; this applies to all calls below.
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 if group == 4 => unsafe { vnni512::run::<4>(work) },
+            (Self::Vnni512, 4) => unsafe { vnni512::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 => unsafe { vnni512::run::<2>(work) },
+            (Self::Vnni512, _) => unsafe { vnni512::run::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 if group == 4 => unsafe { vnni256::run::<4>(work) },
+            (Self::Vnni256, 4) => unsafe { vnni256::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 => unsafe { vnni256::run::<2>(work) },
+            (Self::Vnni256, _) => unsafe { vnni256::run::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni if group == 4 => unsafe { vnni256::run_avx::<4>(work) },
+            (Self::AvxVnni, 4) => unsafe { vnni256::run_avx::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => unsafe { vnni256::run_avx::<2>(work) },
+            (Self::AvxVnni, _) => unsafe { vnni256::run_avx::<2>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 if group == 4 => unsafe { avx2::run::<4>(work) },
+            (Self::Avx2, 4) => unsafe { avx2::run::<4>(work) },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::run::<2>(work) },
+            (Self::Avx2, _) => unsafe { avx2::run::<2>(work) },
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => unsafe { neon::run(work) },
+            (Self::NeonDot, 4) => unsafe { neon::run_dot(work) },
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot | Self::Neon, _) => unsafe { neon::run(work) },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128 => wasm::run(work),
-            Self::Scalar => scalar::run(work),
+            (Self::Simd128, _) => wasm::run(work),
+            (Self::Scalar, _) => scalar::run(work),
         }
     }
 }

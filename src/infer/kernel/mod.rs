@@ -5,7 +5,8 @@
 //! in the nearest cache. Each vector lane holds a group of 2 or 4 inputs of one pixel in a 32-bit word. The weights of
 //! an output row for that group are one word, too, broadcast to all lanes; one instruction adds the 2 or 4 products to
 //! the row's sum (two or three without VNNI). Groups of 4 are unsigned bytes, for 8-bit networks on processors with such
-//! instructions: contexts are offset by 128, and the first layer's biases compensate for it. Otherwise, groups are pairs
+//! instructions: contexts are offset by 128, and the first layer's biases compensate for it; where such instructions take
+//! signed bytes, all inputs are offset back, and the other layers' biases compensate for that. Otherwise, groups are pairs
 //! of 16 bits. No sum overflows, so all instruction sets give the same integers.
 //!
 //! This is the only module with `unsafe` code: calls of instructions that the processor was found to have. They read

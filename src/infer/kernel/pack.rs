@@ -50,7 +50,8 @@ impl Packed {
         // The kernel's functions are safe only with instructions that the processor has.
         assert!(instructions.is_available(), "these instructions are not there");
         assert!(!layers.is_empty(), "a network has layers");
-        let (group, tile_rows) = (instructions.group(precision), instructions.tile_rows());
+        let group = instructions.group(precision);
+        let tile_rows = instructions.tile_rows(group);
         let pack = |layer: &Layer| {
             let mut packed = PackedLayer::new(layer.weights.view(), (&layer.biases, &layer.shifts), group, tile_rows);
             if group == 4 && instructions.saturates() {
@@ -60,7 +61,11 @@ impl Packed {
         };
         let mut packed: Vec<_> = layers.iter().map(pack).collect();
         if group == 4 {
-            packed[0].offset_inputs(&layers[0]);
+            // Contexts are offset by 128 to be unsigned, activations by -128 to be signed.
+            match instructions.signed_bytes() {
+                false => packed[0].offset_inputs(&layers[0], 128),
+                true => packed.iter_mut().zip(layers).skip(1).for_each(|(to, layer)| to.offset_inputs(layer, -128)),
+            }
         }
         Self { instructions, precision, layers: packed, context_size: layers[0].weights.nrows() }
     }
@@ -113,7 +118,7 @@ impl Packed {
 
     /// A layer with these weights, axes (input, row), in groups of two, for the same instructions.
     pub(super) fn transposed(&self, weights: ArrayView2<'_, i16>, biases: &[i32], shifts: &[u32]) -> PackedLayer {
-        PackedLayer::new(weights, (biases, shifts), 2, self.instructions.tile_rows())
+        PackedLayer::new(weights, (biases, shifts), 2, self.instructions.tile_rows(2))
     }
 
     pub(super) fn run(&self, group: usize, work: impl Work) {
@@ -180,10 +185,10 @@ impl PackedLayer {
         }
     }
 
-    /// Lets the biases compensate for inputs that are offset by 128.
-    fn offset_inputs(&mut self, layer: &Layer) {
+    /// Lets the biases compensate for an offset of the inputs.
+    fn offset_inputs(&mut self, layer: &Layer, offset: i32) {
         for (bias, weights) in self.biases.iter_mut().zip(layer.weights.columns()) {
-            *bias -= 128 * weights.iter().map(|&weight| i32::from(weight)).sum::<i32>();
+            *bias -= offset * weights.iter().map(|&weight| i32::from(weight)).sum::<i32>();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! 256-bit dot products: AVX-512 VNNI on short vectors, and AVX-VNNI.
+//! 256-bit dot products: AVX-512 VNNI on short vectors, and AVX-VNNI. Those of 16-bit integers are the saturating ones:
+//! sums do not saturate, and compilers would split the instructions that wrap around into two.
 
 use std::arch::x86_64::*;
 
@@ -38,7 +39,7 @@ unsafe impl<const GROUP: usize> Products for Vnni<GROUP> {
             if GROUP == 4 {
                 _mm256_dpbusd_epi32(sums, inputs, weights)
             } else {
-                _mm256_dpwssd_epi32(sums, inputs, weights)
+                _mm256_dpwssds_epi32(sums, inputs, weights)
             }
         }
     }
@@ -55,7 +56,7 @@ unsafe impl<const GROUP: usize> Products for AvxVnni<GROUP> {
             if GROUP == 4 {
                 _mm256_dpbusd_avx_epi32(sums, inputs, weights)
             } else {
-                _mm256_dpwssd_avx_epi32(sums, inputs, weights)
+                _mm256_dpwssds_avx_epi32(sums, inputs, weights)
             }
         }
     }

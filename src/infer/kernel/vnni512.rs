@@ -53,7 +53,8 @@ impl<const GROUP: usize> Isa for Vnni512<GROUP> {
             if GROUP == 4 {
                 _mm512_dpbusd_epi32(sums, inputs, weights)
             } else {
-                _mm512_dpwssd_epi32(sums, inputs, weights)
+                // Sums do not saturate. Compilers would split the instruction that wraps around into two.
+                _mm512_dpwssds_epi32(sums, inputs, weights)
             }
         }
     }

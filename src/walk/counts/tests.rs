@@ -219,7 +219,7 @@ fn no_decisions_drive_weights_counts_or_probabilities_out_of_bounds() {
         decide(certain, [(0, 3), (1, 3)], step / 100 % 2 == 0);
     }
     assert_eq!(i64::from(largest[1]), WEIGHT_MAX, "the constant's weight was not driven to its bound: {largest:?}");
-    assert!(counts.lines.iter().flatten().all(|count| count.0 & 1023 <= Count::MAX));
+    assert!(counts.lines.iter().flat_map(|line| &line.0).all(|count| count.0 & 1023 <= Count::MAX));
 }
 
 #[test]
