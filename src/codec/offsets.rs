@@ -13,11 +13,12 @@ use crate::walk::autoregressive::code_with;
 
 /// Side of the squares in which offsets are found, in pixels; the squares cover one pixel in [`SHARE`], up to
 /// [`MOST_PIXELS`], and with fewer than [`LEAST_PIXELS`] there is too little to learn from. The gain is measured in
-/// four other squares.
+/// larger squares.
 const SIDE: u32 = 32;
-const SHARE: usize = 6;
+const SHARE: usize = 5;
 const MOST_PIXELS: usize = 1 << 16;
 const LEAST_PIXELS: usize = 1 << 9;
+const MEASURED_SIDE: u32 = 64;
 
 /// Finds offsets for a part in some squares of it; `None` unless they save more bits than they take.
 ///
@@ -36,7 +37,7 @@ pub(super) fn find(engine: &Engine, model: &Model, coded: &Coded) -> Result<Opti
     })?;
     let Some(offsets) = offsets.into_iter().flatten().next() else { return Ok(None) };
     let offsets = offsets.to_bytes();
-    let measured = whole.sampled(SIDE);
+    let measured = whole.sampled(MEASURED_SIDE);
     let pixels: usize = measured.iter().map(|rect| rect.pixels()).sum();
     let without = measure(engine, model, None, coded, &measured)?;
     let with = measure(engine, model, Some(&offsets), coded, &measured)?;

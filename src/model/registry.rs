@@ -44,7 +44,7 @@ pub struct RegisteredModel {
 /// All models, ordered by id.
 static REGISTRY: [RegisteredModel; 26] = [
     registered_expert(1, "fast", 1, include_bytes!("../../models/colour-fast-1-d0ff75ac.onnx")),
-    registered_expert(2, "default", 1, include_bytes!("../../models/colour-default-1-fc45e832.onnx")),
+    registered_expert(2, "default", 1, include_bytes!("../../models/colour-default-1-6e209021.onnx")),
     registered(3, "max", Content::Colour, include_bytes!("../../models/colour-max-e1d6e831.onnx")),
     registered(4, "default", Content::Grey, include_bytes!("../../models/grey-de4b0ae2.onnx")),
     registered(5, "default", Content::LumaChroma, include_bytes!("../../models/luma-chroma-273373ee.onnx")),
@@ -63,9 +63,9 @@ static REGISTRY: [RegisteredModel; 26] = [
     registered_expert(18, "fast", 2, include_bytes!("../../models/colour-fast-2-104c677a.onnx")),
     registered_expert(19, "fast", 3, include_bytes!("../../models/colour-fast-3-24302d20.onnx")),
     registered_expert(20, "fast", 4, include_bytes!("../../models/colour-fast-4-de19ecc5.onnx")),
-    registered_expert(21, "default", 2, include_bytes!("../../models/colour-default-2-839c6584.onnx")),
-    registered_expert(22, "default", 3, include_bytes!("../../models/colour-default-3-ac9a6260.onnx")),
-    registered_expert(23, "default", 4, include_bytes!("../../models/colour-default-4-1e3951cc.onnx")),
+    registered_expert(21, "default", 2, include_bytes!("../../models/colour-default-2-db411486.onnx")),
+    registered_expert(22, "default", 3, include_bytes!("../../models/colour-default-3-2a235880.onnx")),
+    registered_expert(23, "default", 4, include_bytes!("../../models/colour-default-4-d0978929.onnx")),
     registered_expert(24, "turbo", 2, include_bytes!("../../models/colour-turbo-2-96655a5a.onnx")),
     registered_expert(25, "turbo", 3, include_bytes!("../../models/colour-turbo-3-6ea0b513.onnx")),
     registered_expert(26, "turbo", 4, include_bytes!("../../models/colour-turbo-4-d9ac215f.onnx")),
