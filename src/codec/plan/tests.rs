@@ -78,10 +78,16 @@ fn the_expert_is_the_best_one_for_the_squares() {
     let photograph = photograph();
     let mut random = Random(5);
     let noise = photograph.mapv(|sample| (sample + random.below(60) as u16).min(255));
+    let dark = photograph.mapv(|sample| sample / 4);
+    let (_, height, width) = photograph.dim();
+    let enlarged = Array3::from_shape_fn((3, height, width), |(c, y, x)| {
+        let (left, right) = (photograph[[c, y / 2, x / 2]], photograph[[c, y / 2, x.div_ceil(2)]]);
+        (left + right) / 2
+    });
     let experts = ENGINE.models().for_encoding(Content::Colour).expect("models");
     assert!(experts.len() > 1);
     let mut chosen = Vec::new();
-    for samples in [photograph, noise] {
+    for samples in [noise, dark, enlarged, smooth(3, 160, 160, 8), photograph] {
         let coded = Coded { samples, sizes: vec![256; 3] };
         let model = best(&ENGINE, experts.clone(), &coded).expect("a session");
         let (_, height, width) = coded.samples.dim();
@@ -91,7 +97,7 @@ fn the_expert_is_the_best_one_for_the_squares() {
         assert!(bits(&model) <= 1.005 * least);
         chosen.push(model.identity);
     }
-    assert_ne!(chosen[0], chosen[1]);
+    assert!(chosen.iter().any(|&expert| expert != chosen[0]), "kinds of images differ");
 }
 
 #[test]
