@@ -144,10 +144,13 @@ impl<'a, const K: usize> Cdf<'a, K> {
     #[inline(always)]
     pub fn at(self, sample: u32) -> (u32, [u32; K]) {
         let edge = self.edge(sample);
-        let values = self.components.each_ref().map(|component| logistic(edge, component));
-        let weights = self.components.iter().map(|component| u64::from(component.weight));
-        let sum: u64 = weights.zip(values).map(|(weight, value)| weight * u64::from(value)).sum();
-        (self.with_floor(sum + (self.pinned_below(sample) << SIGMA_BITS), sample), values)
+        let mut sum = self.pinned_below(sample) << SIGMA_BITS;
+        let mut values = [0; K];
+        for (component, value) in self.components.iter().zip(&mut values) {
+            *value = logistic(edge, component);
+            sum += u64::from(component.weight) * u64::from(*value);
+        }
+        (self.with_floor(sum, sample), values)
     }
 
     /// The weight of the pinned components below a sample.
