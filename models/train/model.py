@@ -213,28 +213,31 @@ class Network(nn.Module):
                 0.7 / COEFFICIENT_GAIN / max(1, c - 1)
             )
 
-    def run(self, contexts):
+    def run(self, contexts, offsets=None):
         """(pixels, inputs) integers -> the activations of each layer in turn, (pixels, rows) integers; then the raw outputs,
         in real units.
 
-        Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations beyond 8
+        `offsets` of the biases, (crops, rows) for each layer, are for equal shares of the pixels. Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations beyond 8
         bits are rounded.
         """
         grid = self.config.grid
         x, fraction = contexts, grid.context_fraction
         maxima = grid.input_maxima(len(self.layers))
-        for layer, weight, maximum in zip(self.layers, self.weights(), maxima):
+        for index, (layer, weight, maximum) in enumerate(zip(self.layers, self.weights(), maxima)):
             last = layer is self.layers[-1]
             scale = 2.0 ** (0 if last else grid.activation_fraction)
             weight = quantize.fake_quantize_weight(weight, maximum) * (scale * 2.0**-fraction)
             x = F.linear(x, weight.to(x.dtype), (layer.bias * scale).to(x.dtype))
+            if offsets:
+                of_crops = (offsets[index] * scale).to(x.dtype)
+                x = (x.unflatten(0, (len(of_crops), -1)) + of_crops[:, None]).flatten(0, 1)
             if not last:
                 x, fraction = quantize.Activation.apply(x, grid.activation_max), grid.activation_fraction
             yield x
 
-    def forward(self, contexts):
+    def forward(self, contexts, offsets=None):
         """(pixels, inputs) integers -> raw outputs (outputs, pixels), planes first for the mixture."""
-        *_, outputs = self.run(contexts)
+        *_, outputs = self.run(contexts, offsets)
         return outputs.t().contiguous().float()
 
     def means(self, contexts):
