@@ -217,8 +217,8 @@ class Network(nn.Module):
         """(pixels, inputs) integers -> the activations of each layer in turn, (pixels, rows) integers; then the raw outputs,
         in real units.
 
-        `offsets` of the biases, (crops, rows) for each layer, are for equal shares of the pixels. Products are computed in the type of the contexts. bfloat16 holds contexts and weights exactly; activations beyond 8
-        bits are rounded.
+        `offsets` of the biases, (crops, rows) for each layer, are for equal shares of the pixels. Products are computed in
+        the type of the contexts. bfloat16 holds contexts and weights exactly; activations beyond 8 bits are rounded.
         """
         grid = self.config.grid
         x, fraction = contexts, grid.context_fraction
